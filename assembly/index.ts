@@ -1,0 +1,15 @@
+// What the binary exports: the interpreter for either element type. The memory is imported.
+
+import { run } from "./program";
+
+export function run64(
+  program: usize, count: usize, thread: usize, threads: usize, fromStep: usize, toStep: usize,
+): void {
+  run<f64>(program, count, thread, threads, fromStep, toStep);
+}
+
+export function run32(
+  program: usize, count: usize, thread: usize, threads: usize, fromStep: usize, toStep: usize,
+): void {
+  run<f32>(program, count, thread, threads, fromStep, toStep);
+}

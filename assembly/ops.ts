@@ -1,0 +1,246 @@
+// The instruction set of a network's program: the one file that AssemblyScript and TypeScript share.
+//
+// A program is a list of records of RECORD_WORDS 32-bit words. Word 0 is the opcode, word 1 says whether
+// all threads meet at a barrier after the operation, the rest are operands at the positions named by the
+// operation's own enum below. An operand is a heap offset in bytes, a size, or a code; real numbers (a
+// learning rate, a scale) stand in f64 cells of the heap, so that they can change between steps without
+// touching the program.
+//
+// Letters: T is the network's element type (f64 or f32), rows the batch, step the number of the batch in
+// the epoch. Every matrix is row-major.
+
+/** Words in a record: 64 bytes, one cache line. */
+export const RECORD_WORDS = 16;
+
+/**
+ * A product that adds to its output sums at most this many terms before it adds: both executors block
+ * the sum alike, so the bits agree, and a block of both factors fits the cache.
+ */
+export const SUM_BLOCK = 256;
+
+/** Cells (f64) of the statistics block that report adds to. */
+export const enum Stat {
+  lossSum = 0,
+  hits = 1,
+  /** First step whose loss is not finite, or -1. */
+  badStep = 2,
+  cells = 8,
+}
+
+export const enum Op {
+  gather,
+  oneHot,
+  product,
+  columnSums,
+  transpose,
+  sigmoid,
+  relu,
+  tanh,
+  exp,
+  log,
+  sigmoidBackward,
+  reluBackward,
+  tanhBackward,
+  softmax,
+  softmaxBackward,
+  meanSquaredError,
+  binaryCrossEntropy,
+  crossEntropy,
+  report,
+  uniform,
+  shuffle,
+}
+
+/** Operand positions that every record has. */
+export const enum Word {
+  opcode = 0,
+  barrier = 1,
+}
+
+/** Element type of a data set as it lies in the heap. */
+export const enum DataType {
+  u8 = 0,
+  f32 = 1,
+  f64 = 2,
+}
+
+/**
+ * Copies one batch out of a data set: output[r] = T(data[index]) * scale, where index is
+ * order[step * batch + r], or step * batch + r itself where order is 0.
+ */
+export const enum Gather {
+  /** T (rows, width) */
+  output = 2,
+  /** dataType (samples, width) */
+  data,
+  /** u32 (samples), or 0 */
+  order,
+  width,
+  rows,
+  /** Rows of a full batch: the stride of a step in `order`. */
+  batch,
+  dataType,
+  /** f64 cell */
+  scale,
+}
+
+/** As gather, for class indexes: output[r] is 1 at column data[index] and 0 elsewhere. */
+export const enum OneHot {
+  /** T (rows, width) */
+  output = 2,
+  /** u32 (samples) */
+  data,
+  order,
+  width,
+  rows,
+  batch,
+}
+
+/** How the sums of a product start and end. */
+export const enum Start {
+  /** output = A B */
+  zero = 0,
+  /** output = bias + A B, the sum beginning at the bias */
+  bias = 1,
+  /** output = output + A B, the sums of SUM_BLOCK terms each beginning at zero */
+  add = 2,
+}
+
+/**
+ * output = start + A B with A (m, k), B (k, n), output (m, n); where transposed is 1 the left factor lies
+ * in memory as (k, m). An epilogue then runs over the output in place: a forward activation, or a backward
+ * one, which also reads `saved` (m, n), the output of its forward.
+ */
+export const enum Product {
+  output = 2,
+  left,
+  right,
+  m,
+  n,
+  k,
+  transposed,
+  start,
+  /** T (n), where start is bias */
+  bias,
+  /** NO_EPILOGUE or an opcode from sigmoid to tanhBackward */
+  epilogue,
+  saved,
+}
+
+export const NO_EPILOGUE = 0xffffffff;
+
+/** output[j] = sum over r of input[r, j], added to output[j] where start is Start.add. */
+export const enum ColumnSums {
+  /** T (width) */
+  output = 2,
+  /** T (rows, width) */
+  input,
+  rows,
+  width,
+  start,
+}
+
+/** output (width, rows) = transpose of input (rows, width). */
+export const enum Transpose {
+  output = 2,
+  input,
+  rows,
+  width,
+}
+
+/** sigmoid, relu, tanh, exp, log: output[i] = f(input[i]); in place allowed. */
+export const enum Elementwise {
+  output = 2,
+  input,
+  size,
+}
+
+/**
+ * sigmoidBackward, reluBackward, tanhBackward: output[i] = gradient[i] * f'(x[i]), from the OUTPUT of the
+ * forward, saved[i] = f(x[i]); in place allowed.
+ */
+export const enum Backward {
+  output = 2,
+  gradient,
+  saved,
+  size,
+}
+
+/** softmax of every row; in place allowed. */
+export const enum Softmax {
+  output = 2,
+  input,
+  rows,
+  width,
+}
+
+/** output = saved * (gradient - sum of gradient * saved) row by row, saved being softmax's output. */
+export const enum SoftmaxBackward {
+  output = 2,
+  gradient,
+  saved,
+  rows,
+  width,
+}
+
+/**
+ * The three losses. Each writes the prediction's gradient times the f64 cell `scale`, one loss for each
+ * element (crossEntropy: for each row) and one 1 or 0 for a hit or a miss.
+ *
+ * meanSquaredError reads `prediction` and writes d loss / d prediction. binaryCrossEntropy and
+ * crossEntropy are fused with sigmoid and softmax: they read `logits`, write `prediction`, and their
+ * gradient is that of the logits, prediction - target.
+ */
+export const enum Loss {
+  /** T (rows, width) */
+  gradient = 2,
+  /** T (rows * width), crossEntropy: (rows) */
+  losses,
+  /** T, as losses */
+  hits,
+  /** T (rows, width) */
+  prediction,
+  /** T (rows, width); unused by meanSquaredError */
+  logits,
+  /** T (rows, width) */
+  target,
+  rows,
+  width,
+  /** f64 cell */
+  scale,
+}
+
+/** Adds sum(losses) * weight and sum(hits) to the statistics and marks the first loss that is not finite. */
+export const enum Report {
+  /** f64 (Stat.cells) */
+  statistics = 2,
+  losses,
+  hits,
+  size,
+  /** f64 cell */
+  weight,
+}
+
+/** output[i] = low + (high - low) * u[i], u uniform in [0, 1) from Philox(seed, stream, i). */
+export const enum Uniform {
+  /** T (size) */
+  output = 2,
+  size,
+  /** f64 cell */
+  low,
+  /** f64 cell */
+  high,
+  seedLow,
+  seedHigh,
+  stream,
+}
+
+/** order = a random permutation of 0 .. size - 1 (Fisher-Yates) from Philox(seed, stream, .). */
+export const enum Shuffle {
+  /** u32 (size) */
+  order = 2,
+  size,
+  seedLow,
+  seedHigh,
+  stream,
+}

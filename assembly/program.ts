@@ -1,0 +1,251 @@
+// The interpreter: runs a network's program, a list of records laid out as ops.ts says.
+//
+// Several threads may interpret the same program over one shared memory. Each operation's outputs are split
+// between them and no sum ever is, so the number of threads does not change a bit. Kernels know nothing of
+// threads: the split is made here.
+
+import { activate, activateBackward, softmax, softmaxBackward } from "./activations";
+import { gather, oneHot } from "./batches";
+import { product } from "./gemm";
+import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses";
+import {
+  Backward, ColumnSums, DataType, Elementwise, Gather, Loss, NO_EPILOGUE, OneHot, Op, Product,
+  RECORD_WORDS, Report, Shuffle, Softmax, SoftmaxBackward, Start, Transpose, Uniform, Word,
+} from "./ops";
+import { shuffle, uniform } from "./random";
+import { columnSums, report } from "./reductions";
+import { barrier } from "./threads";
+import { transpose } from "./transpose";
+
+// Smallest pieces worth a thread: elements of an elementwise operation, and columns or rows of a matrix.
+// Both are multiples of the tile, so that every thread but the last works on whole tiles.
+// @ts-ignore: decorator
+@inline const ELEMENT_GRAIN: usize = 256;
+// @ts-ignore: decorator
+@inline const TILE_GRAIN: usize = 8;
+
+// @ts-ignore: decorator
+@inline function word(record: usize, index: usize): usize {
+  return <usize>load<u32>(record + index * 4);
+}
+
+// @ts-ignore: decorator
+@inline function cell(record: usize, index: usize): f64 {
+  return load<f64>(word(record, index));
+}
+
+/** Where the share of `thread` begins when `size` outputs are split in multiples of `grain`. */
+// @ts-ignore: decorator
+@inline function shareStart(size: usize, grain: usize, thread: usize, threads: usize): usize {
+  if (threads == 1) return thread * size;
+  const grains = (size + grain - 1) / grain;
+  return min<usize>(size, ((grains * thread) / threads) * grain);
+}
+
+function runProduct<T>(record: usize, thread: usize, threads: usize): void {
+  const m = word(record, Product.m);
+  const n = word(record, Product.n);
+  const k = word(record, Product.k);
+  // The longer side is split; a share is a rectangle of the output.
+  const byColumns = n >= m;
+  const from = shareStart(byColumns ? n : m, TILE_GRAIN, thread, threads);
+  const to = shareStart(byColumns ? n : m, TILE_GRAIN, thread + 1, threads);
+  if (from >= to) return;
+  const top: usize = byColumns ? 0 : from;
+  const side: usize = byColumns ? from : 0;
+  const rows = byColumns ? m : to - from;
+  const columns = byColumns ? to - from : n;
+
+  const outputRow = n * sizeof<T>();
+  const leftRow: usize = word(record, Product.transposed) ? sizeof<T>() : k * sizeof<T>();
+  const leftStep: usize = word(record, Product.transposed) ? m * sizeof<T>() : sizeof<T>();
+  const output = word(record, Product.output) + top * outputRow + side * sizeof<T>();
+  product<T>(
+    output, outputRow,
+    word(record, Product.left) + top * leftRow, leftRow, leftStep,
+    word(record, Product.right) + side * sizeof<T>(), outputRow,
+    rows, columns, k, <Start>word(record, Product.start), word(record, Product.bias) + side * sizeof<T>(),
+  );
+
+  const epilogue = <Op>word(record, Product.epilogue);
+  if (epilogue == <Op>NO_EPILOGUE) return;
+  let saved = word(record, Product.saved) + top * outputRow + side * sizeof<T>();
+  // Whole rows lie next to each other: one run over all of them.
+  const runs: usize = columns == n ? 1 : rows;
+  const length = columns == n ? rows * n : columns;
+  let row = output;
+  for (let i: usize = 0; i < runs; i++) {
+    if (epilogue >= Op.sigmoidBackward) activateBackward<T>(epilogue, row, row, saved, length);
+    else activate<T>(epilogue, row, row, length);
+    row += outputRow;
+    saved += outputRow;
+  }
+}
+
+function execute<T>(record: usize, step: usize, thread: usize, threads: usize): void {
+  const op = <Op>word(record, Word.opcode);
+  switch (op) {
+    case Op.gather: {
+      const rows = word(record, Gather.rows);
+      const width = word(record, Gather.width);
+      const from = shareStart(rows, 1, thread, threads);
+      const to = shareStart(rows, 1, thread + 1, threads);
+      gather<T>(
+        word(record, Gather.output) + from * width * sizeof<T>(), word(record, Gather.data),
+        word(record, Gather.order), step * word(record, Gather.batch) + from, to - from, width,
+        <DataType>word(record, Gather.dataType), cell(record, Gather.scale),
+      );
+      break;
+    }
+    case Op.oneHot: {
+      const rows = word(record, OneHot.rows);
+      const width = word(record, OneHot.width);
+      const from = shareStart(rows, 1, thread, threads);
+      const to = shareStart(rows, 1, thread + 1, threads);
+      oneHot<T>(
+        word(record, OneHot.output) + from * width * sizeof<T>(), word(record, OneHot.data),
+        word(record, OneHot.order), step * word(record, OneHot.batch) + from, to - from, width,
+      );
+      break;
+    }
+    case Op.product:
+      runProduct<T>(record, thread, threads);
+      break;
+    case Op.columnSums: {
+      const width = word(record, ColumnSums.width);
+      const from = shareStart(width, TILE_GRAIN, thread, threads);
+      const to = shareStart(width, TILE_GRAIN, thread + 1, threads);
+      columnSums<T>(
+        word(record, ColumnSums.output) + from * sizeof<T>(), word(record, ColumnSums.input) + from * sizeof<T>(),
+        word(record, ColumnSums.rows), to - from, width * sizeof<T>(), <Start>word(record, ColumnSums.start),
+      );
+      break;
+    }
+    case Op.transpose: {
+      const width = word(record, Transpose.width);
+      transpose<T>(
+        word(record, Transpose.output), word(record, Transpose.input), word(record, Transpose.rows), width,
+        shareStart(width, TILE_GRAIN, thread, threads), shareStart(width, TILE_GRAIN, thread + 1, threads),
+      );
+      break;
+    }
+    case Op.sigmoid:
+    case Op.relu:
+    case Op.tanh:
+    case Op.exp:
+    case Op.log: {
+      const size = word(record, Elementwise.size);
+      const from = shareStart(size, ELEMENT_GRAIN, thread, threads);
+      const to = shareStart(size, ELEMENT_GRAIN, thread + 1, threads);
+      const offset = from * sizeof<T>();
+      activate<T>(op, word(record, Elementwise.output) + offset, word(record, Elementwise.input) + offset, to - from);
+      break;
+    }
+    case Op.sigmoidBackward:
+    case Op.reluBackward:
+    case Op.tanhBackward: {
+      const size = word(record, Backward.size);
+      const from = shareStart(size, ELEMENT_GRAIN, thread, threads);
+      const to = shareStart(size, ELEMENT_GRAIN, thread + 1, threads);
+      const offset = from * sizeof<T>();
+      activateBackward<T>(
+        op, word(record, Backward.output) + offset, word(record, Backward.gradient) + offset,
+        word(record, Backward.saved) + offset, to - from,
+      );
+      break;
+    }
+    case Op.softmax: {
+      const rows = word(record, Softmax.rows);
+      const width = word(record, Softmax.width);
+      const from = shareStart(rows, 1, thread, threads);
+      const to = shareStart(rows, 1, thread + 1, threads);
+      const offset = from * width * sizeof<T>();
+      softmax<T>(word(record, Softmax.output) + offset, word(record, Softmax.input) + offset, to - from, width);
+      break;
+    }
+    case Op.softmaxBackward: {
+      const rows = word(record, SoftmaxBackward.rows);
+      const width = word(record, SoftmaxBackward.width);
+      const from = shareStart(rows, 1, thread, threads);
+      const to = shareStart(rows, 1, thread + 1, threads);
+      const offset = from * width * sizeof<T>();
+      softmaxBackward<T>(
+        word(record, SoftmaxBackward.output) + offset, word(record, SoftmaxBackward.gradient) + offset,
+        word(record, SoftmaxBackward.saved) + offset, to - from, width,
+      );
+      break;
+    }
+    case Op.meanSquaredError:
+    case Op.binaryCrossEntropy: {
+      const size = word(record, Loss.rows) * word(record, Loss.width);
+      const from = shareStart(size, ELEMENT_GRAIN, thread, threads);
+      const to = shareStart(size, ELEMENT_GRAIN, thread + 1, threads);
+      const offset = from * sizeof<T>();
+      const d = word(record, Loss.gradient) + offset;
+      const losses = word(record, Loss.losses) + offset;
+      const hits = word(record, Loss.hits) + offset;
+      const y = word(record, Loss.prediction) + offset;
+      const t = word(record, Loss.target) + offset;
+      const scale = cell(record, Loss.scale);
+      if (op == Op.meanSquaredError) meanSquaredError<T>(d, losses, hits, y, t, to - from, scale);
+      else binaryCrossEntropy<T>(d, losses, hits, y, word(record, Loss.logits) + offset, t, to - from, scale);
+      break;
+    }
+    case Op.crossEntropy: {
+      const rows = word(record, Loss.rows);
+      const width = word(record, Loss.width);
+      const from = shareStart(rows, 1, thread, threads);
+      const to = shareStart(rows, 1, thread + 1, threads);
+      const offset = from * width * sizeof<T>();
+      crossEntropy<T>(
+        word(record, Loss.gradient) + offset, word(record, Loss.losses) + from * sizeof<T>(),
+        word(record, Loss.hits) + from * sizeof<T>(), word(record, Loss.prediction) + offset,
+        word(record, Loss.logits) + offset, word(record, Loss.target) + offset, to - from, width,
+        cell(record, Loss.scale),
+      );
+      break;
+    }
+    default:
+      if (thread == 0) executeAlone<T>(op, record, step);
+  }
+}
+
+/** Operations that one thread does for all. */
+function executeAlone<T>(op: Op, record: usize, step: usize): void {
+  switch (op) {
+    case Op.report:
+      report<T>(
+        word(record, Report.statistics), word(record, Report.losses), word(record, Report.hits),
+        word(record, Report.size), cell(record, Report.weight), step,
+      );
+      break;
+    case Op.uniform:
+      uniform<T>(
+        word(record, Uniform.output), word(record, Uniform.size), cell(record, Uniform.low),
+        cell(record, Uniform.high), <u32>word(record, Uniform.seedLow), <u32>word(record, Uniform.seedHigh),
+        <u32>word(record, Uniform.stream),
+      );
+      break;
+    case Op.shuffle:
+      shuffle(
+        word(record, Shuffle.order), word(record, Shuffle.size), <u32>word(record, Shuffle.seedLow),
+        <u32>word(record, Shuffle.seedHigh), <u32>word(record, Shuffle.stream),
+      );
+      break;
+    default:
+      unreachable();
+  }
+}
+
+/** Runs the program's `count` records for every step from `fromStep` to `toStep`, as one of `threads`. */
+export function run<T>(
+  program: usize, count: usize, thread: usize, threads: usize, fromStep: usize, toStep: usize,
+): void {
+  const end = program + count * RECORD_WORDS * 4;
+  for (let step = fromStep; step < toStep; step++) {
+    for (let record = program; record < end; record += RECORD_WORDS * 4) {
+      execute<T>(record, step, thread, threads);
+      if (threads > 1 && word(record, Word.barrier)) barrier(thread, threads);
+    }
+  }
+}

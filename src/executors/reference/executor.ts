@@ -1,0 +1,59 @@
+// The reference executor: the living definition of every operation, and the fallback where WebAssembly is
+// blocked.
+
+import type { FloatArray } from "../../dtype.js";
+import type { Executor, ExecutorOptions, Program } from "../executor.js";
+import { type Machine, run } from "./program.js";
+import { roundOf } from "./round.js";
+
+const LIMIT = 2 ** 32;
+
+export class ReferenceExecutor implements Executor {
+  readonly heapBase = 64;
+  readonly #dtype: ExecutorOptions["dtype"];
+  #buffer = new ArrayBuffer(65536);
+  #machine: Machine;
+
+  constructor({ dtype }: ExecutorOptions) {
+    this.#dtype = dtype;
+    this.#machine = this.#view();
+  }
+
+  get buffer(): ArrayBuffer {
+    return this.#buffer;
+  }
+
+  grow(bytes: number): void {
+    if (bytes > LIMIT) throw new RangeError(`offsets are 32 bits wide: ${bytes} bytes are too many`);
+    // Twice the size, so that a plan's many small regions do not copy the memory each time.
+    const grown = new ArrayBuffer(Math.max(bytes, Math.min(2 * this.#buffer.byteLength, LIMIT)));
+    new Uint8Array(grown).set(new Uint8Array(this.#buffer));
+    this.#buffer = grown;
+    this.#machine = this.#view();
+  }
+
+  run(program: Program, fromStep: number, toStep: number): void {
+    run(this.#machine, program.offset, program.count, fromStep, toStep);
+  }
+
+  #view(): Machine {
+    const buffer = this.#buffer;
+    const f64 = new Float64Array(buffer);
+    const f32 = new Float32Array(buffer);
+    const wide = this.#dtype === "float64";
+    let row: FloatArray = wide ? new Float64Array(64) : new Float32Array(64);
+    return {
+      u8: new Uint8Array(buffer),
+      u32: new Uint32Array(buffer),
+      f32,
+      f64,
+      f: wide ? f64 : f32,
+      shift: wide ? 3 : 2,
+      round: roundOf(this.#dtype),
+      scratch(length) {
+        if (row.length < length) row = wide ? new Float64Array(2 * length) : new Float32Array(2 * length);
+        return row;
+      },
+    };
+  }
+}

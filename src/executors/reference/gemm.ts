@@ -1,0 +1,62 @@
+// Matrix product in the loop order that suits row-major data: rows of the output, terms, columns. The inner
+// loop walks one row of the right factor and one of the output, both in memory order.
+
+import { Start, SUM_BLOCK } from "../../../assembly/ops.js";
+import type { FloatArray } from "../../dtype.js";
+import type { Round } from "./round.js";
+
+/**
+ * output (m, n) = start + A (m, k) B (k, n). All offsets and strides in elements of `f`; A's element (i, p)
+ * lies at left + i * leftRow + p * leftStep. `sums` is scratch of at least n elements.
+ */
+export function product(
+  f: FloatArray,
+  round: Round,
+  output: number,
+  left: number,
+  leftRow: number,
+  leftStep: number,
+  right: number,
+  m: number,
+  n: number,
+  k: number,
+  start: Start,
+  bias: number,
+  sums: FloatArray,
+): void {
+  for (let i = 0; i < m; i++) {
+    const row = output + i * n;
+    const a = left + i * leftRow;
+    if (start === Start.add) {
+      for (let block = 0; block < k; block += SUM_BLOCK) {
+        for (let j = 0; j < n; j++) sums[j] = 0;
+        const terms = Math.min(k - block, SUM_BLOCK);
+        addProducts(sums, 0, f, round, a + block * leftStep, leftStep, right + block * n, n, terms);
+        for (let j = 0; j < n; j++) f[row + j] += sums[j];
+      }
+    } else {
+      if (start === Start.bias) for (let j = 0; j < n; j++) f[row + j] = f[bias + j];
+      else for (let j = 0; j < n; j++) f[row + j] = 0;
+      addProducts(f, row, f, round, a, leftStep, right, n, k);
+    }
+  }
+}
+
+/** sums[j] += sum over p of A[p] B[p, j], the terms in ascending order. */
+function addProducts(
+  sums: FloatArray,
+  at: number,
+  f: FloatArray,
+  round: Round,
+  left: number,
+  leftStep: number,
+  right: number,
+  n: number,
+  k: number,
+): void {
+  for (let p = 0; p < k; p++) {
+    const a = f[left + p * leftStep];
+    const b = right + p * n;
+    for (let j = 0; j < n; j++) sums[at + j] += round(a * f[b + j]);
+  }
+}

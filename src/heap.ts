@@ -1,0 +1,114 @@
+// The arena: regions of one linear memory, given out in stack order, and views of it.
+
+import { bytesOf, type DType, type FloatArray } from "./dtype.js";
+import type { Executor } from "./executors/executor.js";
+
+const ALIGNMENT = 64;
+/** Kernels may read a vector past the end of the last region. */
+const PADDING = 64;
+
+/**
+ * Memory growth detaches views, so nobody keeps one: ask the heap each time. Regions are 64-byte aligned
+ * and not cleared.
+ */
+export class Heap {
+  readonly dtype: DType;
+  readonly #executor: Executor;
+  #top: number;
+  #buffer: ArrayBufferLike | undefined;
+  #u8!: Uint8Array;
+  #u32!: Uint32Array;
+  #f32!: Float32Array;
+  #f64!: Float64Array;
+
+  constructor(executor: Executor, dtype: DType) {
+    this.#executor = executor;
+    this.dtype = dtype;
+    this.#top = align(executor.heapBase);
+  }
+
+  /** End of the last region: give it to release() to drop all regions allocated since. */
+  get top(): number {
+    return this.#top;
+  }
+
+  /**
+   * Makes room for `bytes` more bytes without giving them out.
+   * Throws RangeError, with nothing changed, when the memory cannot grow that far.
+   */
+  reserve(bytes: number): void {
+    const needed = align(this.#top + bytes) + PADDING;
+    if (needed <= this.#executor.buffer.byteLength) return;
+    try {
+      this.#executor.grow(needed);
+    } catch (cause) {
+      const mebibytes = (value: number) => `${Math.ceil(value / 2 ** 20)} MiB`;
+      throw new RangeError(
+        `the network's memory would have to grow to ${mebibytes(needed)} (${mebibytes(bytes)} of it for the ` +
+          "last region), which the engine does not grant; the limit of 32-bit WebAssembly is 4096 MiB. " +
+          'Use dtype "float32", keep the data as Uint8Array, take a smaller batchSize, or split the data ' +
+          "over several calls of fit",
+        { cause },
+      );
+    }
+  }
+
+  /** Takes `bytes` bytes and returns their offset. Throws as reserve() does. */
+  allocate(bytes: number): number {
+    this.reserve(bytes);
+    const offset = this.#top;
+    this.#top = align(offset + bytes);
+    return offset;
+  }
+
+  /** Takes `count` elements of the working type. */
+  allocateElements(count: number): number {
+    return this.allocate(count * bytesOf(this.dtype));
+  }
+
+  /** Drops every region allocated since `top` was `mark`. */
+  release(mark: number): void {
+    this.#top = mark;
+  }
+
+  get u8(): Uint8Array {
+    this.#refresh();
+    return this.#u8;
+  }
+
+  get u32(): Uint32Array {
+    this.#refresh();
+    return this.#u32;
+  }
+
+  get f32(): Float32Array {
+    this.#refresh();
+    return this.#f32;
+  }
+
+  get f64(): Float64Array {
+    this.#refresh();
+    return this.#f64;
+  }
+
+  /** A live view of `length` elements of the working type at byte `offset`. */
+  elements(offset: number, length: number): FloatArray {
+    const bytes = bytesOf(this.dtype);
+    const all = this.dtype === "float64" ? this.f64 : this.f32;
+    return all.subarray(offset / bytes, offset / bytes + length);
+  }
+
+  #refresh(): void {
+    const buffer = this.#executor.buffer;
+    if (buffer === this.#buffer) return;
+    this.#buffer = buffer;
+    this.#u8 = new Uint8Array(buffer);
+    this.#u32 = new Uint32Array(buffer);
+    this.#f32 = new Float32Array(buffer);
+    this.#f64 = new Float64Array(buffer);
+  }
+}
+
+function align(offset: number): number {
+  return Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
+}

@@ -1,0 +1,70 @@
+// Keeps the event loop alive during training: work runs in slices of at most about SLICE milliseconds.
+
+import type { Executor, Program } from "./executors/executor.js";
+
+/** Longest stretch of work between two turns of the event loop, in milliseconds. */
+const SLICE = 30;
+/** Aim of a slice: below its limit, for steps take longer at times. */
+const TARGET = 20;
+
+/** Lets other tasks run: timers, I/O, rendering. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
+    if (setImmediate) return setImmediate(resolve);
+    // A message is not throttled as nested timers are in browsers.
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
+}
+
+export class Pacer {
+  readonly #executor: Executor;
+  readonly #signal: AbortSignal | undefined;
+  #steps = 1;
+  #lastTurn = performance.now();
+
+  constructor(executor: Executor, signal?: AbortSignal) {
+    this.#executor = executor;
+    this.#signal = signal;
+  }
+
+  /** Lets the event loop turn if it has waited long enough. Throws the signal's reason if it is aborted. */
+  async breathe(): Promise<void> {
+    if (performance.now() - this.#lastTurn >= TARGET) {
+      await turn();
+      this.#lastTurn = performance.now();
+    }
+    this.#signal?.throwIfAborted();
+  }
+
+  /** Runs one step, at once. */
+  async step(program: Program, step: number): Promise<void> {
+    this.#executor.run(program, step, step + 1);
+    await this.breathe();
+  }
+
+  /** Runs steps in slices; `stop` is asked after each slice whether to leave the rest. */
+  async run(program: Program, fromStep: number, toStep: number, stop: () => boolean = () => false): Promise<void> {
+    for (let from = fromStep; from < toStep; ) {
+      const to = Math.min(toStep, from + this.#steps);
+      const start = performance.now();
+      this.#executor.run(program, from, to);
+      const elapsed = performance.now() - start;
+      this.#adapt(to - from, elapsed);
+      from = to;
+      await this.breathe();
+      if (stop()) return;
+    }
+  }
+
+  #adapt(steps: number, elapsed: number): void {
+    if (elapsed > SLICE) this.#steps = Math.max(1, Math.floor((steps * TARGET) / elapsed));
+    // Doubling at most: the first steps run before the engine has optimized the kernels.
+    else if (elapsed < TARGET / 2 && steps === this.#steps) this.#steps = Math.min(2 ** 24, this.#steps * 2);
+  }
+}

@@ -1,0 +1,189 @@
+// Plans: how a network's layers become programs over its heap.
+
+import { isClasses, type Table, type Targets } from "./dataset.js";
+import type { Executor, Program } from "./executors/executor.js";
+import type { Heap } from "./heap.js";
+import type { Layer, Updates } from "./layers/layer.js";
+import { type Loss, lossRow } from "./losses.js";
+import { type Batches, type DataType, ProgramBuilder, Stat } from "./program.js";
+import type { Store } from "./store.js";
+
+/** What a network is made of, as the plans see it. */
+export interface Model {
+  readonly executor: Executor;
+  readonly heap: Heap;
+  readonly store: Store;
+  readonly layers: readonly Layer[];
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Factor of the inputs, applied as a batch is gathered. */
+  readonly inputScale: number;
+  /** Epochs trained since the network was made. */
+  epochsTrained: number;
+}
+
+/** Inputs in the heap. */
+export interface PlacedInputs extends Batches {
+  dataType: DataType;
+}
+
+/** Targets in the heap; without a data type they are class indexes. */
+export interface PlacedTargets extends Batches {
+  dataType?: DataType;
+}
+
+/** Copies a table or classes into the heap at `offset`. */
+export function copyInto(heap: Heap, offset: number, { data }: Targets): void {
+  heap.u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
+}
+
+function upload(heap: Heap, targets: Targets): number {
+  const offset = heap.allocate(targets.data.byteLength);
+  copyInto(heap, offset, targets);
+  return offset;
+}
+
+/** Uploads inputs and targets that share an order. */
+export function place(
+  heap: Heap,
+  inputs: Table,
+  targets: Targets,
+  order: number,
+  batch: number,
+): { inputs: PlacedInputs; targets: PlacedTargets } {
+  const share = { order, batch };
+  return {
+    inputs: { ...share, data: upload(heap, inputs), dataType: inputs.dataType },
+    targets: {
+      ...share,
+      data: upload(heap, targets),
+      dataType: isClasses(targets) ? undefined : targets.dataType,
+    },
+  };
+}
+
+function emitInputs(model: Model, builder: ProgramBuilder, inputs: PlacedInputs, rows: number): number {
+  const x = builder.matrix(rows, model.inputs);
+  builder.gather(x, inputs, inputs.dataType, model.inputs, rows, builder.cell(model.inputScale));
+  return x;
+}
+
+const noUpdates: Updates = {
+  defer: () => {},
+  target: (offset) => ({ output: offset, add: false }),
+};
+
+/** A forward pass over `rows` rows: where its output is, shape (rows, outputs). */
+export function planPredict(model: Model, inputs: PlacedInputs, rows: number): { program: Program; output: number } {
+  const builder = new ProgramBuilder(model.heap);
+  let x = emitInputs(model, builder, inputs, rows);
+  for (const layer of model.layers) x = layer.forward(builder, x, rows, noUpdates, true).output;
+  return { program: builder.finish(), output: x };
+}
+
+/** What becomes of the gradients: nothing, a step of plain SGD, or a buffer laid out as the store is. */
+export type Purpose =
+  | { kind: "evaluate" }
+  | { kind: "train"; learningRate: number }
+  | { kind: "gradients"; output: number };
+
+/**
+ * A pass over `rows` rows that adds the batch's loss and hits to the statistics, and, to train, goes back
+ * and updates the parameters.
+ *
+ * Plain SGD, w = w - rate * gradient, is folded into the products that make the gradients: the loss's
+ * gradient is scaled by -rate / rows, and the products add to the parameters.
+ */
+export function planLoss(
+  model: Model,
+  loss: Loss,
+  inputs: PlacedInputs,
+  targets: PlacedTargets,
+  rows: number,
+  statistics: number,
+  purpose: Purpose,
+): Program {
+  const { heap, layers, outputs } = model;
+  const builder = new ProgramBuilder(heap);
+  const x = emitInputs(model, builder, inputs, rows);
+  const target = builder.matrix(rows, outputs);
+  if (targets.dataType === undefined) builder.oneHot(target, targets, outputs, rows);
+  else builder.gather(target, targets, targets.dataType, outputs, rows, builder.cell(1));
+
+  const deferred: (() => void)[] = [];
+  const updates: Updates = {
+    defer: (emit) => deferred.push(emit),
+    target: (offset) =>
+      purpose.kind === "gradients"
+        ? { output: purpose.output + offset - model.store.begin, add: false }
+        : { output: offset, add: true },
+  };
+
+  const { op, fused, per, factor } = lossRow(loss);
+  const emitted = [];
+  let y = x;
+  for (const [index, layer] of layers.entries()) {
+    const activate = index < layers.length - 1 || fused === undefined;
+    const step = layer.forward(builder, y, rows, updates, activate);
+    emitted.push(step);
+    y = step.output;
+  }
+
+  const terms = per === "row" ? rows : rows * outputs;
+  const direction = purpose.kind === "train" ? -purpose.learningRate : 1;
+  const gradient = builder.matrix(rows, outputs);
+  const losses = heap.allocateElements(terms);
+  const hits = heap.allocateElements(terms);
+  const prediction = fused ? builder.matrix(rows, outputs) : y;
+  const scale = builder.cell((direction * factor) / terms);
+  builder.loss(op, { gradient, losses, hits, prediction, logits: y, target }, rows, outputs, scale);
+  builder.report(statistics, losses, hits, terms, builder.cell(rows / terms));
+
+  if (purpose.kind !== "evaluate") {
+    let d = gradient;
+    for (const [index, step] of [...emitted.entries()].reverse()) d = step.backward(d, index > 0);
+    for (const emit of deferred) emit();
+  }
+  return builder.finish();
+}
+
+/** Statistics of the steps run since clear(). */
+export class Statistics {
+  readonly offset: number;
+  readonly #heap: Heap;
+
+  constructor(heap: Heap) {
+    this.#heap = heap;
+    this.offset = heap.allocate(Stat.cells * 8);
+    this.clear();
+  }
+
+  clear(): void {
+    const cells = this.#heap.f64;
+    const first = this.offset / 8;
+    cells[first + Stat.lossSum] = 0;
+    cells[first + Stat.hits] = 0;
+    cells[first + Stat.badStep] = -1;
+  }
+
+  /** First step whose loss was not finite, or -1. */
+  get badStep(): number {
+    return this.#heap.f64[this.offset / 8 + Stat.badStep];
+  }
+
+  /** Mean loss and, for losses that classify, accuracy over `rows` rows. */
+  over(rows: number, loss: Loss, outputs: number): Figures {
+    const cells = this.#heap.f64;
+    const first = this.offset / 8;
+    const { per, classifies } = lossRow(loss);
+    const figures: Figures = { loss: cells[first + Stat.lossSum] / rows };
+    if (classifies) figures.accuracy = cells[first + Stat.hits] / (per === "row" ? rows : rows * outputs);
+    return figures;
+  }
+}
+
+/** Mean loss a row, and the share of hits, 0 to 1, where the loss is one of classification. */
+export interface Figures {
+  loss: number;
+  accuracy?: number;
+}

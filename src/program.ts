@@ -1,0 +1,271 @@
+// The program builder: typed emit functions over the records that assembly/ops.ts lays out.
+//
+// It does two things on its own. It fuses an elementwise operation that follows a product in place into the
+// product, as its epilogue. And it finds the barriers: an operation that reads or writes what another wrote
+// since the last barrier (or writes what another read) must wait until all threads have done that other.
+
+import {
+  Backward,
+  ColumnSums,
+  type DataType,
+  Elementwise,
+  Gather,
+  Loss,
+  NO_EPILOGUE,
+  OneHot,
+  Op,
+  Product,
+  RECORD_WORDS,
+  Report,
+  Shuffle,
+  Softmax,
+  SoftmaxBackward,
+  Start,
+  Transpose,
+  Uniform,
+  Word,
+} from "../assembly/ops.js";
+import type { Program } from "./executors/executor.js";
+import type { Heap } from "./heap.js";
+
+export { DataType, Op, Start, Stat } from "../assembly/ops.js";
+
+export type ForwardOp = Op.sigmoid | Op.relu | Op.tanh | Op.exp | Op.log;
+export type BackwardOp = Op.sigmoidBackward | Op.reluBackward | Op.tanhBackward;
+export type LossOp = Op.meanSquaredError | Op.binaryCrossEntropy | Op.crossEntropy;
+
+/** A data set, or the classes of one, in the heap. */
+export interface Batches {
+  data: number;
+  /** u32 permutation of the samples, or 0 for their own order. */
+  order: number;
+  /** Rows of a full batch. */
+  batch: number;
+}
+
+export class ProgramBuilder {
+  readonly heap: Heap;
+  readonly #records: Uint32Array[] = [];
+  #reads = new Set<number>();
+  #writes = new Set<number>();
+
+  constructor(heap: Heap) {
+    this.heap = heap;
+  }
+
+  /** A workspace matrix of the working type; its content is undefined. */
+  matrix(rows: number, width: number): number {
+    return this.heap.allocateElements(rows * width);
+  }
+
+  /** An f64 cell holding `value`. */
+  cell(value: number): number {
+    const offset = this.heap.allocate(8);
+    this.heap.f64[offset / 8] = value;
+    return offset;
+  }
+
+  gather(output: number, from: Batches, dataType: DataType, width: number, rows: number, scale: number): void {
+    const record = this.#emit(Op.gather, [from.data, from.order, scale], [output]);
+    record[Gather.output] = output;
+    record[Gather.data] = from.data;
+    record[Gather.order] = from.order;
+    record[Gather.width] = width;
+    record[Gather.rows] = rows;
+    record[Gather.batch] = from.batch;
+    record[Gather.dataType] = dataType;
+    record[Gather.scale] = scale;
+  }
+
+  oneHot(output: number, from: Batches, width: number, rows: number): void {
+    const record = this.#emit(Op.oneHot, [from.data, from.order], [output]);
+    record[OneHot.output] = output;
+    record[OneHot.data] = from.data;
+    record[OneHot.order] = from.order;
+    record[OneHot.width] = width;
+    record[OneHot.rows] = rows;
+    record[OneHot.batch] = from.batch;
+  }
+
+  /** output (m, n) = start + A (m, k) B (k, n); with `transposed`, A lies in memory as (k, m). */
+  product(
+    output: number,
+    left: number,
+    right: number,
+    m: number,
+    n: number,
+    k: number,
+    { transposed = false, start = Start.zero, bias = 0 }: { transposed?: boolean; start?: Start; bias?: number } = {},
+  ): void {
+    const record = this.#emit(Op.product, [left, right, bias], [output]);
+    record[Product.output] = output;
+    record[Product.left] = left;
+    record[Product.right] = right;
+    record[Product.m] = m;
+    record[Product.n] = n;
+    record[Product.k] = k;
+    record[Product.transposed] = transposed ? 1 : 0;
+    record[Product.start] = start;
+    record[Product.bias] = bias;
+    record[Product.epilogue] = NO_EPILOGUE;
+  }
+
+  columnSums(output: number, input: number, rows: number, width: number, start: Start = Start.zero): void {
+    const record = this.#emit(Op.columnSums, [input], [output]);
+    record[ColumnSums.output] = output;
+    record[ColumnSums.input] = input;
+    record[ColumnSums.rows] = rows;
+    record[ColumnSums.width] = width;
+    record[ColumnSums.start] = start;
+  }
+
+  transpose(output: number, input: number, rows: number, width: number): void {
+    const record = this.#emit(Op.transpose, [input], [output]);
+    record[Transpose.output] = output;
+    record[Transpose.input] = input;
+    record[Transpose.rows] = rows;
+    record[Transpose.width] = width;
+  }
+
+  /** output = f(input); fused into the product before it when that product's output is both. */
+  forward(op: ForwardOp, output: number, input: number, size: number): void {
+    const product = output === input ? this.#productInto(output) : undefined;
+    if (product) {
+      product[Product.epilogue] = op;
+      return;
+    }
+    const record = this.#emit(op, [input], [output]);
+    record[Elementwise.output] = output;
+    record[Elementwise.input] = input;
+    record[Elementwise.size] = size;
+  }
+
+  /** output = gradient * f'(x) from saved = f(x); fused like forward(). */
+  backward(op: BackwardOp, output: number, gradient: number, saved: number, size: number): void {
+    const product = output === gradient ? this.#productInto(output) : undefined;
+    if (product && !this.#writes.has(saved)) {
+      product[Product.epilogue] = op;
+      product[Product.saved] = saved;
+      this.#reads.add(saved);
+      return;
+    }
+    const record = this.#emit(op, [gradient, saved], [output]);
+    record[Backward.output] = output;
+    record[Backward.gradient] = gradient;
+    record[Backward.saved] = saved;
+    record[Backward.size] = size;
+  }
+
+  softmax(output: number, input: number, rows: number, width: number): void {
+    const record = this.#emit(Op.softmax, [input], [output]);
+    record[Softmax.output] = output;
+    record[Softmax.input] = input;
+    record[Softmax.rows] = rows;
+    record[Softmax.width] = width;
+  }
+
+  softmaxBackward(output: number, gradient: number, saved: number, rows: number, width: number): void {
+    const record = this.#emit(Op.softmaxBackward, [gradient, saved], [output]);
+    record[SoftmaxBackward.output] = output;
+    record[SoftmaxBackward.gradient] = gradient;
+    record[SoftmaxBackward.saved] = saved;
+    record[SoftmaxBackward.rows] = rows;
+    record[SoftmaxBackward.width] = width;
+  }
+
+  loss(
+    op: LossOp,
+    buffers: { gradient: number; losses: number; hits: number; prediction: number; logits: number; target: number },
+    rows: number,
+    width: number,
+    scale: number,
+  ): void {
+    const { gradient, losses, hits, prediction, logits, target } = buffers;
+    const fused = op !== Op.meanSquaredError;
+    const record = this.#emit(
+      op,
+      [fused ? logits : prediction, target],
+      fused ? [gradient, losses, hits, prediction] : [gradient, losses, hits],
+    );
+    record[Loss.gradient] = gradient;
+    record[Loss.losses] = losses;
+    record[Loss.hits] = hits;
+    record[Loss.prediction] = prediction;
+    record[Loss.logits] = logits;
+    record[Loss.target] = target;
+    record[Loss.rows] = rows;
+    record[Loss.width] = width;
+    record[Loss.scale] = scale;
+  }
+
+  report(statistics: number, losses: number, hits: number, size: number, weight: number): void {
+    const record = this.#emit(Op.report, [losses, hits], [statistics]);
+    record[Report.statistics] = statistics;
+    record[Report.losses] = losses;
+    record[Report.hits] = hits;
+    record[Report.size] = size;
+    record[Report.weight] = weight;
+  }
+
+  uniform(output: number, size: number, low: number, high: number, seed: number, stream: number): void {
+    const record = this.#emit(Op.uniform, [low, high], [output]);
+    record[Uniform.output] = output;
+    record[Uniform.size] = size;
+    record[Uniform.low] = low;
+    record[Uniform.high] = high;
+    record[Uniform.seedLow] = seed;
+    record[Uniform.seedHigh] = seed / 2 ** 32;
+    record[Uniform.stream] = stream;
+  }
+
+  shuffle(order: number, size: number, seed: number, stream: number): void {
+    const record = this.#emit(Op.shuffle, [], [order]);
+    record[Shuffle.order] = order;
+    record[Shuffle.size] = size;
+    record[Shuffle.seedLow] = seed;
+    record[Shuffle.seedHigh] = seed / 2 ** 32;
+    record[Shuffle.stream] = stream;
+  }
+
+  /** Writes the records into the heap. */
+  finish(): Program {
+    this.#barrier();
+    const offset = this.heap.allocate(this.#records.length * RECORD_WORDS * 4);
+    const words = this.heap.u32;
+    for (const [index, record] of this.#records.entries()) {
+      words.set(record, offset / 4 + index * RECORD_WORDS);
+    }
+    return { offset, count: this.#records.length };
+  }
+
+  #emit(op: Op, reads: number[], writes: number[]): Uint32Array {
+    const conflict =
+      reads.some((offset) => this.#writes.has(offset)) ||
+      writes.some((offset) => this.#writes.has(offset) || this.#reads.has(offset));
+    if (conflict) this.#barrier();
+    for (const offset of reads) this.#reads.add(offset);
+    for (const offset of writes) this.#writes.add(offset);
+    const record = new Uint32Array(RECORD_WORDS);
+    record[Word.opcode] = op;
+    this.#records.push(record);
+    return record;
+  }
+
+  #barrier(): void {
+    const last = this.#records.at(-1);
+    if (last) last[Word.barrier] = 1;
+    this.#reads.clear();
+    this.#writes.clear();
+  }
+
+  /** The last record, if it is a product into `output` that has no epilogue yet. */
+  #productInto(output: number): Uint32Array | undefined {
+    const last = this.#records.at(-1);
+    const fits =
+      last &&
+      last[Word.opcode] === Op.product &&
+      last[Product.output] === output &&
+      last[Product.epilogue] === NO_EPILOGUE;
+    return fits ? last : undefined;
+  }
+}
