@@ -1,6 +1,10 @@
-// What the binary exports: the interpreter for either element type. The memory is imported.
+// What the binary exports: the interpreter for either element type, and where its heap may begin. The memory
+// is imported.
 
 import { run } from "./program";
+
+/** First byte past the binary's own data. */
+export const heapBase: usize = __heap_base;
 
 export function run64(
   program: usize, count: usize, thread: usize, threads: usize, fromStep: usize, toStep: usize,

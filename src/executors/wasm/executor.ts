@@ -18,7 +18,7 @@ type Run = (
 ) => void;
 
 interface Exports extends Record<string, unknown> {
-  __heap_base: WebAssembly.Global;
+  heapBase: WebAssembly.Global;
   run64: Run;
   run32: Run;
 }
@@ -31,7 +31,7 @@ export class WasmExecutor implements Executor {
   constructor({ dtype }: ExecutorOptions) {
     this.#memory = new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM_PAGES });
     const { exports } = instantiateSync<Exports>(compiled("plain"), { env: { memory: this.#memory } });
-    this.heapBase = exports.__heap_base.value as number;
+    this.heapBase = exports.heapBase.value as number;
     this.#run = dtype === "float64" ? exports.run64 : exports.run32;
   }
 
