@@ -3,44 +3,63 @@
 // One register tile, 4 rows by 2 vectors of columns, does all the work: 8 accumulators, so that V8 keeps
 // everything in its 16 registers. SIMD lanes lie across columns, which are independent outputs, and every
 // sum runs over k in ascending order; a tile therefore leaves the same bits however the outputs are split
-// into tiles or threads.
+// into tiles, blocks or threads, and whether the factors are packed or not.
 //
-// Contract of tile(): any m, n, k and alignment; the output must not overlap A or B. Rows past the edge
-// read the last row again, columns past it read the memory that follows; neither is stored.
+//              B: k x n, packed block by block             packed B: panels of 2 vectors of columns,
+//             +---+---+---+---+---+                        each SUM_BLOCK rows after the other
+//             |   |   |   |   |   |  SUM_BLOCK terms        +---+ +---+ +---+
+//             +---+---+---+---+---+                        |   | |   | |   |
+//    A: m x k  COLUMN_BLOCK columns                         +---+ +---+ +---+
+//   +------+
+//   | 4 rows: one tile of A, packed so that the 4 values of a term lie side by side
+//   +------+
+//
+// A block of B (SUM_BLOCK x COLUMN_BLOCK) stays in the second-level cache while all rows of A pass by; a
+// tile of A (4 x SUM_BLOCK) stays in the first while all panels of the block pass by. Packing also removes
+// the cache conflicts of power-of-two widths. Small products are not worth it: they run on A and B as they
+// lie (scratch = 0; the program builder decides).
 
 import { lanes, madd, splat, storePartial } from "./lanes";
-import { Start, SUM_BLOCK } from "./ops";
-
-// @ts-ignore: decorator
-@inline const TILE_ROWS: usize = 4;
+import {
+  COLUMN_BLOCK_BYTES, LONGEST_BLOCK, PACKED_TERM_BYTES, PANEL_PADDING, PANEL_ROW_BYTES, Start, SUM_BLOCK,
+  TILE_ROWS,
+} from "./ops";
 
 /** Stores one row of a tile: `columns` values from the vectors x0, x1. */
 // @ts-ignore: decorator
 @inline function storeRow<T>(output: usize, x0: v128, x1: v128, columns: usize, add: bool): void {
-  if (add) {
-    x0 = v128.add<T>(v128.load(output), x0);
-    if (columns > lanes<T>()) x1 = v128.add<T>(v128.load(output, 16), x1);
-  }
-  if (columns >= lanes<T>()) {
+  if (columns == lanes<T>() * 2) {
+    if (add) {
+      x0 = v128.add<T>(v128.load(output), x0);
+      x1 = v128.add<T>(v128.load(output, 16), x1);
+    }
     v128.store(output, x0);
-    if (columns == lanes<T>() * 2) v128.store(output, x1, 16);
-    else if (columns > lanes<T>()) storePartial<T>(output + 16, x1, columns - lanes<T>());
-  } else {
+    v128.store(output, x1, 16);
+    return;
+  }
+  if (add) x0 = v128.add<T>(v128.load(output), x0);
+  if (columns < lanes<T>()) {
     storePartial<T>(output, x0, columns);
+    return;
+  }
+  v128.store(output, x0);
+  if (columns > lanes<T>()) {
+    if (add) x1 = v128.add<T>(v128.load(output, 16), x1);
+    storePartial<T>(output + 16, x1, columns - lanes<T>());
   }
 }
 
 /**
- * One tile. A's element (i, p) lies at left + i * leftRow + p * leftStep, B's row p at right + p *
- * rightStep. The sums start at row i of `initial` (initialRow bytes apart; 0: the same row for all), or
- * at zero where `initial` is 0; `add` adds them to the output in the end.
+ * One tile of A and B as they lie: `rows` <= 4 rows, `columns` <= 2 vectors.
+ *
+ * A's element (i, p) lies at left + i * leftRow + p * leftStep, B's row p at right + p * rightStep. The
+ * sums start at row i of `initial` (initialRow bytes apart; 0: one row for all), or at zero where `initial`
+ * is 0; `add` adds them to the output in the end. Rows past the edge repeat the last one, columns past it
+ * are computed from whatever follows; neither is stored.
  */
 function tile<T>(
-  output: usize, outputRow: usize,
-  left: usize, leftRow: usize, leftStep: usize,
-  right: usize, rightStep: usize,
-  k: usize, initial: usize, initialRow: usize, add: bool,
-  rows: usize, columns: usize,
+  output: usize, outputRow: usize, left: usize, leftRow: usize, leftStep: usize, right: usize,
+  rightStep: usize, k: usize, initial: usize, initialRow: usize, add: bool, rows: usize, columns: usize,
 ): void {
   let c00 = splat<T>(0);
   let c01 = splat<T>(0);
@@ -63,14 +82,13 @@ function tile<T>(
     c30 = v128.load(initial);
     c31 = v128.load(initial, 16);
   }
-  let a0 = left;
-  let a1 = rows > 1 ? a0 + leftRow : a0;
+  let a1 = rows > 1 ? left + leftRow : left;
   let a2 = rows > 2 ? a1 + leftRow : a1;
   let a3 = rows > 3 ? a2 + leftRow : a2;
   for (let p = k; p; p--) {
     const b0 = v128.load(right);
     const b1 = v128.load(right, 16);
-    const x0 = v128.load_splat<T>(a0);
+    const x0 = v128.load_splat<T>(left);
     c00 = madd<T>(x0, b0, c00);
     c01 = madd<T>(x0, b1, c01);
     const x1 = v128.load_splat<T>(a1);
@@ -82,7 +100,7 @@ function tile<T>(
     const x3 = v128.load_splat<T>(a3);
     c30 = madd<T>(x3, b0, c30);
     c31 = madd<T>(x3, b1, c31);
-    a0 += leftStep;
+    left += leftStep;
     a1 += leftStep;
     a2 += leftStep;
     a3 += leftStep;
@@ -94,40 +112,242 @@ function tile<T>(
   if (rows > 3) storeRow<T>(output + 3 * outputRow, c30, c31, columns, add);
 }
 
+// Where the sums of a packed tile start and end; constants where packedRow() is inlined.
+// @ts-ignore: decorator
+@inline const FROM_ZERO = 0;
+// @ts-ignore: decorator
+@inline const FROM_BIAS = 1;
+// @ts-ignore: decorator
+@inline const FROM_OUTPUT = 2;
+// @ts-ignore: decorator
+@inline const ADD_TO_OUTPUT = 3;
+
 /**
- * output = start + A B, all strides in bytes. A's element (i, p) lies at left + i * leftRow + p * leftStep.
+ * Four whole rows of the output, panel by panel: `bytes` of each row, a multiple of a panel's. The tile of
+ * A lies packed at `left`, the panels of B, `panel` bytes each, from `right` on.
  */
-export function product<T>(
-  output: usize, outputRow: usize,
-  left: usize, leftRow: usize, leftStep: usize,
-  right: usize, rightStep: usize,
+// @ts-ignore: decorator
+@inline function packedRows<T>(
+  mode: i32, output: usize, outputRow: usize, bytes: usize, left: usize, right: usize, panel: usize, k: usize,
+  bias: usize,
+): void {
+  const end = left + k * PACKED_TERM_BYTES;
+  const last = output + bytes;
+  while (output < last) {
+    let c00 = splat<T>(0);
+    let c01 = splat<T>(0);
+    let c10 = splat<T>(0);
+    let c11 = splat<T>(0);
+    let c20 = splat<T>(0);
+    let c21 = splat<T>(0);
+    let c30 = splat<T>(0);
+    let c31 = splat<T>(0);
+    if (mode == FROM_BIAS) {
+      c00 = v128.load(bias);
+      c01 = v128.load(bias, 16);
+      c10 = c00;
+      c11 = c01;
+      c20 = c00;
+      c21 = c01;
+      c30 = c00;
+      c31 = c01;
+      bias += PANEL_ROW_BYTES;
+    }
+    if (mode == FROM_OUTPUT) {
+      let row = output;
+      c00 = v128.load(row);
+      c01 = v128.load(row, 16);
+      row += outputRow;
+      c10 = v128.load(row);
+      c11 = v128.load(row, 16);
+      row += outputRow;
+      c20 = v128.load(row);
+      c21 = v128.load(row, 16);
+      row += outputRow;
+      c30 = v128.load(row);
+      c31 = v128.load(row, 16);
+    }
+    let b = right;
+    for (let a = left; a < end; a += PACKED_TERM_BYTES) {
+      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+      const x0 = v128.load(a);
+      c00 = madd<T>(x0, b0, c00);
+      c01 = madd<T>(x0, b1, c01);
+      const x1 = v128.load(a, 16);
+      c10 = madd<T>(x1, b0, c10);
+      c11 = madd<T>(x1, b1, c11);
+      const x2 = v128.load(a, 32);
+      c20 = madd<T>(x2, b0, c20);
+      c21 = madd<T>(x2, b1, c21);
+      const x3 = v128.load(a, 48);
+      c30 = madd<T>(x3, b0, c30);
+      c31 = madd<T>(x3, b1, c31);
+      b += PANEL_ROW_BYTES;
+    }
+    let row = output;
+    if (mode == ADD_TO_OUTPUT) {
+      c00 = v128.add<T>(v128.load(row), c00);
+      c01 = v128.add<T>(v128.load(row, 16), c01);
+    }
+    v128.store(row, c00);
+    v128.store(row, c01, 16);
+    row += outputRow;
+    if (mode == ADD_TO_OUTPUT) {
+      c10 = v128.add<T>(v128.load(row), c10);
+      c11 = v128.add<T>(v128.load(row, 16), c11);
+    }
+    v128.store(row, c10);
+    v128.store(row, c11, 16);
+    row += outputRow;
+    if (mode == ADD_TO_OUTPUT) {
+      c20 = v128.add<T>(v128.load(row), c20);
+      c21 = v128.add<T>(v128.load(row, 16), c21);
+    }
+    v128.store(row, c20);
+    v128.store(row, c21, 16);
+    row += outputRow;
+    if (mode == ADD_TO_OUTPUT) {
+      c30 = v128.add<T>(v128.load(row), c30);
+      c31 = v128.add<T>(v128.load(row, 16), c31);
+    }
+    v128.store(row, c30);
+    v128.store(row, c31, 16);
+    output += PANEL_ROW_BYTES;
+    right += panel;
+  }
+}
+
+/** Packs `rows` <= 4 rows of A, `k` terms: term after term, four vectors each; missing rows repeat. */
+function packTile<T>(target: usize, left: usize, leftRow: usize, leftStep: usize, k: usize, rows: usize): void {
+  let a1 = rows > 1 ? left + leftRow : left;
+  let a2 = rows > 2 ? a1 + leftRow : a1;
+  let a3 = rows > 3 ? a2 + leftRow : a2;
+  for (let p: usize = 0; p < k; p++) {
+    v128.store(target, v128.load_splat<T>(left));
+    v128.store(target, v128.load_splat<T>(a1), 16);
+    v128.store(target, v128.load_splat<T>(a2), 32);
+    v128.store(target, v128.load_splat<T>(a3), 48);
+    left += leftStep;
+    a1 += leftStep;
+    a2 += leftStep;
+    a3 += leftStep;
+    target += PACKED_TERM_BYTES;
+  }
+}
+
+/**
+ * Packs k rows of B, `bytes` of each, into panels of `panel` bytes. Reads up to a panel's row past the last
+ * column.
+ */
+function packPanels<T>(
+  target: usize, right: usize, rightStep: usize, k: usize, bytes: usize, panel: usize,
+): void {
+  for (let p: usize = 0; p < k; p++) {
+    let to = target;
+    for (let j: usize = 0; j < bytes; j += PANEL_ROW_BYTES) {
+      v128.store(to, v128.load(right + j));
+      v128.store(to, v128.load(right + j, 16), 16);
+      to += panel;
+    }
+    target += PANEL_ROW_BYTES;
+    right += rightStep;
+  }
+}
+
+/** The product block by block, both factors packed into `scratch`. */
+function packedProduct<T>(
+  output: usize, outputRow: usize, left: usize, leftRow: usize, leftStep: usize, right: usize, rightStep: usize,
+  m: usize, n: usize, k: usize, start: Start, bias: usize, scratch: usize,
+): void {
+  const columnBlock: usize = COLUMN_BLOCK_BYTES / sizeof<T>();
+  const panels = scratch + LONGEST_BLOCK * PACKED_TERM_BYTES;
+  // Start.add asks for blocks of SUM_BLOCK terms; else any blocks leave the same bits, and even ones are best.
+  const length = start == Start.add ? SUM_BLOCK : evenBlock(k);
+  for (let block: usize = 0; block < k; block += length) {
+    const terms = min<usize>(k - block, length);
+    const panel = terms * PANEL_ROW_BYTES + PANEL_PADDING;
+    for (let side: usize = 0; side < n; side += columnBlock) {
+      const bytes = min<usize>(n - side, columnBlock) * sizeof<T>();
+      const wholeBytes = bytes & ~(PANEL_ROW_BYTES - 1);
+      const b = right + block * rightStep + side * sizeof<T>();
+      const startRow = bias + side * sizeof<T>();
+      packPanels<T>(panels, b, rightStep, terms, bytes, panel);
+      for (let i: usize = 0; i < m; i += TILE_ROWS) {
+        const rows = min<usize>(m - i, TILE_ROWS);
+        const c = output + i * outputRow + side * sizeof<T>();
+        packTile<T>(scratch, left + i * leftRow + block * leftStep, leftRow, leftStep, terms, rows);
+        let done: usize = 0;
+        if (rows == TILE_ROWS) {
+          done = wholeBytes;
+          if (start == Start.add) {
+            packedRows<T>(ADD_TO_OUTPUT, c, outputRow, done, scratch, panels, panel, terms, 0);
+          } else if (block) {
+            packedRows<T>(FROM_OUTPUT, c, outputRow, done, scratch, panels, panel, terms, 0);
+          } else if (start == Start.bias) {
+            packedRows<T>(FROM_BIAS, c, outputRow, done, scratch, panels, panel, terms, startRow);
+          } else {
+            packedRows<T>(FROM_ZERO, c, outputRow, done, scratch, panels, panel, terms, 0);
+          }
+        }
+        for (; done < bytes; done += PANEL_ROW_BYTES) {
+          tile<T>(
+            c + done, outputRow, scratch, 16, PACKED_TERM_BYTES,
+            panels + (done / PANEL_ROW_BYTES) * panel, PANEL_ROW_BYTES, terms,
+            block && start != Start.add ? c + done : start == Start.bias ? startRow + done : 0,
+            block ? outputRow : 0, start == Start.add, rows,
+            min<usize>((bytes - done) / sizeof<T>(), PANEL_ROW_BYTES / sizeof<T>()),
+          );
+        }
+      }
+    }
+  }
+}
+
+/** Length of the blocks when k terms are cut into even ones of at most LONGEST_BLOCK. */
+function evenBlock(k: usize): usize {
+  const blocks = (k + LONGEST_BLOCK - 1) / LONGEST_BLOCK;
+  return (k + blocks - 1) / blocks;
+}
+
+/** The product of factors as they lie. */
+function stridedProduct<T>(
+  output: usize, outputRow: usize, left: usize, leftRow: usize, leftStep: usize, right: usize, rightStep: usize,
   m: usize, n: usize, k: usize, start: Start, bias: usize,
 ): void {
   const add = start == Start.add;
-  const width: usize = lanes<T>() * 2;
-  // Where the sums continue block by block the order stays that of one long sum.
-  for (let block: usize = 0; block < k || block == 0; block += SUM_BLOCK) {
-    const terms = min<usize>(k - block, SUM_BLOCK);
+  const width: usize = PANEL_ROW_BYTES / sizeof<T>();
+  const length = add ? SUM_BLOCK : k;
+  for (let block: usize = 0; block < k || block == 0; block += length) {
+    const terms = min<usize>(k - block, length);
     for (let j: usize = 0; j < n; j += width) {
       const columns = min<usize>(n - j, width);
       const b = right + block * rightStep + j * sizeof<T>();
+      const initial = start == Start.bias ? bias + j * sizeof<T>() : 0;
       for (let i: usize = 0; i < m; i += TILE_ROWS) {
-        const c = output + i * outputRow + j * sizeof<T>();
-        let initial: usize = 0;
-        let initialRow: usize = 0;
-        if (!add) {
-          if (block) {
-            initial = c;
-            initialRow = outputRow;
-          } else if (start == Start.bias) {
-            initial = bias + j * sizeof<T>();
-          }
-        }
         tile<T>(
-          c, outputRow, left + i * leftRow + block * leftStep, leftRow, leftStep, b, rightStep,
-          terms, initial, initialRow, add, min<usize>(m - i, TILE_ROWS), columns,
+          output + i * outputRow + j * sizeof<T>(), outputRow, left + i * leftRow + block * leftStep, leftRow,
+          leftStep, b, rightStep, terms, initial, 0, add, min<usize>(m - i, TILE_ROWS), columns,
         );
       }
     }
+    if (!length) return;
+  }
+}
+
+/**
+ * output = start + A B, all strides in bytes. A's element (i, p) lies at left + i * leftRow + p * leftStep.
+ * `scratch` is this thread's room for a packed tile of A and a packed block of B, or 0: not to pack.
+ */
+export function product<T>(
+  output: usize, outputRow: usize, left: usize, leftRow: usize, leftStep: usize, right: usize, rightStep: usize,
+  m: usize, n: usize, k: usize, start: Start, bias: usize, scratch: usize,
+): void {
+  if (scratch) {
+    packedProduct<T>(
+      output, outputRow, left, leftRow, leftStep, right, rightStep, m, n, k, start, bias, scratch,
+    );
+  } else {
+    stridedProduct<T>(output, outputRow, left, leftRow, leftStep, right, rightStep, m, n, k, start, bias);
   }
 }

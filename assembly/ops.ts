@@ -18,6 +18,24 @@ export const RECORD_WORDS = 16;
  */
 export const SUM_BLOCK = 256;
 
+/** Most terms of a packed block where the blocks are free, that is, unless a product adds to its output. */
+export const LONGEST_BLOCK = 320;
+
+/** Rows of the register tile of a product. */
+export const TILE_ROWS = 4;
+
+/** Bytes of a packed term of a tile: each of its values stands in a whole vector, ready to multiply. */
+export const PACKED_TERM_BYTES = 64;
+
+/** Bytes of a row of a packed panel: two vectors of columns. */
+export const PANEL_ROW_BYTES = 32;
+
+/** Bytes between packed panels, so that their rows do not all fall on the same cache sets. */
+export const PANEL_PADDING = 64;
+
+/** Columns of a packed block of a product's right factor, in bytes: LONGEST_BLOCK rows of it are 320 KiB. */
+export const COLUMN_BLOCK_BYTES = 1024;
+
 /** Cells (f64) of the statistics block that report adds to. */
 export const enum Stat {
   lossSum = 0,
@@ -125,6 +143,10 @@ export const enum Product {
   /** NO_EPILOGUE or an opcode from sigmoid to tanhBackward */
   epilogue,
   saved,
+  /** Room to pack the factors, one piece for each thread, or 0: not to pack. */
+  scratch,
+  /** Bytes of a thread's piece. */
+  scratchBytes,
 }
 
 export const NO_EPILOGUE = 0xffffffff;

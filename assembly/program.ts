@@ -65,6 +65,7 @@ function runProduct<T>(record: usize, thread: usize, threads: usize): void {
     word(record, Product.left) + top * leftRow, leftRow, leftStep,
     word(record, Product.right) + side * sizeof<T>(), outputRow,
     rows, columns, k, <Start>word(record, Product.start), word(record, Product.bias) + side * sizeof<T>(),
+    word(record, Product.scratch) + thread * word(record, Product.scratchBytes),
   );
 
   const epilogue = <Op>word(record, Product.epilogue);

@@ -3,6 +3,7 @@
 /** A value as it reads in an error message, cut to a line. */
 export function quote(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "bigint") return `${value}n`;
   if (Array.isArray(value)) {
     const shown = value.slice(0, 6).map(quote).join(", ");
     return value.length > 6 ? `[${shown}, ...]` : `[${shown}]`;
@@ -39,6 +40,11 @@ export function checkBoolean(name: string, value: unknown): boolean {
 export function checkFunction<F>(name: string, value: F | undefined): F | undefined {
   if (value === undefined || typeof value === "function") return value;
   throw new TypeError(`${name} is ${quote(value)}, but must be a function`);
+}
+
+export function checkSignal(name: string, value: AbortSignal | undefined): AbortSignal | undefined {
+  if (value === undefined || typeof value?.throwIfAborted === "function") return value;
+  throw new TypeError(`${name} is ${quote(value)}, but must be an AbortSignal, e.g. new AbortController().signal`);
 }
 
 /** A key of `table`, or a RangeError that lists the known ones. */

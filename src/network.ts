@@ -1,6 +1,15 @@
 // The network: what a user holds. It checks what it is given; plan.ts and training.ts do the work.
 
-import { checkBoolean, checkChoice, checkFunction, checkInteger, checkOptions, checkPositive, quote } from "./check.js";
+import {
+  checkBoolean,
+  checkChoice,
+  checkFunction,
+  checkInteger,
+  checkOptions,
+  checkPositive,
+  checkSignal,
+  quote,
+} from "./check.js";
 import { type Rows, sliceRows, type Table, type TargetKind, type Targets, toTable, toTargets } from "./dataset.js";
 import type { DType, FloatArray } from "./dtype.js";
 import type { Executor } from "./executors/executor.js";
@@ -304,7 +313,7 @@ export class Network {
       shuffle: checkBoolean("shuffle", shuffle),
       onEpoch: checkFunction("onEpoch", options.onEpoch),
       onBatch: checkFunction("onBatch", options.onBatch),
-      signal: options.signal,
+      signal: checkSignal("signal", options.signal),
       seed: this.seed,
       loss,
     };

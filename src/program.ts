@@ -6,14 +6,19 @@
 
 import {
   Backward,
+  COLUMN_BLOCK_BYTES,
   ColumnSums,
   type DataType,
   Elementwise,
   Gather,
+  LONGEST_BLOCK,
   Loss,
   NO_EPILOGUE,
   OneHot,
   Op,
+  PACKED_TERM_BYTES,
+  PANEL_PADDING,
+  PANEL_ROW_BYTES,
   Product,
   RECORD_WORDS,
   Report,
@@ -25,6 +30,7 @@ import {
   Uniform,
   Word,
 } from "../assembly/ops.js";
+import { bytesOf } from "./dtype.js";
 import type { Program } from "./executors/executor.js";
 import type { Heap } from "./heap.js";
 
@@ -43,14 +49,32 @@ export interface Batches {
   batch: number;
 }
 
+/**
+ * Whether a product is worth packing: a packed row of B serves m / 4 tiles and a packed tile of A serves
+ * n / width tiles, so both sides must be long enough to repay the copies.
+ */
+function packingPays(m: number, n: number, k: number): boolean {
+  return m >= 16 && n >= 16 && k >= 8;
+}
+
+/** Bytes that one thread needs to pack a tile of A and a block of B. */
+function packedBytes(n: number, k: number, bytes: number): number {
+  const columns = Math.min(n, COLUMN_BLOCK_BYTES / bytes);
+  const panels = Math.ceil((columns * bytes) / PANEL_ROW_BYTES);
+  const panelBytes = Math.min(k, LONGEST_BLOCK) * PANEL_ROW_BYTES + PANEL_PADDING;
+  return LONGEST_BLOCK * PACKED_TERM_BYTES + panels * panelBytes;
+}
+
 export class ProgramBuilder {
   readonly heap: Heap;
   readonly #records: Uint32Array[] = [];
+  readonly #threads: number;
   #reads = new Set<number>();
   #writes = new Set<number>();
 
-  constructor(heap: Heap) {
+  constructor(heap: Heap, threads = 1) {
     this.heap = heap;
+    this.#threads = threads;
   }
 
   /** A workspace matrix of the working type; its content is undefined. */
@@ -108,6 +132,7 @@ export class ProgramBuilder {
     record[Product.start] = start;
     record[Product.bias] = bias;
     record[Product.epilogue] = NO_EPILOGUE;
+    if (packingPays(m, n, k)) record[Product.scratchBytes] = packedBytes(n, k, bytesOf(this.heap.dtype));
   }
 
   columnSums(output: number, input: number, rows: number, width: number, start: Start = Start.zero): void {
@@ -230,6 +255,7 @@ export class ProgramBuilder {
   /** Writes the records into the heap. */
   finish(): Program {
     this.#barrier();
+    this.#placeScratch();
     const offset = this.heap.allocate(this.#records.length * RECORD_WORDS * 4);
     const words = this.heap.u32;
     for (const [index, record] of this.#records.entries()) {
@@ -256,6 +282,19 @@ export class ProgramBuilder {
     if (last) last[Word.barrier] = 1;
     this.#reads.clear();
     this.#writes.clear();
+  }
+
+  /** One scratch serves all products: a barrier, or being the only thread, keeps them apart. */
+  #placeScratch(): void {
+    const products = this.#records.filter((record) => record[Word.opcode] === Op.product);
+    const bytes = Math.max(0, ...products.map((record) => record[Product.scratchBytes]));
+    if (bytes === 0) return;
+    const scratch = this.heap.allocate(bytes * this.#threads);
+    for (const record of products) {
+      if (record[Product.scratchBytes] === 0) continue;
+      record[Product.scratch] = scratch;
+      record[Product.scratchBytes] = bytes;
+    }
   }
 
   /** The last record, if it is a product into `output` that has no epilogue yet. */

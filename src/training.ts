@@ -153,6 +153,7 @@ export async function train(model: Model, settings: Settings): Promise<EpochEntr
           const called = performance.now();
           await settings.onBatch({ epoch, batch: step + 1, batches: sweep.steps, ...figures });
           callbacks += performance.now() - called;
+          settings.signal?.throwIfAborted();
         }
       } else {
         await runSweep(sweep, pacer, () => statistics.badStep >= 0);

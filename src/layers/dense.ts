@@ -1,7 +1,7 @@
 // The fully connected layer: y = f(x W + b).
 
 import { type Activation, activations } from "../activations.js";
-import { checkChoice, checkInteger, quote } from "../check.js";
+import { checkChoice, checkInteger, checkOptions, quote } from "../check.js";
 import type { FloatArray } from "../dtype.js";
 import { type ProgramBuilder, Start } from "../program.js";
 import type { Store } from "../store.js";
@@ -33,7 +33,9 @@ export class Dense implements Layer {
    * @param size number of outputs, a positive integer
    * @throws RangeError or TypeError when the size, the activation or the bounds are not usable
    */
-  constructor(size: number, { activation = "sigmoid", weightBounds }: DenseOptions = {}) {
+  constructor(size: number, options: DenseOptions = {}) {
+    checkOptions("new Dense", options, ["activation", "weightBounds"]);
+    const { activation = "sigmoid", weightBounds } = options;
     this.size = checkInteger("the size of a Dense layer", size, 1);
     this.activation = checkChoice("activation", activation, activations);
     if (weightBounds !== undefined) this.#bounds = checkBounds(weightBounds);
