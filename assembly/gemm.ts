@@ -263,7 +263,7 @@ function packedProduct<T>(
   const columnBlock: usize = COLUMN_BLOCK_BYTES / sizeof<T>();
   const panels = scratch + LONGEST_BLOCK * PACKED_TERM_BYTES;
   // Start.add asks for blocks of SUM_BLOCK terms; else any blocks leave the same bits, and even ones are best.
-  const length = start == Start.add ? SUM_BLOCK : evenBlock(k);
+  const length: usize = start == Start.add ? <usize>SUM_BLOCK : evenBlock(k);
   for (let block: usize = 0; block < k; block += length) {
     const terms = min<usize>(k - block, length);
     const panel = terms * PANEL_ROW_BYTES + PANEL_PADDING;
@@ -317,7 +317,7 @@ function stridedProduct<T>(
 ): void {
   const add = start == Start.add;
   const width: usize = PANEL_ROW_BYTES / sizeof<T>();
-  const length = add ? SUM_BLOCK : k;
+  const length: usize = add ? <usize>SUM_BLOCK : k;
   for (let block: usize = 0; block < k || block == 0; block += length) {
     const terms = min<usize>(k - block, length);
     for (let j: usize = 0; j < n; j += width) {

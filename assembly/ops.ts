@@ -67,6 +67,11 @@ export const enum Op {
   report,
   uniform,
   shuffle,
+  gatherSparse,
+  compress,
+  sortByColumn,
+  sparseProduct,
+  sparseGradient,
 }
 
 /** Operand positions that every record has. */
@@ -265,4 +270,89 @@ export const enum Shuffle {
   seedLow,
   seedHigh,
   stream,
+}
+
+// Sparse batches: rows whose zeros are left out. By rows, row r's entries begin at r * capacity and there are
+// counts[r] of them, columns ascending; by columns, column p's entries run from starts[p] to starts[p + 1],
+// rows ascending.
+
+/** As gather, from a sparse data set into a batch by rows. */
+export const enum GatherSparse {
+  /** u32 (rows) */
+  counts = 2,
+  /** u32 (rows, capacity) */
+  columns,
+  /** T (rows, capacity) */
+  values,
+  capacity,
+  /** u32 (samples + 1): where each sample's entries begin */
+  starts,
+  /** u32 (entries) */
+  dataColumns,
+  /** dataType (entries) */
+  dataValues,
+  dataType,
+  order,
+  rows,
+  batch,
+  /** f64 cell */
+  scale,
+}
+
+/** Makes a batch by rows of a dense matrix. */
+export const enum Compress {
+  counts = 2,
+  columns,
+  values,
+  /** T (rows, capacity) */
+  input,
+  rows,
+  capacity,
+}
+
+/** Makes a batch by columns of a batch by rows. */
+export const enum SortByColumn {
+  /** u32 (width + 1) */
+  starts = 2,
+  /** u32 (entries) */
+  rowsOf,
+  /** T (entries) */
+  valuesOf,
+  counts,
+  columns,
+  values,
+  capacity,
+  rows,
+  width,
+}
+
+/** output (rows, width) = start + X W for a batch X by rows; epilogue as in product. Never Start.add. */
+export const enum SparseProduct {
+  output = 2,
+  counts,
+  columns,
+  values,
+  capacity,
+  /** T (inputs, width) */
+  right,
+  rows,
+  width,
+  start,
+  bias,
+  epilogue,
+  saved,
+}
+
+/** output (inputs, width) = start + X' D for a batch X by columns. Never Start.bias. */
+export const enum SparseGradient {
+  output = 2,
+  starts,
+  rowsOf,
+  valuesOf,
+  /** T (rows, width) */
+  gradient,
+  inputs,
+  width,
+  rows,
+  start,
 }

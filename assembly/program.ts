@@ -9,11 +9,13 @@ import { gather, oneHot } from "./batches";
 import { product } from "./gemm";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses";
 import {
-  Backward, ColumnSums, DataType, Elementwise, Gather, Loss, NO_EPILOGUE, OneHot, Op, Product,
-  RECORD_WORDS, Report, Shuffle, Softmax, SoftmaxBackward, Start, Transpose, Uniform, Word,
+  Backward, ColumnSums, Compress, DataType, Elementwise, Gather, GatherSparse, Loss, NO_EPILOGUE, OneHot, Op,
+  Product, RECORD_WORDS, Report, Shuffle, Softmax, SoftmaxBackward, SortByColumn, SparseGradient, SparseProduct,
+  Start, Transpose, Uniform, Word,
 } from "./ops";
 import { shuffle, uniform } from "./random";
 import { columnSums, report } from "./reductions";
+import { compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse";
 import { barrier } from "./threads";
 import { transpose } from "./transpose";
 
@@ -68,9 +70,16 @@ function runProduct<T>(record: usize, thread: usize, threads: usize): void {
     word(record, Product.scratch) + thread * word(record, Product.scratchBytes),
   );
 
-  const epilogue = <Op>word(record, Product.epilogue);
+  runEpilogue<T>(
+    <Op>word(record, Product.epilogue), output, word(record, Product.saved) + top * outputRow + side * sizeof<T>(),
+    rows, columns, n,
+  );
+}
+
+/** Applies an epilogue in place to a rectangle of `rows` rows and `columns` columns of a matrix n wide. */
+function runEpilogue<T>(epilogue: Op, output: usize, saved: usize, rows: usize, columns: usize, n: usize): void {
   if (epilogue == <Op>NO_EPILOGUE) return;
-  let saved = word(record, Product.saved) + top * outputRow + side * sizeof<T>();
+  const stride = n * sizeof<T>();
   // Whole rows lie next to each other: one run over all of them.
   const runs: usize = columns == n ? 1 : rows;
   const length = columns == n ? rows * n : columns;
@@ -78,8 +87,80 @@ function runProduct<T>(record: usize, thread: usize, threads: usize): void {
   for (let i: usize = 0; i < runs; i++) {
     if (epilogue >= Op.sigmoidBackward) activateBackward<T>(epilogue, row, row, saved, length);
     else activate<T>(epilogue, row, row, length);
-    row += outputRow;
-    saved += outputRow;
+    row += stride;
+    saved += stride;
+  }
+}
+
+function runSparseProduct<T>(record: usize, thread: usize, threads: usize): void {
+  const rows = word(record, SparseProduct.rows);
+  const n = word(record, SparseProduct.width);
+  const from = shareStart(n, TILE_GRAIN, thread, threads);
+  const to = shareStart(n, TILE_GRAIN, thread + 1, threads);
+  if (from >= to) return;
+  const side = from * sizeof<T>();
+  const output = word(record, SparseProduct.output) + side;
+  sparseProduct<T>(
+    output, word(record, SparseProduct.counts), word(record, SparseProduct.columns),
+    word(record, SparseProduct.values), word(record, SparseProduct.capacity), word(record, SparseProduct.right) + side,
+    n * sizeof<T>(), rows, to - from, <Start>word(record, SparseProduct.start),
+    word(record, SparseProduct.bias) + side,
+  );
+  runEpilogue<T>(
+    <Op>word(record, SparseProduct.epilogue), output, word(record, SparseProduct.saved) + side, rows, to - from, n,
+  );
+}
+
+function runSparse<T>(op: Op, record: usize, step: usize, thread: usize, threads: usize): void {
+  switch (op) {
+    case Op.gatherSparse: {
+      const rows = word(record, GatherSparse.rows);
+      gatherSparse<T>(
+        word(record, GatherSparse.counts), word(record, GatherSparse.columns), word(record, GatherSparse.values),
+        word(record, GatherSparse.capacity), word(record, GatherSparse.starts),
+        word(record, GatherSparse.dataColumns), word(record, GatherSparse.dataValues),
+        <DataType>word(record, GatherSparse.dataType), word(record, GatherSparse.order),
+        step * word(record, GatherSparse.batch), shareStart(rows, 1, thread, threads),
+        shareStart(rows, 1, thread + 1, threads), cell(record, GatherSparse.scale),
+      );
+      break;
+    }
+    case Op.compress: {
+      const rows = word(record, Compress.rows);
+      compress<T>(
+        word(record, Compress.counts), word(record, Compress.columns), word(record, Compress.values),
+        word(record, Compress.capacity), word(record, Compress.input), shareStart(rows, 1, thread, threads),
+        shareStart(rows, 1, thread + 1, threads),
+      );
+      break;
+    }
+    case Op.sortByColumn: {
+      const width = word(record, SortByColumn.width);
+      sortByColumn<T>(
+        word(record, SortByColumn.starts), word(record, SortByColumn.rowsOf), word(record, SortByColumn.valuesOf),
+        word(record, SortByColumn.counts), word(record, SortByColumn.columns), word(record, SortByColumn.values),
+        word(record, SortByColumn.capacity), word(record, SortByColumn.rows),
+        shareStart(width, 1, thread, threads), shareStart(width, 1, thread + 1, threads),
+      );
+      break;
+    }
+    case Op.sparseProduct:
+      runSparseProduct<T>(record, thread, threads);
+      break;
+    default: {
+      const n = word(record, SparseGradient.width);
+      const from = shareStart(n, TILE_GRAIN, thread, threads);
+      const to = shareStart(n, TILE_GRAIN, thread + 1, threads);
+      const side = from * sizeof<T>();
+      if (from < to) {
+        sparseGradient<T>(
+          word(record, SparseGradient.output) + side, word(record, SparseGradient.starts),
+          word(record, SparseGradient.rowsOf), word(record, SparseGradient.valuesOf),
+          word(record, SparseGradient.gradient) + side, n * sizeof<T>(), word(record, SparseGradient.inputs),
+          to - from, word(record, SparseGradient.rows), <Start>word(record, SparseGradient.start),
+        );
+      }
+    }
   }
 }
 
@@ -206,6 +287,13 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
       );
       break;
     }
+    case Op.gatherSparse:
+    case Op.compress:
+    case Op.sortByColumn:
+    case Op.sparseProduct:
+    case Op.sparseGradient:
+      runSparse<T>(op, record, step, thread, threads);
+      break;
     default:
       if (thread == 0) executeAlone<T>(op, record, step);
   }

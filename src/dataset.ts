@@ -205,6 +205,17 @@ function checkDistributions(name: string, { data, rows, width }: Table): void {
   }
 }
 
+/** Share of values that are not zero, 0 to 1, from up to 1024 rows spread evenly. */
+export function density({ data, rows, width }: Table): number {
+  const sampled = Math.min(rows, 1024);
+  let count = 0;
+  for (let s = 0; s < sampled; s++) {
+    const first = Math.floor((s * rows) / sampled) * width;
+    for (let i = first; i < first + width; i++) if (data[i] !== 0) count++;
+  }
+  return count / (sampled * width);
+}
+
 /** Rows `from` to `to` of a table or of classes, without a copy. */
 export function sliceRows<T extends Targets>(table: T, from: number, to: number): T {
   const per = isClasses(table) ? 1 : table.width;

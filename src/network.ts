@@ -18,7 +18,7 @@ import { WasmExecutor } from "./executors/wasm/executor.js";
 import { Heap } from "./heap.js";
 import { Dense } from "./layers/dense.js";
 import { defaultLoss, type Loss, lossRow, losses } from "./losses.js";
-import { copyInto, type Figures, type Model, planLoss, planPredict, place, Statistics } from "./plan.js";
+import { copyInto, type Figures, type Model, planLoss, planPredict, place, SPARSE_BELOW, Statistics } from "./plan.js";
 import { ProgramBuilder } from "./program.js";
 import { Store } from "./store.js";
 import { type BatchEntry, type EpochEntry, EVALUATION_BATCH, evaluate, type Settings, train } from "./training.js";
@@ -141,6 +141,7 @@ export class Network {
       outputs: this.outputs,
       inputScale,
       epochsTrained: 0,
+      density: undefined,
     };
     // Before any layer is attached: a network too large leaves its layers as they were.
     heap.reserve(parameterBytes(this.inputs, this.layers));
@@ -234,6 +235,7 @@ export class Network {
         .join("  ");
     const table = rows.map(line);
     const total = this.parameterCount;
+    const { density } = this.#model;
     const kibibytes = (total * (this.dtype === "float64" ? 8 : 4)) / 1024;
     return [
       table[0],
@@ -242,6 +244,12 @@ export class Network {
       "-".repeat(table[0].length),
       `${total.toLocaleString("en")} parameters, ${kibibytes.toFixed(1)} KiB, ${this.dtype}, ` +
         `executor ${this.executor}, seed ${this.seed}`,
+      ...(density === undefined
+        ? []
+        : [
+            `${(density * 100).toFixed(0)} % of the inputs last trained on are not zero: the first layer ` +
+              (density < SPARSE_BELOW ? "walks only those" : "multiplies them all"),
+          ]),
     ].join("\n");
   }
 
@@ -254,16 +262,19 @@ export class Network {
     this.#dropPredictor();
     const { heap, store, executor } = this.#model;
     const mark = heap.top;
-    const output = heap.allocate(store.bytes);
-    const statistics = new Statistics(heap);
-    const placed = place(heap, x, t, 0, x.rows);
-    const purpose = { kind: "gradients", output } as const;
-    executor.run(planLoss(this.#model, loss, placed.inputs, placed.targets, x.rows, statistics.offset, purpose), 0, 1);
-    const of = (view: FloatArray) => heap.elements(output + view.byteOffset - store.begin, view.length).slice();
-    const gradients = this.layers.map(({ weights, biases }) => ({ weights: of(weights), biases: of(biases) }));
-    const figures = statistics.over(x.rows, loss, this.outputs);
-    heap.release(mark);
-    return { ...figures, layers: gradients };
+    try {
+      const output = heap.allocate(store.bytes);
+      const statistics = new Statistics(heap);
+      const placed = place(heap, x, t, 0, x.rows);
+      const purpose = { kind: "gradients", output } as const;
+      executor.run(planLoss(this.#model, loss, placed.inputs, placed.targets, x.rows, statistics.offset, purpose), 0, 1);
+      const of = (view: FloatArray) => heap.elements(output + view.byteOffset - store.begin, view.length).slice();
+      const gradients = this.layers.map(({ weights, biases }) => ({ weights: of(weights), biases: of(biases) }));
+      const figures = statistics.over(x.rows, loss, this.outputs);
+      return { ...figures, layers: gradients };
+    } finally {
+      heap.release(mark);
+    }
   }
 
   /**

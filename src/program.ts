@@ -8,9 +8,11 @@ import {
   Backward,
   COLUMN_BLOCK_BYTES,
   ColumnSums,
+  Compress,
   type DataType,
   Elementwise,
   Gather,
+  GatherSparse,
   LONGEST_BLOCK,
   Loss,
   NO_EPILOGUE,
@@ -25,6 +27,9 @@ import {
   Shuffle,
   Softmax,
   SoftmaxBackward,
+  SortByColumn,
+  SparseGradient,
+  SparseProduct,
   Start,
   Transpose,
   Uniform,
@@ -64,6 +69,34 @@ function packedBytes(n: number, k: number, bytes: number): number {
   const panelBytes = Math.min(k, LONGEST_BLOCK) * PANEL_ROW_BYTES + PANEL_PADDING;
   return LONGEST_BLOCK * PACKED_TERM_BYTES + panels * panelBytes;
 }
+
+/** Where the operations that take an epilogue keep it. */
+const EPILOGUE_PLACES = new Map<Op, { output: number; epilogue: number; saved: number }>([
+  [Op.product, { output: Product.output, epilogue: Product.epilogue, saved: Product.saved }],
+  [Op.sparseProduct, { output: SparseProduct.output, epilogue: SparseProduct.epilogue, saved: SparseProduct.saved }],
+]);
+
+/** A data set without its zeros, in the heap: see the sparse batches of assembly/ops.ts. */
+export interface SparseBatches extends Batches {
+  starts: number;
+  columns: number;
+  /** Most entries of a row. */
+  capacity: number;
+}
+
+/** A sparse batch of `rows` rows, `width` wide: by rows, and on demand by columns. */
+export interface SparseMatrix {
+  readonly counts: number;
+  readonly columns: number;
+  readonly values: number;
+  readonly capacity: number;
+  readonly rows: number;
+  readonly width: number;
+  byColumn: { starts: number; rowsOf: number; valuesOf: number } | undefined;
+}
+
+/** What a layer multiplies by its weights: a dense matrix, or a sparse one. */
+export type Matrix = number | SparseMatrix;
 
 export class ProgramBuilder {
   readonly heap: Heap;
@@ -111,16 +144,128 @@ export class ProgramBuilder {
     record[OneHot.batch] = from.batch;
   }
 
-  /** output (m, n) = start + A (m, k) B (k, n); with `transposed`, A lies in memory as (k, m). */
+  /** A sparse batch of the working type; its content is undefined. */
+  sparseMatrix(rows: number, width: number, capacity: number): SparseMatrix {
+    return {
+      counts: this.heap.allocate(rows * 4),
+      // Room for one entry more: compress() writes an entry before it knows whether to keep it.
+      columns: this.heap.allocate((rows * capacity + 1) * 4),
+      values: this.heap.allocateElements(rows * capacity + 1),
+      capacity,
+      rows,
+      width,
+      byColumn: undefined,
+    };
+  }
+
+  gatherSparse(output: SparseMatrix, from: SparseBatches, dataType: DataType, scale: number): void {
+    const { counts, columns, values, capacity, rows } = output;
+    const record = this.#emit(
+      Op.gatherSparse,
+      [from.starts, from.columns, from.data, from.order, scale],
+      [counts, columns, values],
+    );
+    record[GatherSparse.counts] = counts;
+    record[GatherSparse.columns] = columns;
+    record[GatherSparse.values] = values;
+    record[GatherSparse.capacity] = capacity;
+    record[GatherSparse.starts] = from.starts;
+    record[GatherSparse.dataColumns] = from.columns;
+    record[GatherSparse.dataValues] = from.data;
+    record[GatherSparse.dataType] = dataType;
+    record[GatherSparse.order] = from.order;
+    record[GatherSparse.rows] = rows;
+    record[GatherSparse.batch] = from.batch;
+    record[GatherSparse.scale] = scale;
+  }
+
+  /** Leaves the zeros of the dense `input` out. */
+  compress(output: SparseMatrix, input: number): void {
+    const { counts, columns, values, capacity, rows } = output;
+    const record = this.#emit(Op.compress, [input], [counts, columns, values]);
+    record[Compress.counts] = counts;
+    record[Compress.columns] = columns;
+    record[Compress.values] = values;
+    record[Compress.input] = input;
+    record[Compress.rows] = rows;
+    record[Compress.capacity] = capacity;
+  }
+
+  /** Sorts a sparse batch by column, once. */
+  #sortByColumn(matrix: SparseMatrix): { starts: number; rowsOf: number; valuesOf: number } {
+    if (matrix.byColumn) return matrix.byColumn;
+    const { counts, columns, values, capacity, rows, width } = matrix;
+    const starts = this.heap.allocate((width + 1) * 4);
+    const rowsOf = this.heap.allocate(rows * capacity * 4);
+    const valuesOf = this.heap.allocateElements(rows * capacity);
+    const record = this.#emit(Op.sortByColumn, [counts, columns, values], [starts, rowsOf, valuesOf]);
+    record[SortByColumn.starts] = starts;
+    record[SortByColumn.rowsOf] = rowsOf;
+    record[SortByColumn.valuesOf] = valuesOf;
+    record[SortByColumn.counts] = counts;
+    record[SortByColumn.columns] = columns;
+    record[SortByColumn.values] = values;
+    record[SortByColumn.capacity] = capacity;
+    record[SortByColumn.rows] = rows;
+    record[SortByColumn.width] = width;
+    matrix.byColumn = { starts, rowsOf, valuesOf };
+    return matrix.byColumn;
+  }
+
+  #sparseProduct(
+    output: number,
+    left: SparseMatrix,
+    right: number,
+    n: number,
+    { start, bias }: { start: Start; bias: number },
+  ): void {
+    const { counts, columns, values, capacity, rows } = left;
+    const record = this.#emit(Op.sparseProduct, [counts, columns, values, right, bias], [output]);
+    record[SparseProduct.output] = output;
+    record[SparseProduct.counts] = counts;
+    record[SparseProduct.columns] = columns;
+    record[SparseProduct.values] = values;
+    record[SparseProduct.capacity] = capacity;
+    record[SparseProduct.right] = right;
+    record[SparseProduct.rows] = rows;
+    record[SparseProduct.width] = n;
+    record[SparseProduct.start] = start;
+    record[SparseProduct.bias] = bias;
+    record[SparseProduct.epilogue] = NO_EPILOGUE;
+  }
+
+  #sparseGradient(output: number, left: SparseMatrix, gradient: number, n: number, start: Start): void {
+    const { starts, rowsOf, valuesOf } = this.#sortByColumn(left);
+    const record = this.#emit(Op.sparseGradient, [starts, rowsOf, valuesOf, gradient], [output]);
+    record[SparseGradient.output] = output;
+    record[SparseGradient.starts] = starts;
+    record[SparseGradient.rowsOf] = rowsOf;
+    record[SparseGradient.valuesOf] = valuesOf;
+    record[SparseGradient.gradient] = gradient;
+    record[SparseGradient.inputs] = left.width;
+    record[SparseGradient.width] = n;
+    record[SparseGradient.rows] = left.rows;
+    record[SparseGradient.start] = start;
+  }
+
+  /**
+   * output (m, n) = start + A (m, k) B (k, n); with `transposed`, A lies in memory as (k, m). A sparse A is of
+   * shape (m, k), or (k, m) when transposed; it takes no Start.add untransposed, no Start.bias transposed.
+   */
   product(
     output: number,
-    left: number,
+    left: Matrix,
     right: number,
     m: number,
     n: number,
     k: number,
     { transposed = false, start = Start.zero, bias = 0 }: { transposed?: boolean; start?: Start; bias?: number } = {},
   ): void {
+    if (typeof left !== "number") {
+      if (transposed) this.#sparseGradient(output, left, right, n, start);
+      else this.#sparseProduct(output, left, right, n, { start, bias });
+      return;
+    }
     const record = this.#emit(Op.product, [left, right, bias], [output]);
     record[Product.output] = output;
     record[Product.left] = left;
@@ -156,7 +301,7 @@ export class ProgramBuilder {
   forward(op: ForwardOp, output: number, input: number, size: number): void {
     const product = output === input ? this.#productInto(output) : undefined;
     if (product) {
-      product[Product.epilogue] = op;
+      product.record[product.epilogue] = op;
       return;
     }
     const record = this.#emit(op, [input], [output]);
@@ -169,8 +314,8 @@ export class ProgramBuilder {
   backward(op: BackwardOp, output: number, gradient: number, saved: number, size: number): void {
     const product = output === gradient ? this.#productInto(output) : undefined;
     if (product && !this.#writes.has(saved)) {
-      product[Product.epilogue] = op;
-      product[Product.saved] = saved;
+      product.record[product.epilogue] = op;
+      product.record[product.saved] = saved;
       this.#reads.add(saved);
       return;
     }
@@ -297,14 +442,12 @@ export class ProgramBuilder {
     }
   }
 
-  /** The last record, if it is a product into `output` that has no epilogue yet. */
-  #productInto(output: number): Uint32Array | undefined {
-    const last = this.#records.at(-1);
-    const fits =
-      last &&
-      last[Word.opcode] === Op.product &&
-      last[Product.output] === output &&
-      last[Product.epilogue] === NO_EPILOGUE;
-    return fits ? last : undefined;
+  /** The last record, if it is a product into `output` that has no epilogue yet, and where that stands. */
+  #productInto(output: number): { record: Uint32Array; epilogue: number; saved: number } | undefined {
+    const record = this.#records.at(-1);
+    if (!record) return undefined;
+    const places = EPILOGUE_PLACES.get(record[Word.opcode]);
+    if (!places || record[places.output] !== output || record[places.epilogue] !== NO_EPILOGUE) return undefined;
+    return { record, epilogue: places.epilogue, saved: places.saved };
   }
 }

@@ -1,6 +1,6 @@
 // The training loop: plans the programs of a fit, runs them epoch by epoch, and keeps the last good state.
 
-import { sliceRows, type Table, type Targets } from "./dataset.js";
+import { density as densityOf, sliceRows, type Table, type Targets } from "./dataset.js";
 import type { Program } from "./executors/executor.js";
 import type { Loss } from "./losses.js";
 import { Pacer } from "./pacing.js";
@@ -13,6 +13,7 @@ import {
   place,
   planLoss,
   type Purpose,
+  SPARSE_BELOW,
   Statistics,
 } from "./plan.js";
 import { ProgramBuilder } from "./program.js";
@@ -133,11 +134,13 @@ export async function train(model: Model, settings: Settings): Promise<EpochEntr
     const order = settings.shuffle ? heap.allocate(inputs.rows * 4) : 0;
     const statistics = new Statistics(heap);
     const purpose: Purpose = { kind: "train", learningRate: settings.learningRate };
-    const placed = place(heap, inputs, targets, order, batch);
+    const density = densityOf(inputs);
+    const placed = place(heap, inputs, targets, order, batch, density < SPARSE_BELOW);
     const sweep = planSweep(model, placed, inputs.rows, loss, statistics, purpose);
     const validate = validation && planValidation(model, validation, loss);
     const pacer = new Pacer(model.executor, settings.signal);
     const history: EpochEntry[] = [];
+    model.density = density;
 
     for (let epoch = 1; epoch <= settings.epochs; epoch++) {
       const good = store.snapshot();
@@ -187,7 +190,8 @@ function planValidation(
   loss: Loss,
 ): (pacer: Pacer) => Promise<Figures> {
   const statistics = new Statistics(model.heap);
-  const placed = place(model.heap, inputs, targets, 0, Math.min(EVALUATION_BATCH, inputs.rows));
+  const batch = Math.min(EVALUATION_BATCH, inputs.rows);
+  const placed = place(model.heap, inputs, targets, 0, batch, densityOf(inputs) < SPARSE_BELOW);
   const sweep = planSweep(model, placed, inputs.rows, loss, statistics, { kind: "evaluate" });
   return async (pacer) => {
     statistics.clear();

@@ -3,7 +3,7 @@
 import { type Activation, activations } from "../activations.js";
 import { checkChoice, checkInteger, checkOptions, quote } from "../check.js";
 import type { FloatArray } from "../dtype.js";
-import { type ProgramBuilder, Start } from "../program.js";
+import { type Matrix, type ProgramBuilder, Start } from "../program.js";
 import type { Store } from "../store.js";
 import type { Emitted, Layer, Updates } from "./layer.js";
 
@@ -86,7 +86,7 @@ export class Dense implements Layer {
   }
 
   /** @internal */
-  forward(builder: ProgramBuilder, input: number, rows: number, updates: Updates, activate: boolean): Emitted {
+  forward(builder: ProgramBuilder, input: Matrix, rows: number, updates: Updates, activate: boolean): Emitted {
     const { inputs, weights, biases } = this.#attached();
     const { size } = this;
     const output = builder.matrix(rows, size);

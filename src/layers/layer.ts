@@ -1,7 +1,7 @@
 // What a layer is to the network: a shape, parameters, and the operations it emits.
 
 import type { Activation } from "../activations.js";
-import type { ProgramBuilder } from "../program.js";
+import type { Matrix, ProgramBuilder } from "../program.js";
 import type { Store } from "../store.js";
 
 /** What a layer's forward emitted: where its output is, and how to emit its backward. */
@@ -25,7 +25,7 @@ export interface Layer {
   /** Emits the operations that draw the initial parameters. */
   initialize(builder: ProgramBuilder, seed: number, stream: number): void;
   /** Emits output = f(input) for `rows` rows; `activate` false leaves the activation to the loss. */
-  forward(builder: ProgramBuilder, input: number, rows: number, updates: Updates, activate: boolean): Emitted;
+  forward(builder: ProgramBuilder, input: Matrix, rows: number, updates: Updates, activate: boolean): Emitted;
 }
 
 /**

@@ -3,9 +3,11 @@
 import {
   Backward,
   ColumnSums,
+  Compress,
   DataType,
   Elementwise,
   Gather,
+  GatherSparse,
   Loss,
   NO_EPILOGUE,
   OneHot,
@@ -16,6 +18,9 @@ import {
   Shuffle,
   Softmax,
   SoftmaxBackward,
+  SortByColumn,
+  SparseGradient,
+  SparseProduct,
   Transpose,
   Uniform,
   Word,
@@ -28,6 +33,7 @@ import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses.js"
 import { shuffle, uniform } from "./random.js";
 import { columnSums, report } from "./reductions.js";
 import type { Round } from "./round.js";
+import { compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse.js";
 import { transpose } from "./transpose.js";
 
 /** The memory in every type, and what depends on the working type. */
@@ -62,8 +68,7 @@ function execute(machine: Machine, record: number, step: number): void {
   const op: Op = word(Word.opcode);
   switch (op) {
     case Op.gather: {
-      const dataType: DataType = word(Gather.dataType);
-      const source = dataType === DataType.u8 ? machine.u8 : dataType === DataType.f32 ? machine.f32 : f64;
+      const source = sourceOf(machine, word(Gather.dataType));
       gather(
         f,
         round,
@@ -112,15 +117,16 @@ function execute(machine: Machine, record: number, step: number): void {
         element(Product.bias),
         machine.scratch(n),
       );
-      const epilogue = word(Product.epilogue);
-      if (epilogue === NO_EPILOGUE) break;
-      if (epilogue >= Op.sigmoidBackward) {
-        activateBackward(f, round, epilogue, output, output, element(Product.saved), m * n);
-      } else {
-        activate(f, epilogue, output, output, m * n);
-      }
+      runEpilogue(machine, word(Product.epilogue), output, element(Product.saved), m * n);
       break;
     }
+    case Op.gatherSparse:
+    case Op.compress:
+    case Op.sortByColumn:
+    case Op.sparseProduct:
+    case Op.sparseGradient:
+      executeSparse(machine, op, record, step);
+      break;
     case Op.columnSums: {
       const width = word(ColumnSums.width);
       columnSums(
@@ -215,6 +221,114 @@ function execute(machine: Machine, record: number, step: number): void {
       break;
     default:
       throw new Error(`opcode ${op} is unknown`);
+  }
+}
+
+/** Applies an epilogue in place over n elements. */
+function runEpilogue({ f, round }: Machine, epilogue: number, output: number, saved: number, n: number): void {
+  if (epilogue === NO_EPILOGUE) return;
+  if (epilogue >= Op.sigmoidBackward) activateBackward(f, round, epilogue, output, output, saved, n);
+  else activate(f, epilogue, output, output, n);
+}
+
+/** The heap in the element type of a data set. */
+function sourceOf(machine: Machine, dataType: DataType): Uint8Array | FloatArray {
+  if (dataType === DataType.u8) return machine.u8;
+  return dataType === DataType.f32 ? machine.f32 : machine.f64;
+}
+
+function executeSparse(machine: Machine, op: Op, record: number, step: number): void {
+  const { u32, f64, f, shift, round } = machine;
+  const word = (index: number) => u32[record + index];
+  const element = (index: number) => u32[record + index] >>> shift;
+  switch (op) {
+    case Op.gatherSparse: {
+      const source = sourceOf(machine, word(GatherSparse.dataType));
+      gatherSparse(
+        f,
+        round,
+        u32,
+        source,
+        word(GatherSparse.counts) / 4,
+        word(GatherSparse.columns) / 4,
+        element(GatherSparse.values),
+        word(GatherSparse.capacity),
+        word(GatherSparse.starts) / 4,
+        word(GatherSparse.dataColumns) / 4,
+        word(GatherSparse.dataValues) / source.BYTES_PER_ELEMENT,
+        word(GatherSparse.order) / 4,
+        step * word(GatherSparse.batch),
+        word(GatherSparse.rows),
+        f64[word(GatherSparse.scale) / 8],
+      );
+      break;
+    }
+    case Op.compress:
+      compress(
+        f,
+        u32,
+        word(Compress.counts) / 4,
+        word(Compress.columns) / 4,
+        element(Compress.values),
+        word(Compress.capacity),
+        element(Compress.input),
+        word(Compress.rows),
+      );
+      break;
+    case Op.sortByColumn:
+      sortByColumn(
+        f,
+        u32,
+        word(SortByColumn.starts) / 4,
+        word(SortByColumn.rowsOf) / 4,
+        element(SortByColumn.valuesOf),
+        word(SortByColumn.counts) / 4,
+        word(SortByColumn.columns) / 4,
+        element(SortByColumn.values),
+        word(SortByColumn.capacity),
+        word(SortByColumn.rows),
+        word(SortByColumn.width),
+      );
+      break;
+    case Op.sparseProduct: {
+      const rows = word(SparseProduct.rows);
+      const width = word(SparseProduct.width);
+      const output = element(SparseProduct.output);
+      sparseProduct(
+        f,
+        round,
+        u32,
+        output,
+        word(SparseProduct.counts) / 4,
+        word(SparseProduct.columns) / 4,
+        element(SparseProduct.values),
+        word(SparseProduct.capacity),
+        element(SparseProduct.right),
+        rows,
+        width,
+        word(SparseProduct.start),
+        element(SparseProduct.bias),
+      );
+      runEpilogue(machine, word(SparseProduct.epilogue), output, element(SparseProduct.saved), rows * width);
+      break;
+    }
+    default: {
+      const width = word(SparseGradient.width);
+      sparseGradient(
+        f,
+        round,
+        u32,
+        element(SparseGradient.output),
+        word(SparseGradient.starts) / 4,
+        word(SparseGradient.rowsOf) / 4,
+        element(SparseGradient.valuesOf),
+        element(SparseGradient.gradient),
+        word(SparseGradient.inputs),
+        width,
+        word(SparseGradient.start),
+        machine.scratch(width),
+      );
+    }
   }
 }
 

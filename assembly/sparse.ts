@@ -1,0 +1,281 @@
+// The first layer on inputs that are mostly zeros: only the non-zero ones are walked.
+//
+// A batch is held twice: by rows (for the forward product) and by columns (for the weight gradient). Skipping
+// a zero leaves every sum as it is, and the terms keep their order, so the bits are those of the dense product.
+
+import { lanes, madd, splat, storePartial } from "./lanes";
+import { DataType, Start, SUM_BLOCK } from "./ops";
+
+// @ts-ignore: decorator
+@inline function valueAt<T>(values: usize, index: usize, dataType: DataType): T {
+  if (dataType == DataType.u8) return <T>load<u8>(values + index);
+  if (dataType == DataType.f32) return <T>load<f32>(values + index * 4);
+  return <T>load<f64>(values + index * 8);
+}
+
+/**
+ * Copies `rows` rows of a sparse data set into a batch by rows: row r's columns and values begin at
+ * r * capacity, and counts[r] says how many there are.
+ */
+export function gatherSparse<T>(
+  counts: usize, columns: usize, values: usize, capacity: usize, starts: usize, dataColumns: usize,
+  dataValues: usize, dataType: DataType, order: usize, position: usize, from: usize, to: usize, scale: f64,
+): void {
+  const factor = <T>scale;
+  for (let r = from; r < to; r++) {
+    const sample = order ? <usize>load<u32>(order + (position + r) * 4) : position + r;
+    const first = <usize>load<u32>(starts + sample * 4);
+    const count = <usize>load<u32>(starts + sample * 4, 4) - first;
+    store<u32>(counts + r * 4, <u32>count);
+    memory.copy(columns + r * capacity * 4, dataColumns + first * 4, count * 4);
+    const target = values + r * capacity * sizeof<T>();
+    for (let e: usize = 0; e < count; e++) {
+      store<T>(target + e * sizeof<T>(), valueAt<T>(dataValues, first + e, dataType) * factor);
+    }
+  }
+}
+
+/** Makes a batch by rows of the dense rows `from` to `to` of x (rows, capacity). */
+export function compress<T>(
+  counts: usize, columns: usize, values: usize, capacity: usize, x: usize, from: usize, to: usize,
+): void {
+  for (let r = from; r < to; r++) {
+    const row = x + r * capacity * sizeof<T>();
+    const list = columns + r * capacity * 4;
+    const target = values + r * capacity * sizeof<T>();
+    let count: usize = 0;
+    for (let j: usize = 0; j < capacity; j++) {
+      // Written always, kept where it is not zero: no branch to mispredict.
+      const value = load<T>(row + j * sizeof<T>());
+      store<u32>(list + count * 4, <u32>j);
+      store<T>(target + count * sizeof<T>(), value);
+      count += usize(value != 0);
+    }
+    store<u32>(counts + r * 4, <u32>count);
+  }
+}
+
+/**
+ * Sorts a batch by rows into one by columns, for the columns `from` to `to`: starts[p] to starts[p + 1] are
+ * the entries of column p, each its row and its value, rows ascending. The entries of a range begin where
+ * those of all columns before it end, so that ranges can be sorted side by side.
+ */
+export function sortByColumn<T>(
+  starts: usize, rowsOut: usize, valuesOut: usize, counts: usize, columns: usize, values: usize,
+  capacity: usize, rows: usize, from: usize, to: usize,
+): void {
+  if (from >= to) return;
+  // Count: the entry count of column p stands at starts[p + 1] (and nothing outside the range is written).
+  memory.fill(starts + (from + 1) * 4, 0, (to - from) * 4);
+  let before: u32 = 0;
+  for (let r: usize = 0; r < rows; r++) {
+    const list = columns + r * capacity * 4;
+    const end = list + <usize>load<u32>(counts + r * 4) * 4;
+    for (let entry = list; entry < end; entry += 4) {
+      const p = <usize>load<u32>(entry);
+      if (p < from) {
+        before++;
+      } else if (p < to) {
+        const slot = starts + (p + 1) * 4;
+        store<u32>(slot, load<u32>(slot) + 1);
+      } else {
+        break;
+      }
+    }
+  }
+  // Where each column begins: kept one place too far to the right while the entries are filled in.
+  for (let p = from; p < to; p++) {
+    const slot = starts + (p + 1) * 4;
+    const count = load<u32>(slot);
+    store<u32>(slot, before);
+    before += count;
+  }
+  for (let r: usize = 0; r < rows; r++) {
+    const list = columns + r * capacity * 4;
+    const count = <usize>load<u32>(counts + r * 4);
+    for (let e: usize = 0; e < count; e++) {
+      const p = <usize>load<u32>(list + e * 4);
+      if (p < from) continue;
+      if (p >= to) break;
+      const slot = starts + (p + 1) * 4;
+      const place = <usize>load<u32>(slot);
+      store<u32>(slot, <u32>place + 1);
+      store<u32>(rowsOut + place * 4, <u32>r);
+      store<T>(valuesOut + place * sizeof<T>(), load<T>(values + (r * capacity + e) * sizeof<T>()));
+    }
+  }
+  if (!from) store<u32>(starts, 0);
+}
+
+/**
+ * output (rows, columns) = start + X W for a batch X by rows: per row, blocks of 8 vectors of columns. W's
+ * rows lie `stride` bytes apart, as the output's do.
+ */
+export function sparseProduct<T>(
+  output: usize, counts: usize, indexes: usize, values: usize, capacity: usize, right: usize, stride: usize,
+  rows: usize, columns: usize, start: Start, bias: usize,
+): void {
+  let left = columns;
+  while (left >= 8 * lanes<T>()) {
+    for (let r: usize = 0; r < rows; r++) {
+      let c0 = splat<T>(0);
+      let c1 = splat<T>(0);
+      let c2 = splat<T>(0);
+      let c3 = splat<T>(0);
+      let c4 = splat<T>(0);
+      let c5 = splat<T>(0);
+      let c6 = splat<T>(0);
+      let c7 = splat<T>(0);
+      if (start == Start.bias) {
+        c0 = v128.load(bias);
+        c1 = v128.load(bias, 16);
+        c2 = v128.load(bias, 32);
+        c3 = v128.load(bias, 48);
+        c4 = v128.load(bias, 64);
+        c5 = v128.load(bias, 80);
+        c6 = v128.load(bias, 96);
+        c7 = v128.load(bias, 112);
+      }
+      let index = indexes + r * capacity * 4;
+      let value = values + r * capacity * sizeof<T>();
+      const end = index + <usize>load<u32>(counts + r * 4) * 4;
+      while (index < end) {
+        const x = v128.load_splat<T>(value);
+        const w = right + <usize>load<u32>(index) * stride;
+        c0 = madd<T>(x, v128.load(w), c0);
+        c1 = madd<T>(x, v128.load(w, 16), c1);
+        c2 = madd<T>(x, v128.load(w, 32), c2);
+        c3 = madd<T>(x, v128.load(w, 48), c3);
+        c4 = madd<T>(x, v128.load(w, 64), c4);
+        c5 = madd<T>(x, v128.load(w, 80), c5);
+        c6 = madd<T>(x, v128.load(w, 96), c6);
+        c7 = madd<T>(x, v128.load(w, 112), c7);
+        index += 4;
+        value += sizeof<T>();
+      }
+      const y = output + r * stride;
+      v128.store(y, c0);
+      v128.store(y, c1, 16);
+      v128.store(y, c2, 32);
+      v128.store(y, c3, 48);
+      v128.store(y, c4, 64);
+      v128.store(y, c5, 80);
+      v128.store(y, c6, 96);
+      v128.store(y, c7, 112);
+    }
+    output += 128;
+    right += 128;
+    bias += 128;
+    left -= 8 * lanes<T>();
+  }
+  while (left) {
+    const width = min<usize>(left, lanes<T>());
+    for (let r: usize = 0; r < rows; r++) {
+      let sum = start == Start.bias ? v128.load(bias) : splat<T>(0);
+      let index = indexes + r * capacity * 4;
+      let value = values + r * capacity * sizeof<T>();
+      const end = index + <usize>load<u32>(counts + r * 4) * 4;
+      while (index < end) {
+        sum = madd<T>(v128.load_splat<T>(value), v128.load(right + <usize>load<u32>(index) * stride), sum);
+        index += 4;
+        value += sizeof<T>();
+      }
+      const y = output + r * stride;
+      if (width == lanes<T>()) v128.store(y, sum);
+      else storePartial<T>(y, sum, width);
+    }
+    output += 16;
+    right += 16;
+    bias += 16;
+    left -= width;
+  }
+}
+
+/** End of the entries from `entry` on whose rows lie in the same block of SUM_BLOCK as the first one's. */
+function blockEnd(rowsOf: usize, entry: usize, end: usize): usize {
+  const block = load<u32>(rowsOf + entry * 4) / <u32>SUM_BLOCK;
+  while (entry < end && load<u32>(rowsOf + entry * 4) / <u32>SUM_BLOCK == block) entry++;
+  return entry;
+}
+
+/**
+ * output (inputs, columns) = X' D, or += with Start.add, for a batch X by columns of `batch` rows; the rows of
+ * D, and of the output, lie `stride` bytes apart.
+ */
+export function sparseGradient<T>(
+  output: usize, starts: usize, rowsOf: usize, values: usize, gradient: usize, stride: usize, inputs: usize,
+  columns: usize, batch: usize, start: Start,
+): void {
+  const blocked = start == Start.add && batch > <usize>SUM_BLOCK;
+  for (let p: usize = 0; p < inputs; p++) {
+    const y = output + p * stride;
+    const first = <usize>load<u32>(starts + p * 4);
+    const last = <usize>load<u32>(starts + p * 4, 4);
+    if (start == Start.zero) memory.fill(y, 0, columns * sizeof<T>());
+    for (let from = first; from < last; ) {
+      const to = blocked ? blockEnd(rowsOf, from, last) : last;
+      addOuterProducts<T>(y, rowsOf, values, gradient, stride, columns, from, to);
+      from = to;
+    }
+  }
+}
+
+/** y += sum over the entries `from` to `to` of value * D[row]. */
+function addOuterProducts<T>(
+  y: usize, rowsOf: usize, values: usize, gradient: usize, stride: usize, columns: usize, from: usize, to: usize,
+): void {
+  const firstRow = rowsOf + from * 4;
+  const lastRow = rowsOf + to * 4;
+  const firstValue = values + from * sizeof<T>();
+  let left = columns;
+  while (left >= 8 * lanes<T>()) {
+    let c0 = splat<T>(0);
+    let c1 = splat<T>(0);
+    let c2 = splat<T>(0);
+    let c3 = splat<T>(0);
+    let c4 = splat<T>(0);
+    let c5 = splat<T>(0);
+    let c6 = splat<T>(0);
+    let c7 = splat<T>(0);
+    let value = firstValue;
+    for (let row = firstRow; row < lastRow; row += 4) {
+      const x = v128.load_splat<T>(value);
+      const d = gradient + <usize>load<u32>(row) * stride;
+      c0 = madd<T>(x, v128.load(d), c0);
+      c1 = madd<T>(x, v128.load(d, 16), c1);
+      c2 = madd<T>(x, v128.load(d, 32), c2);
+      c3 = madd<T>(x, v128.load(d, 48), c3);
+      c4 = madd<T>(x, v128.load(d, 64), c4);
+      c5 = madd<T>(x, v128.load(d, 80), c5);
+      c6 = madd<T>(x, v128.load(d, 96), c6);
+      c7 = madd<T>(x, v128.load(d, 112), c7);
+      value += sizeof<T>();
+    }
+    v128.store(y, v128.add<T>(v128.load(y), c0));
+    v128.store(y, v128.add<T>(v128.load(y, 16), c1), 16);
+    v128.store(y, v128.add<T>(v128.load(y, 32), c2), 32);
+    v128.store(y, v128.add<T>(v128.load(y, 48), c3), 48);
+    v128.store(y, v128.add<T>(v128.load(y, 64), c4), 64);
+    v128.store(y, v128.add<T>(v128.load(y, 80), c5), 80);
+    v128.store(y, v128.add<T>(v128.load(y, 96), c6), 96);
+    v128.store(y, v128.add<T>(v128.load(y, 112), c7), 112);
+    y += 128;
+    gradient += 128;
+    left -= 8 * lanes<T>();
+  }
+  while (left) {
+    const width = min<usize>(left, lanes<T>());
+    let sum = splat<T>(0);
+    let value = firstValue;
+    for (let row = firstRow; row < lastRow; row += 4) {
+      sum = madd<T>(v128.load_splat<T>(value), v128.load(gradient + <usize>load<u32>(row) * stride), sum);
+      value += sizeof<T>();
+    }
+    sum = v128.add<T>(v128.load(y), sum);
+    if (width == lanes<T>()) v128.store(y, sum);
+    else storePartial<T>(y, sum, width);
+    y += 16;
+    gradient += 16;
+    left -= width;
+  }
+}

@@ -1,0 +1,161 @@
+// The first layer on inputs that are mostly zeros. See assembly/sparse.ts.
+
+import { Start, SUM_BLOCK } from "../../../assembly/ops.js";
+import type { FloatArray } from "../../dtype.js";
+import type { Round } from "./round.js";
+
+/** Copies `rows` rows of a sparse data set into a batch by rows. */
+export function gatherSparse(
+  f: FloatArray,
+  round: Round,
+  u32: Uint32Array,
+  source: Uint8Array | FloatArray,
+  counts: number,
+  columns: number,
+  values: number,
+  capacity: number,
+  starts: number,
+  dataColumns: number,
+  dataValues: number,
+  order: number,
+  position: number,
+  rows: number,
+  scale: number,
+): void {
+  const factor = round(scale);
+  for (let r = 0; r < rows; r++) {
+    const sample = order ? u32[order + position + r] : position + r;
+    const first = u32[starts + sample];
+    const count = u32[starts + sample + 1] - first;
+    u32[counts + r] = count;
+    const at = r * capacity;
+    for (let e = 0; e < count; e++) {
+      u32[columns + at + e] = u32[dataColumns + first + e];
+      f[values + at + e] = round(source[dataValues + first + e]) * factor;
+    }
+  }
+}
+
+/** Makes a batch by rows of a dense matrix (rows, capacity). */
+export function compress(
+  f: FloatArray,
+  u32: Uint32Array,
+  counts: number,
+  columns: number,
+  values: number,
+  capacity: number,
+  x: number,
+  rows: number,
+): void {
+  for (let r = 0; r < rows; r++) {
+    const at = r * capacity;
+    let count = 0;
+    for (let j = 0; j < capacity; j++) {
+      const value = f[x + at + j];
+      u32[columns + at + count] = j;
+      f[values + at + count] = value;
+      if (value !== 0) count++;
+    }
+    u32[counts + r] = count;
+  }
+}
+
+/** Makes a batch by columns of a batch by rows: a counting sort. */
+export function sortByColumn(
+  f: FloatArray,
+  u32: Uint32Array,
+  starts: number,
+  rowsOf: number,
+  valuesOf: number,
+  counts: number,
+  columns: number,
+  values: number,
+  capacity: number,
+  rows: number,
+  width: number,
+): void {
+  u32.fill(0, starts, starts + width + 1);
+  for (let r = 0; r < rows; r++) {
+    const from = columns + r * capacity;
+    const to = from + u32[counts + r];
+    for (let e = from; e < to; e++) u32[starts + u32[e] + 1]++;
+  }
+  // Where each column begins: kept one place too far to the right while the entries are filled in.
+  let before = 0;
+  for (let p = 1; p <= width; p++) {
+    const count = u32[starts + p];
+    u32[starts + p] = before;
+    before += count;
+  }
+  for (let r = 0; r < rows; r++) {
+    const at = r * capacity;
+    const count = u32[counts + r];
+    for (let e = 0; e < count; e++) {
+      const place = u32[starts + u32[columns + at + e] + 1]++;
+      u32[rowsOf + place] = r;
+      f[valuesOf + place] = f[values + at + e];
+    }
+  }
+}
+
+/** output (rows, width) = start + X W for a batch X by rows. */
+export function sparseProduct(
+  f: FloatArray,
+  round: Round,
+  u32: Uint32Array,
+  output: number,
+  counts: number,
+  columns: number,
+  values: number,
+  capacity: number,
+  right: number,
+  rows: number,
+  width: number,
+  start: Start,
+  bias: number,
+): void {
+  for (let r = 0; r < rows; r++) {
+    const row = output + r * width;
+    if (start === Start.bias) for (let j = 0; j < width; j++) f[row + j] = f[bias + j];
+    else for (let j = 0; j < width; j++) f[row + j] = 0;
+    const at = r * capacity;
+    const count = u32[counts + r];
+    for (let e = 0; e < count; e++) {
+      const x = f[values + at + e];
+      const w = right + u32[columns + at + e] * width;
+      for (let j = 0; j < width; j++) f[row + j] += round(x * f[w + j]);
+    }
+  }
+}
+
+/** output (inputs, width) = X' D, or += with Start.add; `sums` is scratch of at least width elements. */
+export function sparseGradient(
+  f: FloatArray,
+  round: Round,
+  u32: Uint32Array,
+  output: number,
+  starts: number,
+  rowsOf: number,
+  valuesOf: number,
+  gradient: number,
+  inputs: number,
+  width: number,
+  start: Start,
+  sums: FloatArray,
+): void {
+  for (let p = 0; p < inputs; p++) {
+    const row = output + p * width;
+    const last = u32[starts + p + 1];
+    if (start === Start.zero) for (let j = 0; j < width; j++) f[row + j] = 0;
+    for (let e = u32[starts + p]; e < last; ) {
+      const limit = start === Start.add ? (Math.floor(u32[rowsOf + e] / SUM_BLOCK) + 1) * SUM_BLOCK : Infinity;
+      for (let j = 0; j < width; j++) sums[j] = 0;
+      for (; e < last && u32[rowsOf + e] < limit; e++) {
+        const x = f[valuesOf + e];
+        const d = gradient + u32[rowsOf + e] * width;
+        for (let j = 0; j < width; j++) sums[j] += round(x * f[d + j]);
+      }
+      for (let j = 0; j < width; j++) f[row + j] += sums[j];
+    }
+  }
+}
