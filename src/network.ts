@@ -43,6 +43,12 @@ export interface NetworkOptions {
   dtype?: DType;
   /** Every input is multiplied by this as it is read; 1 / 255 suits 8-bit pixels. Default 1. */
   inputScale?: number;
+  /**
+   * Whether the results must be the same bits on every machine and both executors. It costs the fused
+   * multiply-add that newer engines offer; without it the same seed still gives the same bits wherever that
+   * instruction is there. Default false.
+   */
+  deterministic?: boolean;
   /** "wasm" (default), or "reference": plain TypeScript, slow, for where WebAssembly is blocked. */
   executor?: ExecutorName;
 }
@@ -75,7 +81,7 @@ export interface EvaluateOptions {
   loss?: Loss;
 }
 
-const NETWORK_OPTIONS = ["inputs", "layers", "seed", "dtype", "inputScale", "executor"];
+const NETWORK_OPTIONS = ["inputs", "layers", "seed", "dtype", "inputScale", "deterministic", "executor"];
 const FIT_OPTIONS = [
   "epochs",
   "batchSize",
@@ -108,6 +114,7 @@ export class Network {
   readonly layers: readonly Dense[];
   readonly seed: number;
   readonly dtype: DType;
+  readonly deterministic: boolean;
   readonly executor: ExecutorName;
   readonly #model: Model;
   #loss: Loss;
@@ -117,10 +124,11 @@ export class Network {
   /** @throws RangeError or TypeError for unusable options; layers are then as unused as before */
   constructor(options: NetworkOptions) {
     checkOptions("new Network", options, NETWORK_OPTIONS);
-    const { layers, seed = randomSeed(), dtype = "float64", inputScale = 1, executor = "wasm" } = options;
+    const { layers, seed = randomSeed(), dtype = "float64", inputScale = 1, deterministic = false, executor = "wasm" } = options;
     this.inputs = checkInteger("inputs", options.inputs, 1);
     this.seed = checkInteger("seed", seed, 0);
     this.dtype = checkChoice("dtype", dtype, dtypes);
+    this.deterministic = checkBoolean("deterministic", deterministic);
     this.executor = checkChoice("executor", executor, executors);
     if (!Number.isFinite(inputScale) || inputScale === 0) {
       throw new RangeError(`inputScale is ${quote(inputScale)}, but must be a finite number other than 0`);
@@ -129,7 +137,7 @@ export class Network {
     this.outputs = this.layers[this.layers.length - 1].size;
     this.#loss = defaultLoss(this.layers[this.layers.length - 1].activation);
 
-    const machine: Executor = new executors[this.executor]({ dtype: this.dtype });
+    const machine: Executor = new executors[this.executor]({ dtype: this.dtype, deterministic });
     const heap = new Heap(machine, this.dtype);
     const store = new Store(heap);
     this.#model = {

@@ -21,4 +21,6 @@ export interface Executor {
 
 export interface ExecutorOptions {
   dtype: DType;
+  /** The same bits on every engine, at the price of fused multiply-add. */
+  deterministic: boolean;
 }

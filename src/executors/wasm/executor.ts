@@ -2,7 +2,7 @@
 
 import { instantiateSync } from "@assemblyscript/loader";
 import type { Executor, ExecutorOptions, Program } from "../executor.js";
-import { compiled } from "./module.js";
+import { chooseBuild, compiled } from "./module.js";
 
 const PAGE = 65536;
 /** Of 32-bit WebAssembly. */
@@ -28,9 +28,9 @@ export class WasmExecutor implements Executor {
   readonly #memory: WebAssembly.Memory;
   readonly #run: Run;
 
-  constructor({ dtype }: ExecutorOptions) {
+  constructor({ dtype, deterministic }: ExecutorOptions) {
     this.#memory = new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM_PAGES });
-    const { exports } = instantiateSync<Exports>(compiled("plain"), { env: { memory: this.#memory } });
+    const { exports } = instantiateSync<Exports>(compiled(chooseBuild(deterministic)), { env: { memory: this.#memory } });
     this.heapBase = exports.heapBase.value as number;
     this.#run = dtype === "float64" ? exports.run64 : exports.run32;
   }
