@@ -107,87 +107,96 @@ export function sortByColumn<T>(
   if (!from) store<u32>(starts, 0);
 }
 
+/** y += x0 w0 + x1 w1 + x2 w2 + x3 w3, in this order, over `columns` columns. */
+// @ts-ignore: decorator
+@inline function addFourRows<T>(
+  y: usize, columns: usize, x0: v128, w0: usize, x1: v128, w1: usize, x2: v128, w2: usize, x3: v128, w3: usize,
+): void {
+  let left = columns;
+  while (left >= 2 * lanes<T>()) {
+    let y0 = madd<T>(x0, v128.load(w0), v128.load(y));
+    let y1 = madd<T>(x0, v128.load(w0, 16), v128.load(y, 16));
+    y0 = madd<T>(x1, v128.load(w1), y0);
+    y1 = madd<T>(x1, v128.load(w1, 16), y1);
+    y0 = madd<T>(x2, v128.load(w2), y0);
+    y1 = madd<T>(x2, v128.load(w2, 16), y1);
+    y0 = madd<T>(x3, v128.load(w3), y0);
+    y1 = madd<T>(x3, v128.load(w3, 16), y1);
+    v128.store(y, y0);
+    v128.store(y, y1, 16);
+    y += 32;
+    w0 += 32;
+    w1 += 32;
+    w2 += 32;
+    w3 += 32;
+    left -= 2 * lanes<T>();
+  }
+  while (left) {
+    let sum = madd<T>(x0, v128.load(w0), v128.load(y));
+    sum = madd<T>(x1, v128.load(w1), sum);
+    sum = madd<T>(x2, v128.load(w2), sum);
+    sum = madd<T>(x3, v128.load(w3), sum);
+    if (left < lanes<T>()) {
+      storePartial<T>(y, sum, left);
+      return;
+    }
+    v128.store(y, sum);
+    y += 16;
+    w0 += 16;
+    w1 += 16;
+    w2 += 16;
+    w3 += 16;
+    left -= lanes<T>();
+  }
+}
+
+/** y += x w over `columns` columns. */
+// @ts-ignore: decorator
+@inline function addRow<T>(y: usize, columns: usize, x: v128, w: usize): void {
+  for (let left = columns; left; left -= lanes<T>()) {
+    const sum = madd<T>(x, v128.load(w), v128.load(y));
+    if (left < lanes<T>()) {
+      storePartial<T>(y, sum, left);
+      return;
+    }
+    v128.store(y, sum);
+    y += 16;
+    w += 16;
+  }
+}
+
 /**
- * output (rows, columns) = start + X W for a batch X by rows: per row, blocks of 8 vectors of columns. W's
- * rows lie `stride` bytes apart, as the output's do.
+ * output (rows, columns) = start + X W for a batch X by rows: each output row takes four rows of W at a time,
+ * whole, so that W streams through the cache. The rows of W and of the output lie `stride` bytes apart.
  */
 export function sparseProduct<T>(
   output: usize, counts: usize, indexes: usize, values: usize, capacity: usize, right: usize, stride: usize,
   rows: usize, columns: usize, start: Start, bias: usize,
 ): void {
-  let left = columns;
-  while (left >= 8 * lanes<T>()) {
-    for (let r: usize = 0; r < rows; r++) {
-      let c0 = splat<T>(0);
-      let c1 = splat<T>(0);
-      let c2 = splat<T>(0);
-      let c3 = splat<T>(0);
-      let c4 = splat<T>(0);
-      let c5 = splat<T>(0);
-      let c6 = splat<T>(0);
-      let c7 = splat<T>(0);
-      if (start == Start.bias) {
-        c0 = v128.load(bias);
-        c1 = v128.load(bias, 16);
-        c2 = v128.load(bias, 32);
-        c3 = v128.load(bias, 48);
-        c4 = v128.load(bias, 64);
-        c5 = v128.load(bias, 80);
-        c6 = v128.load(bias, 96);
-        c7 = v128.load(bias, 112);
-      }
-      let index = indexes + r * capacity * 4;
-      let value = values + r * capacity * sizeof<T>();
-      const end = index + <usize>load<u32>(counts + r * 4) * 4;
-      while (index < end) {
-        const x = v128.load_splat<T>(value);
-        const w = right + <usize>load<u32>(index) * stride;
-        c0 = madd<T>(x, v128.load(w), c0);
-        c1 = madd<T>(x, v128.load(w, 16), c1);
-        c2 = madd<T>(x, v128.load(w, 32), c2);
-        c3 = madd<T>(x, v128.load(w, 48), c3);
-        c4 = madd<T>(x, v128.load(w, 64), c4);
-        c5 = madd<T>(x, v128.load(w, 80), c5);
-        c6 = madd<T>(x, v128.load(w, 96), c6);
-        c7 = madd<T>(x, v128.load(w, 112), c7);
-        index += 4;
-        value += sizeof<T>();
-      }
-      const y = output + r * stride;
-      v128.store(y, c0);
-      v128.store(y, c1, 16);
-      v128.store(y, c2, 32);
-      v128.store(y, c3, 48);
-      v128.store(y, c4, 64);
-      v128.store(y, c5, 80);
-      v128.store(y, c6, 96);
-      v128.store(y, c7, 112);
+  for (let r: usize = 0; r < rows; r++) {
+    const y = output + r * stride;
+    if (start == Start.bias) memory.copy(y, bias, columns * sizeof<T>());
+    else memory.fill(y, 0, columns * sizeof<T>());
+    let index = indexes + r * capacity * 4;
+    let value = values + r * capacity * sizeof<T>();
+    let left = <usize>load<u32>(counts + r * 4);
+    while (left >= 4) {
+      addFourRows<T>(
+        y, columns,
+        v128.load_splat<T>(value), right + <usize>load<u32>(index) * stride,
+        v128.load_splat<T>(value, sizeof<T>()), right + <usize>load<u32>(index, 4) * stride,
+        v128.load_splat<T>(value, 2 * sizeof<T>()), right + <usize>load<u32>(index, 8) * stride,
+        v128.load_splat<T>(value, 3 * sizeof<T>()), right + <usize>load<u32>(index, 12) * stride,
+      );
+      index += 16;
+      value += 4 * sizeof<T>();
+      left -= 4;
     }
-    output += 128;
-    right += 128;
-    bias += 128;
-    left -= 8 * lanes<T>();
-  }
-  while (left) {
-    const width = min<usize>(left, lanes<T>());
-    for (let r: usize = 0; r < rows; r++) {
-      let sum = start == Start.bias ? v128.load(bias) : splat<T>(0);
-      let index = indexes + r * capacity * 4;
-      let value = values + r * capacity * sizeof<T>();
-      const end = index + <usize>load<u32>(counts + r * 4) * 4;
-      while (index < end) {
-        sum = madd<T>(v128.load_splat<T>(value), v128.load(right + <usize>load<u32>(index) * stride), sum);
-        index += 4;
-        value += sizeof<T>();
-      }
-      const y = output + r * stride;
-      if (width == lanes<T>()) v128.store(y, sum);
-      else storePartial<T>(y, sum, width);
+    for (; left; left--) {
+      addRow<T>(y, columns, v128.load_splat<T>(value), right + <usize>load<u32>(index) * stride);
+      index += 4;
+      value += sizeof<T>();
     }
-    output += 16;
-    right += 16;
-    bias += 16;
-    left -= width;
   }
 }
 
