@@ -7,13 +7,13 @@ import { run } from "./program";
 export const heapBase: usize = __heap_base;
 
 export function run64(
-  program: usize, count: usize, thread: usize, threads: usize, fromStep: usize, toStep: usize,
-): void {
-  run<f64>(program, count, thread, threads, fromStep, toStep);
+  control: usize, program: usize, count: usize, thread: usize, threads: usize, fromStep: usize, toStep: usize,
+): bool {
+  return run<f64>(control, program, count, thread, threads, fromStep, toStep);
 }
 
 export function run32(
-  program: usize, count: usize, thread: usize, threads: usize, fromStep: usize, toStep: usize,
-): void {
-  run<f32>(program, count, thread, threads, fromStep, toStep);
+  control: usize, program: usize, count: usize, thread: usize, threads: usize, fromStep: usize, toStep: usize,
+): bool {
+  return run<f32>(control, program, count, thread, threads, fromStep, toStep);
 }

@@ -36,6 +36,19 @@ export const PANEL_PADDING = 64;
 /** Columns of a packed block of a product's right factor, in bytes: LONGEST_BLOCK rows of it are 320 KiB. */
 export const COLUMN_BLOCK_BYTES = 1024;
 
+/**
+ * The control block of a memory that threads share, in i32 cells, at the first 64-byte boundary past the
+ * binary's own data. The arrivals and what sleepers watch lie on cache lines of their own.
+ */
+export const enum Control {
+  arrived = 0,
+  generation = 16,
+  sleepers = 32,
+  /** Not 0: a thread has died, the others must leave. */
+  abandoned = 33,
+  cells = 48,
+}
+
 /** Cells (f64) of the statistics block that report adds to. */
 export const enum Stat {
   lossSum = 0,

@@ -326,15 +326,19 @@ function executeAlone<T>(op: Op, record: usize, step: usize): void {
   }
 }
 
-/** Runs the program's `count` records for every step from `fromStep` to `toStep`, as one of `threads`. */
+/**
+ * Runs the program's `count` records for every step from `fromStep` to `toStep`, as one of `threads` threads
+ * that all call it alike. False: a thread died, and the others left in the middle.
+ */
 export function run<T>(
-  program: usize, count: usize, thread: usize, threads: usize, fromStep: usize, toStep: usize,
-): void {
+  control: usize, program: usize, count: usize, thread: usize, threads: usize, fromStep: usize, toStep: usize,
+): bool {
   const end = program + count * RECORD_WORDS * 4;
   for (let step = fromStep; step < toStep; step++) {
     for (let record = program; record < end; record += RECORD_WORDS * 4) {
       execute<T>(record, step, thread, threads);
-      if (threads > 1 && word(record, Word.barrier)) barrier(thread, threads);
+      if (threads > 1 && word(record, Word.barrier) && !barrier(control, <i32>threads)) return false;
     }
   }
+  return true;
 }

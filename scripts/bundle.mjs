@@ -1,9 +1,10 @@
 // Bundles each public entry into one minified ES module in dist/, the WASM inlined.
+import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { readFileSync, rmSync } from "node:fs";
 import { build } from "esbuild";
 
-process.chdir(new URL("../", import.meta.url).pathname);
+process.chdir(fileURLToPath(new URL("../", import.meta.url)));
 rmSync("dist", { recursive: true, force: true });
 await build({
   entryPoints: { index: "src/index.ts", data: "src/data/index.ts" },

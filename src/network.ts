@@ -12,9 +12,10 @@ import {
 } from "./check.js";
 import { type Rows, sliceRows, type Table, type TargetKind, type Targets, toTable, toTargets } from "./dataset.js";
 import type { DType, FloatArray } from "./dtype.js";
-import type { Executor } from "./executors/executor.js";
+import type { Executor, Program } from "./executors/executor.js";
 import { ReferenceExecutor } from "./executors/reference/executor.js";
 import { WasmExecutor } from "./executors/wasm/executor.js";
+import { availableThreads, canShareMemory, MOST_THREADS } from "./executors/wasm/environment.js";
 import { Heap } from "./heap.js";
 import { Dense } from "./layers/dense.js";
 import { defaultLoss, type Loss, lossRow, losses } from "./losses.js";
@@ -41,6 +42,18 @@ export interface NetworkOptions {
   seed?: number;
   /** Element type of parameters and arithmetic; default "float64". */
   dtype?: DType;
+  /**
+   * Threads to train on: an integer from 1 to 64 (default 1), or "auto": up to one a core, fewer where a step
+   * is too small to share. With more than one, `fit` computes on worker threads and leaves the calling one
+   * free. The number of threads changes no bit of the results.
+   */
+  threads?: number | "auto";
+  /**
+   * Called once a process, with what happened and the way out, where threads were asked for but memory cannot
+   * be shared (a page without cross-origin isolation): training then runs on one thread, with the same
+   * results. Default console.warn.
+   */
+  onWarning?: (message: string) => void;
   /** Every input is multiplied by this as it is read; 1 / 255 suits 8-bit pixels. Default 1. */
   inputScale?: number;
   /**
@@ -81,7 +94,7 @@ export interface EvaluateOptions {
   loss?: Loss;
 }
 
-const NETWORK_OPTIONS = ["inputs", "layers", "seed", "dtype", "inputScale", "deterministic", "executor"];
+const NETWORK_OPTIONS = ["inputs", "layers", "seed", "dtype", "threads", "onWarning", "inputScale", "deterministic", "executor"];
 const FIT_OPTIONS = [
   "epochs",
   "batchSize",
@@ -115,6 +128,8 @@ export class Network {
   readonly seed: number;
   readonly dtype: DType;
   readonly deterministic: boolean;
+  /** Most threads that `fit` uses. */
+  readonly threads: number;
   readonly executor: ExecutorName;
   readonly #model: Model;
   #loss: Loss;
@@ -134,10 +149,17 @@ export class Network {
       throw new RangeError(`inputScale is ${quote(inputScale)}, but must be a finite number other than 0`);
     }
     this.layers = checkLayers(layers);
+    const onWarning = checkFunction("onWarning", options.onWarning) ?? console.warn;
+    const threads = checkThreads(options.threads ?? 1);
+    this.threads = threads > 1 && executor === "wasm" && !canShareMemory(onWarning) ? 1 : threads;
     this.outputs = this.layers[this.layers.length - 1].size;
     this.#loss = defaultLoss(this.layers[this.layers.length - 1].activation);
 
-    const machine: Executor = new executors[this.executor]({ dtype: this.dtype, deterministic });
+    const machine: Executor = new executors[this.executor]({
+      dtype: this.dtype,
+      deterministic,
+      shared: this.threads > 1,
+    });
     const heap = new Heap(machine, this.dtype);
     const store = new Store(heap);
     this.#model = {
@@ -149,6 +171,8 @@ export class Network {
       outputs: this.outputs,
       inputScale,
       epochsTrained: 0,
+      threads: this.threads,
+      autoThreads: options.threads === "auto",
       density: undefined,
     };
     // Before any layer is attached: a network too large leaves its layers as they were.
@@ -395,7 +419,7 @@ interface Predictor {
   data: number;
   rows: number;
   dataType: number;
-  program: { offset: number; count: number };
+  program: Program;
   output: number;
 }
 
@@ -412,6 +436,12 @@ function parameterBytes(inputs: number, layers: readonly Dense[]): number {
     width = size;
   }
   return bytes;
+}
+
+function checkThreads(threads: unknown): number {
+  if (threads === "auto") return availableThreads();
+  if (typeof threads === "number") return checkInteger("threads", threads, 1, MOST_THREADS);
+  throw new TypeError(`threads is ${quote(threads)}, but must be an integer from 1 to ${MOST_THREADS}, or "auto"`);
 }
 
 function checkLayers(layers: readonly Dense[]): readonly Dense[] {

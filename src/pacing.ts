@@ -42,9 +42,9 @@ export class Pacer {
     this.#signal?.throwIfAborted();
   }
 
-  /** Runs one step, at once. */
+  /** Runs one step. */
   async step(program: Program, step: number): Promise<void> {
-    this.#executor.run(program, step, step + 1);
+    await this.#slice(program, step, step + 1);
     await this.breathe();
   }
 
@@ -53,13 +53,20 @@ export class Pacer {
     for (let from = fromStep; from < toStep; ) {
       const to = Math.min(toStep, from + this.#steps);
       const start = performance.now();
-      this.#executor.run(program, from, to);
+      await this.#slice(program, from, to);
       const elapsed = performance.now() - start;
       this.#adapt(to - from, elapsed);
       from = to;
       await this.breathe();
       if (stop()) return;
     }
+  }
+
+  /** One slice, on the pool if the program was planned for threads. */
+  #slice(program: Program, fromStep: number, toStep: number): Promise<void> | undefined {
+    if (program.threads > 1) return this.#executor.runParallel(program, fromStep, toStep);
+    this.#executor.run(program, fromStep, toStep);
+    return undefined;
   }
 
   #adapt(steps: number, elapsed: number): void {

@@ -20,6 +20,9 @@ export interface Model {
   readonly inputScale: number;
   /** Epochs trained since the network was made. */
   epochsTrained: number;
+  /** Threads to train on, or, with autoThreads, the most. */
+  readonly threads: number;
+  readonly autoThreads: boolean;
   /** Share of non-zero inputs in the last data trained on. */
   density: number | undefined;
 }
@@ -74,6 +77,19 @@ function uploadSparse(heap: Heap, { data, rows, width }: Table): Omit<PlacedInpu
     }
   }
   return { data: values, sparse: { starts, columns, capacity } };
+}
+
+/** Multiplications a step that make another thread worth its barriers, measured: some 20 microseconds. */
+const WORK_PER_THREAD = 2 ** 18;
+
+/** Threads for passes over `rows` rows of which `density` are not zero. */
+export function threadsFor({ threads, autoThreads, layers, inputs }: Model, rows: number, density: number): number {
+  if (!autoThreads) return threads;
+  const parameters = layers.reduce((sum, layer) => sum + layer.parameterCount, 0);
+  const first = inputs * layers[0].size;
+  const share = density < SPARSE_BELOW ? density : 1;
+  const work = rows * (parameters - first + first * share);
+  return Math.max(1, Math.min(threads, Math.floor(work / WORK_PER_THREAD)));
 }
 
 /**
@@ -160,9 +176,10 @@ export function planLoss(
   rows: number,
   statistics: number,
   purpose: Purpose,
+  threads = 1,
 ): Program {
   const { heap, layers, outputs } = model;
-  const builder = new ProgramBuilder(heap);
+  const builder = new ProgramBuilder(heap, threads);
   const x = emitInputs(model, builder, inputs, rows);
   const target = builder.matrix(rows, outputs);
   if (targets.dataType === undefined) builder.oneHot(target, targets, outputs, rows);

@@ -406,7 +406,7 @@ export class ProgramBuilder {
     for (const [index, record] of this.#records.entries()) {
       words.set(record, offset / 4 + index * RECORD_WORDS);
     }
-    return { offset, count: this.#records.length };
+    return { offset, count: this.#records.length, threads: this.#threads };
   }
 
   #emit(op: Op, reads: number[], writes: number[]): Uint32Array {

@@ -1,7 +1,7 @@
 // The training loop: plans the programs of a fit, runs them epoch by epoch, and keeps the last good state.
 
 import { density as densityOf, sliceRows, type Table, type Targets } from "./dataset.js";
-import type { Program } from "./executors/executor.js";
+import { type Program, RunFailure } from "./executors/executor.js";
 import type { Loss } from "./losses.js";
 import { Pacer } from "./pacing.js";
 import {
@@ -15,6 +15,7 @@ import {
   type Purpose,
   SPARSE_BELOW,
   Statistics,
+  threadsFor,
 } from "./plan.js";
 import { ProgramBuilder } from "./program.js";
 
@@ -84,10 +85,11 @@ function planSweep(
   loss: Loss,
   statistics: Statistics,
   purpose: Purpose,
+  threads = 1,
 ): Sweep {
   const { batch } = inputs;
   const plan = (size: number) =>
-    size > 0 ? planLoss(model, loss, inputs, targets, size, statistics.offset, purpose) : undefined;
+    size > 0 ? planLoss(model, loss, inputs, targets, size, statistics.offset, purpose, threads) : undefined;
   const fullSteps = Math.floor(rows / batch);
   return {
     rows,
@@ -127,7 +129,7 @@ export function evaluate(model: Model, inputs: Table, targets: Targets, loss: Lo
 /** Trains, and returns one entry an epoch. Everything it plans is released when it ends, however it ends. */
 export async function train(model: Model, settings: Settings): Promise<EpochEntry[]> {
   const { heap, store } = model;
-  const { inputs, targets, batchSize, loss, validation, seed } = settings;
+  const { inputs, targets, batchSize, loss, validation } = settings;
   const mark = heap.top;
   try {
     const batch = Math.min(batchSize, inputs.rows);
@@ -136,7 +138,7 @@ export async function train(model: Model, settings: Settings): Promise<EpochEntr
     const purpose: Purpose = { kind: "train", learningRate: settings.learningRate };
     const density = densityOf(inputs);
     const placed = place(heap, inputs, targets, order, batch, density < SPARSE_BELOW);
-    const sweep = planSweep(model, placed, inputs.rows, loss, statistics, purpose);
+    const sweep = planSweep(model, placed, inputs.rows, loss, statistics, purpose, threadsFor(model, batch, density));
     const validate = validation && planValidation(model, validation, loss);
     const pacer = new Pacer(model.executor, settings.signal);
     const history: EpochEntry[] = [];
@@ -145,21 +147,15 @@ export async function train(model: Model, settings: Settings): Promise<EpochEntr
     for (let epoch = 1; epoch <= settings.epochs; epoch++) {
       const good = store.snapshot();
       const start = performance.now();
-      let callbacks = 0;
-      if (order) shuffle(model, order, inputs.rows, seed, model.epochsTrained);
+      if (order) shuffle(model, order, inputs.rows, settings.seed);
       statistics.clear();
-      if (settings.onBatch) {
-        for (let step = 0; step < sweep.steps && statistics.badStep < 0; step++) {
-          await pacer.step((step < sweep.fullSteps ? sweep.full : sweep.rest)!, step);
-          const seen = Math.min(inputs.rows, (step + 1) * batch);
-          const figures = statistics.over(seen, loss, model.outputs);
-          const called = performance.now();
-          await settings.onBatch({ epoch, batch: step + 1, batches: sweep.steps, ...figures });
-          callbacks += performance.now() - called;
-          settings.signal?.throwIfAborted();
-        }
-      } else {
-        await runSweep(sweep, pacer, () => statistics.badStep >= 0);
+      let callbacks = 0;
+      try {
+        callbacks = await runEpoch(model, settings, sweep, statistics, pacer, epoch, batch);
+      } catch (error) {
+        if (!(error instanceof RunFailure)) throw error;
+        store.restore(good);
+        throw new Error(`${error.message}. The weights are those of ${lastGood(epoch)}`, { cause: error });
       }
       if (statistics.badStep >= 0 || !store.isFinite()) {
         store.restore(good);
@@ -167,13 +163,13 @@ export async function train(model: Model, settings: Settings): Promise<EpochEntr
       }
       const seconds = (performance.now() - start - callbacks) / 1000;
       const entry: EpochEntry = { epoch, ...statistics.over(inputs.rows, loss, model.outputs), seconds };
+      model.epochsTrained++;
       if (validate) {
         const figures = await validate(pacer);
         entry.validationLoss = figures.loss;
         if (figures.accuracy !== undefined) entry.validationAccuracy = figures.accuracy;
       }
       history.push(entry);
-      model.epochsTrained++;
       await settings.onEpoch?.(entry);
       settings.signal?.throwIfAborted();
     }
@@ -181,6 +177,33 @@ export async function train(model: Model, settings: Settings): Promise<EpochEntr
   } finally {
     heap.release(mark);
   }
+}
+
+/** Runs the batches of an epoch, up to the first whose loss is not finite; returns the ms spent in onBatch. */
+async function runEpoch(
+  model: Model,
+  { inputs, loss, onBatch, signal }: Settings,
+  sweep: Sweep,
+  statistics: Statistics,
+  pacer: Pacer,
+  epoch: number,
+  batch: number,
+): Promise<number> {
+  if (!onBatch) {
+    await runSweep(sweep, pacer, () => statistics.badStep >= 0);
+    return 0;
+  }
+  let callbacks = 0;
+  for (let step = 0; step < sweep.steps && statistics.badStep < 0; step++) {
+    await pacer.step((step < sweep.fullSteps ? sweep.full : sweep.rest)!, step);
+    const seen = Math.min(inputs.rows, (step + 1) * batch);
+    const figures = statistics.over(seen, loss, model.outputs);
+    const called = performance.now();
+    await onBatch({ epoch, batch: step + 1, batches: sweep.steps, ...figures });
+    callbacks += performance.now() - called;
+    signal?.throwIfAborted();
+  }
+  return callbacks;
 }
 
 /** Places the validation data and returns what evaluates it. */
@@ -191,8 +214,9 @@ function planValidation(
 ): (pacer: Pacer) => Promise<Figures> {
   const statistics = new Statistics(model.heap);
   const batch = Math.min(EVALUATION_BATCH, inputs.rows);
-  const placed = place(model.heap, inputs, targets, 0, batch, densityOf(inputs) < SPARSE_BELOW);
-  const sweep = planSweep(model, placed, inputs.rows, loss, statistics, { kind: "evaluate" });
+  const density = densityOf(inputs);
+  const placed = place(model.heap, inputs, targets, 0, batch, density < SPARSE_BELOW);
+  const sweep = planSweep(model, placed, inputs.rows, loss, statistics, { kind: "evaluate" }, threadsFor(model, batch, density));
   return async (pacer) => {
     statistics.clear();
     await runSweep(sweep, pacer);
@@ -201,12 +225,17 @@ function planValidation(
 }
 
 /** Writes the order of an epoch: it depends on the seed and the epoch alone. */
-function shuffle({ heap, executor }: Model, order: number, rows: number, seed: number, epoch: number): void {
+function shuffle({ heap, executor, epochsTrained }: Model, order: number, rows: number, seed: number): void {
   const mark = heap.top;
   const builder = new ProgramBuilder(heap);
-  builder.shuffle(order, rows, seed, (SHUFFLE_STREAM + epoch) % 2 ** 32);
+  builder.shuffle(order, rows, seed, (SHUFFLE_STREAM + epochsTrained) % 2 ** 32);
   executor.run(builder.finish(), 0, 1);
   heap.release(mark);
+}
+
+/** The state that a failure in `epoch` goes back to. */
+function lastGood(epoch: number): string {
+  return epoch > 1 ? `the end of epoch ${epoch - 1}` : "before this call of fit";
 }
 
 function diverged({ learningRate }: Settings, epoch: number, badStep: number, steps: number): Error {
@@ -214,10 +243,9 @@ function diverged({ learningRate }: Settings, epoch: number, badStep: number, st
     badStep >= 0
       ? `the loss was no longer finite in batch ${badStep + 1} of ${steps}`
       : `a parameter was no longer finite after batch ${steps} of ${steps}`;
-  const state = epoch > 1 ? `the end of epoch ${epoch - 1}` : "before this call of fit";
   return new Error(
     `training diverged in epoch ${epoch}: ${where}. The likely cause is a learningRate ` +
       `(${learningRate}) too high for these data: lower it, e.g. to ${learningRate / 10}, or scale the inputs ` +
-      `to about -1 .. 1. The weights are those of ${state}`,
+      `to about -1 .. 1. The weights are those of ${lastGood(epoch)}`,
   );
 }

@@ -2,10 +2,11 @@
 
 import type { DType } from "../dtype.js";
 
-/** A program in the heap: `count` records from byte `offset` on. */
+/** A program in the heap: `count` records from byte `offset` on, planned for a number of threads. */
 export interface Program {
   readonly offset: number;
   readonly count: number;
+  readonly threads: number;
 }
 
 export interface Executor {
@@ -15,12 +16,19 @@ export interface Executor {
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
   /** Makes the memory at least `bytes` long. Throws RangeError, with nothing changed, if it cannot. */
   grow(bytes: number): void;
-  /** Runs every record of the program for each step from `fromStep` to `toStep`, exclusive. */
+  /** Runs every record of the program for each step from `fromStep` to `toStep`, exclusive, at once. */
   run(program: Program, fromStep: number, toStep: number): void;
+  /** The same on the program's number of threads, away from the calling one. Rejects when a thread dies. */
+  runParallel(program: Program, fromStep: number, toStep: number): Promise<void>;
 }
+
+/** A run that ended in the middle through no fault of the program: its results must not be used. */
+export class RunFailure extends Error {}
 
 export interface ExecutorOptions {
   dtype: DType;
   /** The same bits on every engine, at the price of fused multiply-add. */
   deterministic: boolean;
+  /** Whether the memory is one that threads can share. */
+  shared: boolean;
 }

@@ -1,6 +1,7 @@
 // The reference executor: the living definition of every operation, and the fallback where WebAssembly is
 // blocked.
 
+import { Control } from "../../../assembly/ops.js";
 import type { FloatArray } from "../../dtype.js";
 import type { Executor, ExecutorOptions, Program } from "../executor.js";
 import { type Machine, run } from "./program.js";
@@ -9,12 +10,13 @@ import { roundOf } from "./round.js";
 const LIMIT = 2 ** 32;
 
 export class ReferenceExecutor implements Executor {
-  readonly heapBase = 64;
+  /** As the WASM executor's, so that a program has the same offsets on both. */
+  readonly heapBase = 64 + Control.cells * 4;
   readonly #dtype: ExecutorOptions["dtype"];
   #buffer = new ArrayBuffer(65536);
   #machine: Machine;
 
-  constructor({ dtype }: ExecutorOptions) {
+  constructor({ dtype }: Pick<ExecutorOptions, "dtype">) {
     this.#dtype = dtype;
     this.#machine = this.#view();
   }
@@ -34,6 +36,11 @@ export class ReferenceExecutor implements Executor {
 
   run(program: Program, fromStep: number, toStep: number): void {
     run(this.#machine, program.offset, program.count, fromStep, toStep);
+  }
+
+  /** The reference has one thread: it takes them one after the other, so to speak. */
+  async runParallel(program: Program, fromStep: number, toStep: number): Promise<void> {
+    this.run(program, fromStep, toStep);
   }
 
   #view(): Machine {

@@ -24,21 +24,42 @@ export function chooseBuild(deterministic: boolean): Build {
   return !deterministic && WebAssembly.validate(RELAXED_SIMD) ? "relaxed" : "plain";
 }
 
-const modules = new Map<Build, WebAssembly.Module>();
+const modules = new Map<string, WebAssembly.Module>();
 
-/** The compiled module of a build. */
-export function compiled(build: Build): WebAssembly.Module {
-  let module = modules.get(build);
+/** The compiled module of a build, for shared or for unshared memory. */
+export function compiled(build: Build, shared: boolean): WebAssembly.Module {
+  const key = `${build} ${shared}`;
+  let module = modules.get(key);
   if (!module) {
-    module = new WebAssembly.Module(bytesOf(build));
-    modules.set(build, module);
+    const bytes = decode(binaries[build]);
+    if (!shared) unshare(bytes);
+    module = new WebAssembly.Module(bytes);
+    modules.set(key, module);
   }
   return module;
 }
 
-function bytesOf(build: Build): Uint8Array<ArrayBuffer> {
-  const text = atob(binaries[build]);
+function decode(base64: string): Uint8Array<ArrayBuffer> {
+  const text = atob(base64);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
   return bytes;
+}
+
+/**
+ * Makes the imported memory an unshared one. The binary is compiled for shared memory; the only difference is
+ * the limits flag of the import: 3 (shared, has a maximum) becomes 1 (has a maximum). Atomic instructions run
+ * on either.
+ */
+function unshare(bytes: Uint8Array): void {
+  // "env" "memory", kind 2 (memory), limits flag 3
+  const memoryImport = [3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2, 3];
+  const last = bytes.length - memoryImport.length;
+  for (let i = 0; i <= last; i++) {
+    if (memoryImport.every((byte, j) => bytes[i + j] === byte)) {
+      bytes[i + memoryImport.length - 1] = 1;
+      return;
+    }
+  }
+  throw new Error("the binary does not import a shared memory: it was built with other options");
 }

@@ -1,0 +1,207 @@
+// The pool: one persistent set of workers for all networks of the process.
+//
+// Threads of a program wait for each other, so a job runs only when it has all its workers at once; jobs that
+// find too few wait in line. Workers never keep the process alive while idle, and end after IDLE ms without
+// work.
+
+import { workerSource } from "../../../build/worker.js";
+import { Control } from "../../../assembly/ops.js";
+import { RunFailure } from "../executor.js";
+
+/** Milliseconds without work after which the workers end. */
+const IDLE = 2000;
+
+/** A share of a program's run. */
+export interface ToWorker {
+  /** Identifies the network: an instance of the module over its memory is kept from job to job. */
+  network: number;
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  run: "run64" | "run32";
+  control: number;
+  offset: number;
+  count: number;
+  thread: number;
+  threads: number;
+  fromStep: number;
+  toStep: number;
+}
+
+export interface FromWorker {
+  /** False: another thread died, and this one left in the middle. */
+  whole: boolean;
+}
+
+export type Job = Omit<ToWorker, "thread">;
+
+/** What differs between worker_threads and Web Workers. */
+interface Handle {
+  postMessage(message: ToWorker): void;
+  terminate(): void;
+  /** Whether the worker keeps the process alive. */
+  hold(alive: boolean): void;
+}
+
+interface Member {
+  handle: Handle;
+  /** Called with what the worker answers, or why it died. */
+  settle: ((answer: FromWorker | Error) => void) | undefined;
+}
+
+interface NodeWorker {
+  postMessage(message: unknown): void;
+  terminate(): Promise<number>;
+  ref(): void;
+  unref(): void;
+  on(event: string, listener: (value: never) => void): void;
+}
+
+/** A module of Node, without an import that browsers and bundlers would trip over; undefined elsewhere. */
+export function nodeModule<M>(name: string): M | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => M | undefined } };
+  return process?.getBuiltinModule?.(name);
+}
+
+function startWorker(receive: (answer: FromWorker) => void, died: (reason: Error) => void): Handle {
+  const threads = nodeModule<{ Worker: new (source: string, options: object) => NodeWorker }>(
+    "node:worker_threads",
+  );
+  if (threads) {
+    const worker = new threads.Worker(workerSource, { eval: true, name: "wasmgrad" });
+    worker.on("message", receive);
+    worker.on("error", died);
+    worker.on("exit", (code: number) => died(new Error(`it exited with code ${code}`)));
+    worker.unref();
+    return {
+      postMessage: (message) => worker.postMessage(message),
+      terminate: () => void worker.terminate(),
+      hold: (alive) => (alive ? worker.ref() : worker.unref()),
+    };
+  }
+  const url = URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" }));
+  const worker = new Worker(url, { name: "wasmgrad" });
+  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => receive(data);
+  worker.onerror = (event) => died(new Error(event.message || "it could not be started"));
+  return {
+    postMessage: (message) => worker.postMessage(message),
+    terminate: () => {
+      worker.terminate();
+      URL.revokeObjectURL(url);
+    },
+    hold: () => {},
+  };
+}
+
+export class Pool {
+  readonly #members = new Set<Member>();
+  readonly #idle: Member[] = [];
+  readonly #waiting: { threads: number; start: (members: Member[]) => void }[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Workers alive, for tests. */
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /**
+   * Runs a job on `job.threads` workers. Rejects when a worker dies; by then all others have left the run.
+   */
+  async run(job: Job): Promise<void> {
+    const members = await this.#take(job.threads);
+    let death: Error | undefined;
+    const answers = members.map(
+      (member, thread) =>
+        new Promise<void>((resolve) => {
+          member.settle = (answer) => {
+            member.settle = undefined;
+            if (answer instanceof Error) {
+              death ??= answer;
+              abandon(job);
+            }
+            resolve();
+          };
+          member.handle.hold(true);
+          member.handle.postMessage({ ...job, thread });
+        }),
+    );
+    await Promise.all(answers);
+    this.#give(members);
+    if (death) {
+      const cells = new Int32Array(job.memory.buffer, job.control, Control.cells);
+      cells.fill(0);
+      throw new RunFailure(`a worker thread died in the middle of training: ${death.message}`, { cause: death });
+    }
+  }
+
+  /** Ends one worker, for tests of what happens then. */
+  killOne(): void {
+    for (const { handle, settle } of this.#members) {
+      if (settle) return handle.terminate();
+    }
+  }
+
+  #take(threads: number): Promise<Member[]> {
+    clearTimeout(this.#timer);
+    return new Promise((start) => {
+      this.#waiting.push({ threads, start });
+      this.#dispatch();
+    });
+  }
+
+  #give(members: Member[]): void {
+    for (const member of members) {
+      if (!this.#members.has(member)) continue;
+      member.handle.hold(false);
+      this.#idle.push(member);
+    }
+    this.#dispatch();
+  }
+
+  /** Starts the jobs in line for which there are workers, in order. */
+  #dispatch(): void {
+    for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
+      while (this.#members.size < next.threads) this.#idle.push(this.#start());
+      if (this.#idle.length < next.threads) return;
+      this.#waiting.shift();
+      next.start(this.#idle.splice(0, next.threads));
+    }
+    if (this.#idle.length === this.#members.size) this.#endLater();
+  }
+
+  #start(): Member {
+    const member: Member = {
+      settle: undefined,
+      handle: startWorker(
+        (answer) => member.settle?.(answer),
+        (reason) => {
+          this.#members.delete(member);
+          const place = this.#idle.indexOf(member);
+          if (place >= 0) this.#idle.splice(place, 1);
+          member.settle?.(reason);
+        },
+      ),
+    };
+    this.#members.add(member);
+    return member;
+  }
+
+  #endLater(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      for (const { handle } of this.#idle.splice(0)) handle.terminate();
+      this.#members.clear();
+    }, IDLE);
+    (this.#timer as { unref?: () => void }).unref?.();
+  }
+}
+
+/** Makes the other threads of a job leave: those that wait are woken, those that run see it at their barrier. */
+function abandon({ memory, control }: Job): void {
+  const cells = new Int32Array(memory.buffer, control, Control.cells);
+  Atomics.store(cells, Control.abandoned, 1);
+  Atomics.add(cells, Control.generation, 1);
+  Atomics.notify(cells, Control.generation);
+}
+
+/** The pool of this process. */
+export const pool = new Pool();
