@@ -27,8 +27,8 @@ export class RunFailure extends Error {}
 
 export interface ExecutorOptions {
   dtype: DType;
-  /** The same bits on every engine, at the price of fused multiply-add. */
-  deterministic: boolean;
-  /** Whether the memory is one that threads can share. */
-  shared: boolean;
+  /** The same bits on every engine, at the price of fused multiply-add; default false. */
+  deterministic?: boolean;
+  /** Whether the memory is one that threads can share; default false. */
+  shared?: boolean;
 }

@@ -16,7 +16,7 @@ export class ReferenceExecutor implements Executor {
   #buffer = new ArrayBuffer(65536);
   #machine: Machine;
 
-  constructor({ dtype }: Pick<ExecutorOptions, "dtype">) {
+  constructor({ dtype }: ExecutorOptions) {
     this.#dtype = dtype;
     this.#machine = this.#view();
   }

@@ -38,7 +38,7 @@ export class WasmExecutor implements Executor {
   readonly #run: Run;
   readonly #network = networks++;
 
-  constructor({ dtype, deterministic, shared }: ExecutorOptions) {
+  constructor({ dtype, deterministic = false, shared = false }: ExecutorOptions) {
     this.#memory = new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM_PAGES, shared });
     this.#module = compiled(chooseBuild(deterministic), shared);
     const { exports } = instantiateSync<Exports>(this.#module, { env: { memory: this.#memory } });
