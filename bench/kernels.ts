@@ -1,0 +1,85 @@
+// Kernels by themselves: programs of one operation, on a heap of each executor.
+
+import type { DType } from "../src/dtype.js";
+import type { Executor } from "../src/executors/executor.js";
+import { ReferenceExecutor } from "../src/executors/reference/executor.js";
+import { WasmExecutor } from "../src/executors/wasm/executor.js";
+import { Heap } from "../src/heap.js";
+import { type ForwardOp, Op, ProgramBuilder, Start } from "../src/program.js";
+import type { Work } from "./measure.js";
+
+export interface Kernel {
+  label: string;
+  /** What a unit consists of: operations, counted as multiplications and additions, or elements. */
+  amount: number;
+  per: "operation" | "element";
+  /** Emits the operation on matrices made by `input`, filled with random numbers, and builder.matrix. */
+  emit(builder: ProgramBuilder, input: (rows: number, width: number) => number): void;
+}
+
+function product(name: string, m: number, n: number, k: number, start: Start = Start.bias): Kernel {
+  return {
+    label: `${name} (${m}, ${k}) x (${k}, ${n})`,
+    amount: 2 * m * n * k,
+    per: "operation",
+    emit(builder, input) {
+      const transposed = start === Start.add;
+      const left = transposed ? input(k, m) : input(m, k);
+      const right = input(k, n);
+      builder.product(input(m, n), left, right, m, n, k, { transposed, start, bias: input(1, n) });
+    },
+  };
+}
+
+function activation(name: string, op: ForwardOp): Kernel {
+  const size = 4096;
+  return {
+    label: `${name} of ${size}`,
+    amount: size,
+    per: "element",
+    emit: (builder, input) => builder.forward(op, builder.matrix(1, size), input(1, size), size),
+  };
+}
+
+export const kernels: readonly Kernel[] = [
+  product("forward", 32, 128, 784),
+  product("forward", 32, 10, 128),
+  product("weight gradient", 784, 128, 32, Start.add),
+  product("forward", 128, 512, 512),
+  ...[8, 16, 32, 64, 128, 256, 512, 1024].map((size) => product("square", size, size, size, Start.zero)),
+  activation("sigmoid", Op.sigmoid),
+  activation("tanh", Op.tanh),
+  activation("relu", Op.relu),
+  {
+    label: "softmax of 256 rows of 16",
+    amount: 4096,
+    per: "element",
+    emit: (builder, input) => builder.softmax(builder.matrix(256, 16), input(256, 16), 256, 16),
+  },
+];
+
+/** The kernel on the WASM executor and on the reference executor; a unit is one run of it. */
+export function contenders(kernel: Kernel, dtype: DType): [wasm: Work, reference: Work] {
+  const options = { dtype, deterministic: false, shared: false };
+  return [
+    work(kernel, dtype, new WasmExecutor(options)),
+    work(kernel, dtype, new ReferenceExecutor(options)),
+  ];
+}
+
+function work(kernel: Kernel, dtype: DType, executor: Executor): Work {
+  const heap = new Heap(executor, dtype);
+  const builder = new ProgramBuilder(heap);
+  kernel.emit(builder, (rows, width) => {
+    const offset = builder.matrix(rows, width);
+    const values = heap.elements(offset, rows * width);
+    for (let i = 0; i < values.length; i++) values[i] = Math.random() - 0.5;
+    return offset;
+  });
+  const program = builder.finish();
+  return (count) => {
+    const start = performance.now();
+    executor.run(program, 0, count);
+    return (performance.now() - start) / 1000;
+  };
+}

@@ -1,0 +1,99 @@
+// The tables, in Markdown.
+import { cpus, platform } from "node:os";
+import { figure, tasks } from "./tasks.mjs";
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+function short(value) {
+  if (value >= 10000) return `${(value / 1000).toFixed(value < 100000 ? 1 : 0)}k`;
+  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
+}
+
+function table(head, rows) {
+  if (rows.length === 0) return "Not measured.";
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map((_, i) => (i ? "---:" : "---"))), ...rows.map(line)].join("\n");
+}
+
+/** Seconds a sample of every round (undefined where there is none): what ratios are made of. */
+const costs = (entry, runs) =>
+  runs?.map((run) => run && (entry.unit === "s" ? run.seconds : run.seconds / run.samples));
+
+/** `theirs` over `ours`, round by round: "2.10 (1.98–2.20)", above 1 where wasmgrad is faster. */
+function ratio(entry, ours, theirs) {
+  const [a, b] = [costs(entry, ours), costs(entry, theirs)];
+  const ratios = (a ?? []).map((cost, i) => b?.[i] / cost).filter(Number.isFinite);
+  if (ratios.length === 0) return "-";
+  return `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`;
+}
+
+/** "median / best" of the rounds, in the unit of the task. */
+function absolute(entry, runs) {
+  const figures = (runs ?? []).filter(Boolean).map((run) => figure(entry.unit, entry.task, run));
+  if (figures.length === 0) return "-";
+  if (entry.unit === "%") return figures[0].toFixed(1);
+  const best = entry.unit === "samples/s" ? Math.max(...figures) : Math.min(...figures);
+  const epochs =
+    entry.unit === "s" ? `, ${Math.max(...runs.map((run) => run.samples)) / entry.task.rows} epochs` : "";
+  return `${short(median(figures))} / ${short(best)}${epochs}`;
+}
+
+/** Problems with one cause on one line: "wasmgrad: no such option (float64 2: predict, xor-step)". */
+function grouped(problems) {
+  const groups = new Map();
+  for (const { who, where, why } of problems) {
+    const key = `${who}: ${why}`;
+    groups.set(key, new Set(groups.get(key)).add(where));
+  }
+  return [...groups]
+    .map(([text, places]) => `- ${text}${[...places][0] ? ` (${[...places].join("; ")})` : ""}`)
+    .join("\n");
+}
+
+/**
+ * @param results [{ name (of the task), lane, runs: { contender: [{ seconds, samples, accuracy }, ...] } }]
+ * @param names the contenders that took part
+ * @param problems what is missing: [{ who, where, why }]
+ */
+export function report({ results, names, versions, problems, command, rounds }) {
+  const rows = (timed, cell) =>
+    results
+      .map((result) => ({ ...result, entry: tasks.find((entry) => entry.name === result.name) }))
+      .filter(({ entry }) => (entry.unit !== "%") === timed)
+      .sort((a, b) => tasks.indexOf(a.entry) - tasks.indexOf(b.entry))
+      .map((result) => {
+        const [dtype, threads] = result.lane.split(" ");
+        return [result.entry.title, `${dtype.replace("float", "f")}, ${threads}`, ...cell(result)];
+      });
+  const peers = names.filter((name) => name !== "wasmgrad");
+  const sections = [
+    "# wasmgrad and its peers",
+    `\`${command}\`, ${new Date().toISOString().slice(0, 10)}, on ${cpus()[0].model.trim()} with ${cpus().length} cores, ` +
+      `${platform()}. Medians of ${rounds} rounds. [How to read this](README.md).`,
+    versions.map((line) => `- ${line}`).join("\n"),
+    "## How many times as fast as each peer wasmgrad is",
+    "Above 1 wasmgrad is faster. In brackets: the lowest and the highest of the rounds.",
+    table(
+      ["Task", "dtype, threads", ...peers],
+      rows(true, ({ entry, runs }) => peers.map((name) => ratio(entry, runs.wasmgrad, runs[name]))),
+    ),
+    "## The figures themselves",
+    "Median / best of the rounds. Machines are seldom quiet: it is the table above that compares.",
+    table(
+      ["Task", "dtype, threads", "unit", ...names],
+      rows(true, ({ entry, runs }) => [entry.unit, ...names.map((name) => absolute(entry, runs[name]))]),
+    ),
+    "## Test accuracy, %",
+    "That all of them learn the same thing: one pass over the samples, learning rate 0.1 (brain.js: its own).",
+    table(
+      ["Task", "dtype, threads", ...names],
+      rows(false, ({ entry, runs }) => names.map((name) => absolute(entry, runs[name]))),
+    ),
+  ];
+  if (problems.length > 0) sections.push("## What is missing", grouped(problems));
+  return `${sections.join("\n\n")}\n`;
+}

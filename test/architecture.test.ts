@@ -1,0 +1,174 @@
+// The import rules of the sources: who may know whom.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+interface Import {
+  /** What is imported: a path from the root of the repository, or the name of a module. */
+  target: string;
+  /** Whether nothing is left of the import after compilation. */
+  typeOnly: boolean;
+}
+
+/** Every source file in src, as a path from the root, with its imports. */
+const sources = new Map(
+  readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => `src/${file.replaceAll("\\", "/")}`)
+    .map((file) => [file, importsOf(file)]),
+);
+
+/** The import and export-from statements of a file. */
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(root, file), "utf8").replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+  const statements = [...text.matchAll(/^(?:import|export)\s+(type\s)?([^;"']*?from\s+)?["']([^"']+)["']/gm)];
+  const dynamic = [...text.matchAll(/\bimport\(\s*["']([^"']+)["']/g)];
+  return [
+    ...statements.map(([, type, clause = "", target]) => ({
+      target: resolve(file, target),
+      typeOnly: type !== undefined || isOnlyTypes(clause),
+    })),
+    ...dynamic.map(([, target]) => ({ target: resolve(file, target), typeOnly: false })),
+  ];
+}
+
+/** Whether a clause is `{ type A, type B } from`. */
+function isOnlyTypes(clause: string): boolean {
+  const names = /^\{([^}]*)\}\s*from/
+    .exec(clause)?.[1]
+    .split(",")
+    .map((name) => name.trim());
+  return names?.every((name) => name === "" || name.startsWith("type ")) ?? false;
+}
+
+function resolve(file: string, target: string): string {
+  if (!target.startsWith(".")) return target;
+  return relative(root, join(root, dirname(file), target))
+    .replaceAll("\\", "/")
+    .replace(/\.js$/, ".ts");
+}
+
+/** Every import as "file -> target", of the files and the targets that the conditions name. */
+function edges(
+  from: (file: string) => boolean,
+  to: (target: string) => boolean,
+  { types = true } = {},
+): string[] {
+  return [...sources].flatMap(([file, imports]) =>
+    from(file)
+      ? imports
+          .filter(({ target, typeOnly }) => to(target) && (types || !typeOnly))
+          .map(({ target }) => `${file} -> ${target}`)
+      : [],
+  );
+}
+
+const within =
+  (...prefixes: string[]) =>
+  (path: string) =>
+    prefixes.some((prefix) => path.startsWith(prefix));
+
+describe("this test", () => {
+  test("sees the sources and their imports", () => {
+    expect(sources.size).toBeGreaterThan(20);
+    expect(sources.get("src/losses.ts")).toEqual([
+      { target: "src/activations.ts", typeOnly: true },
+      { target: "src/program.ts", typeOnly: false },
+    ]);
+    expect(sources.get("src/index.ts")).toContainEqual({ target: "src/network.ts", typeOnly: false });
+    expect(edges(within("src/executors/wasm/module.ts"), within("build/"))).toHaveLength(1);
+  });
+
+  test("finds every target that it resolves", () => {
+    const files = edges(within("src/"), within("src/")).map((edge) => edge.split(" -> ")[1]);
+    expect(files.filter((file) => !sources.has(file))).toEqual([]);
+  });
+});
+
+describe("the sources", () => {
+  test("import downwards only: index, network, layers, activations and losses, program, heap", () => {
+    const floors = [
+      ["src/index.ts"],
+      ["src/network.ts"],
+      ["src/training.ts"],
+      ["src/plan.ts"],
+      ["src/layers/"],
+      ["src/activations.ts", "src/losses.ts"],
+      ["src/program.ts"],
+      ["src/heap.ts"],
+    ];
+    for (const [floor, files] of floors.entries()) {
+      const above = within(...floors.slice(0, floor).flat());
+      expect(edges(within(...files), above), files.join()).toEqual([]);
+    }
+  });
+
+  test("of executors know no layers, networks, plans or trainings", () => {
+    const known = [
+      "src/executors/",
+      "src/dtype.ts",
+      "assembly/ops.ts",
+      "build/binaries.ts",
+      "@assemblyscript/loader",
+    ];
+    expect(edges(within("src/executors/"), (target) => !within(...known)(target))).toEqual([]);
+  });
+
+  test("of one executor know nothing of the other", () => {
+    expect(edges(within("src/executors/wasm/"), within("src/executors/reference/"))).toEqual([]);
+    expect(edges(within("src/executors/reference/"), within("src/executors/wasm/"))).toEqual([]);
+  });
+
+  test("choose an executor in the network alone; the others know the interface", () => {
+    const kinds = within("src/executors/wasm/", "src/executors/reference/");
+    const choosers = edges((file) => !kinds(file), kinds).map((edge) => edge.split(" -> ")[0]);
+    expect(new Set(choosers)).toEqual(new Set(["src/network.ts"]));
+  });
+
+  test("of data know nothing of networks, nor networks of them", () => {
+    expect(edges(within("src/data/"), (target) => !target.startsWith("src/data/"))).toEqual([]);
+    expect(edges((file) => !file.startsWith("src/data/"), within("src/data/"))).toEqual([]);
+  });
+
+  test("take of assembly the instruction set alone, and of build the binaries alone", () => {
+    const taken = edges(within("src/"), within("assembly/", "build/")).map((edge) => edge.split(" -> ")[1]);
+    expect(new Set(taken)).toEqual(new Set(["assembly/ops.ts", "build/binaries.ts"]));
+  });
+
+  test("import nothing of Node, for browsers have none", () => {
+    expect(edges(within("src/"), within("node:"))).toEqual([]);
+    const builtins = ["fs", "path", "os", "url", "worker_threads", "perf_hooks", "buffer", "util", "events"];
+    expect(edges(within("src/"), (target) => builtins.includes(target))).toEqual([]);
+  });
+
+  test("import no package but AssemblyScript's loader, which the bundle contains", () => {
+    const packages = edges(within("src/"), (target) => !within("src/", "assembly/", "build/")(target));
+    expect(new Set(packages.map((edge) => edge.split(" -> ")[1]))).toEqual(
+      new Set(["@assemblyscript/loader"]),
+    );
+  });
+
+  test("import each other without cycles, types excepted", () => {
+    const done = new Set<string>();
+    const visit = (file: string, path: string[]): void => {
+      expect(path, `${[...path, file].join(" -> ")} is a cycle`).not.toContain(file);
+      if (done.has(file)) return;
+      for (const { target, typeOnly } of sources.get(file) ?? []) {
+        if (!typeOnly) visit(target, [...path, file]);
+      }
+      done.add(file);
+    };
+    for (const file of sources.keys()) visit(file, []);
+  });
+});
+
+test("the package has no dependencies", () => {
+  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  expect(manifest.dependencies ?? {}).toEqual({});
+  expect(manifest.peerDependencies ?? {}).toEqual({});
+  expect(manifest.optionalDependencies ?? {}).toEqual({});
+});

@@ -1,0 +1,172 @@
+// What holds for every network and every data set, tried on random ones.
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type Activation, Dense, type ExecutorName, Network } from "../src/index.js";
+import { dtypes, randomValues } from "./helpers.js";
+
+/** A random network and what to train it with. */
+const problems = fc.record({
+  inputs: fc.integer({ min: 1, max: 70 }),
+  hidden: fc.array(
+    fc.record({
+      size: fc.integer({ min: 1, max: 70 }),
+      activation: fc.constantFrom<Activation[]>("sigmoid", "relu", "tanh", "linear"),
+    }),
+    { maxLength: 2 },
+  ),
+  outputs: fc.integer({ min: 1, max: 70 }),
+  last: fc.constantFrom<Activation[]>("sigmoid", "relu", "tanh", "softmax", "linear"),
+  rows: fc.integer({ min: 1, max: 70 }),
+  batchSize: fc.integer({ min: 1, max: 80 }),
+  shuffle: fc.boolean(),
+  dtype: fc.constantFrom(...dtypes),
+  seed: fc.integer({ min: 0, max: 2 ** 53 - 1 }),
+  inputScale: fc.constantFrom(1, 1 / 255),
+});
+type Problem = typeof problems extends fc.Arbitrary<infer T> ? T : never;
+
+function build(problem: Problem, executor: ExecutorName = "wasm"): Network {
+  const layers = [...problem.hidden, { size: problem.outputs, activation: problem.last }];
+  return new Network({
+    inputs: problem.inputs,
+    layers: layers.map(({ size, activation }) => new Dense(size, { activation })),
+    dtype: problem.dtype,
+    seed: problem.seed,
+    inputScale: problem.inputScale,
+    executor,
+  });
+}
+
+/** Inputs from -1 to 1; targets from 0 to 1, classes for a softmax. */
+function makeData({ inputs, outputs, last, rows }: Problem) {
+  const x = randomValues(rows * inputs, 1, -1, 1);
+  const classes = Array.from({ length: rows }, (_, r) => (7 * r) % outputs);
+  const t = last === "softmax" && outputs > 1 ? classes : randomValues(rows * outputs, 2, 0, 1);
+  // A softmax of one output is 1 whatever its logit.
+  return { x, t: last === "softmax" && outputs === 1 ? new Float64Array(rows).fill(1) : t };
+}
+
+/** Small, for large layers of relus must not diverge. */
+const learningRate = 0.01;
+
+function train(network: Network, problem: Problem, { epochs = 2, shuffle = problem.shuffle } = {}) {
+  const { x, t } = makeData(problem);
+  return network.fit(x, t, { epochs, batchSize: problem.batchSize, learningRate, shuffle });
+}
+
+/** Parameters and predictions: what two networks share that are the same. */
+function state(network: Network, problem: Problem) {
+  return {
+    parameters: network.layers.map(({ weights, biases }) => [weights.slice(), biases.slice()]),
+    outputs: network.predict(makeData(problem).x),
+  };
+}
+
+describe("for every network and data set", () => {
+  test("both executors leave the same bits", async () => {
+    await fc.assert(
+      fc.asyncProperty(problems, async (problem) => {
+        const wasm = build(problem, "wasm");
+        const reference = build(problem, "reference");
+        expect(state(wasm, problem)).toEqual(state(reference, problem));
+        const figures = async (network: Network) =>
+          (await train(network, problem)).map(({ loss, accuracy }) => [loss, accuracy]);
+        expect(await figures(wasm)).toEqual(await figures(reference));
+        expect(state(wasm, problem)).toEqual(state(reference, problem));
+        const { x, t } = makeData(problem);
+        expect(wasm.evaluate(x, t)).toEqual(reference.evaluate(x, t));
+        expect(wasm.gradients(x, t)).toEqual(reference.gradients(x, t));
+      }),
+      { numRuns: 60, seed: 1 },
+    );
+  });
+
+  test("the same seed gives the same network after the same training", async () => {
+    await fc.assert(
+      fc.asyncProperty(problems, async (problem) => {
+        const [one, other] = [build(problem), build(problem)];
+        await train(one, problem);
+        await train(other, problem);
+        expect(state(one, problem)).toEqual(state(other, problem));
+      }),
+      { numRuns: 30, seed: 2 },
+    );
+  });
+
+  test("another seed gives another network", () => {
+    fc.assert(
+      fc.property(problems, fc.integer({ min: 1, max: 2 ** 52 }), (problem, distance) => {
+        const seed = (problem.seed + distance) % 2 ** 53;
+        const weights = (network: Network) => network.layers[0].weights;
+        expect(weights(build({ ...problem, seed }))).not.toEqual(weights(build(problem)));
+      }),
+      { numRuns: 100, seed: 3 },
+    );
+  });
+
+  test("another seed shuffles otherwise", async () => {
+    // Rows enough that two orders agree with probability 1 / 30!.
+    const problem = fc.sample(problems, { numRuns: 1, seed: 4 })[0];
+    const shuffled = { ...problem, rows: 30, batchSize: 1, shuffle: true };
+    const one = build({ ...shuffled, seed: 1 });
+    const other = build({ ...shuffled, seed: 2 });
+    for (const [i, layer] of other.layers.entries()) layer.weights.set(one.layers[i].weights);
+    await train(one, shuffled);
+    await train(other, shuffled);
+    expect(state(other, problem)).not.toEqual(state(one, problem));
+  });
+
+  test.each([true, false])("two epochs are one epoch twice, with shuffle: %s", async (shuffle) => {
+    await fc.assert(
+      fc.asyncProperty(problems, async (problem) => {
+        const once = build(problem);
+        const twice = build(problem);
+        const history = await train(once, problem, { epochs: 2, shuffle });
+        const first = await train(twice, problem, { epochs: 1, shuffle });
+        const second = await train(twice, problem, { epochs: 1, shuffle });
+        expect(state(twice, problem)).toEqual(state(once, problem));
+        expect([...first, ...second].map(({ loss }) => loss)).toEqual(history.map(({ loss }) => loss));
+      }),
+      { numRuns: 30, seed: 5 },
+    );
+  });
+
+  test("bytes, float32 and float64 of the same values train to the same bits", async () => {
+    await fc.assert(
+      fc.asyncProperty(problems, async (problem) => {
+        const { inputs, rows } = problem;
+        const bytes = Uint8Array.from(randomValues(rows * inputs, 1, 0, 256));
+        const { t } = makeData(problem);
+        const states = [];
+        for (const type of [Uint8Array, Float32Array, Float64Array]) {
+          const network = build({ ...problem, dtype: "float64", inputScale: 1 / 255 });
+          await network.fit(type.from(bytes), t, { batchSize: problem.batchSize, learningRate });
+          states.push(state(network, problem));
+        }
+        expect(states[1]).toEqual(states[0]);
+        expect(states[2]).toEqual(states[0]);
+      }),
+      { numRuns: 30, seed: 6 },
+    );
+  });
+
+  test("targets in bytes, float32 and float64 train to the same bits", async () => {
+    await fc.assert(
+      fc.asyncProperty(problems, async (problem) => {
+        const { outputs, rows } = problem;
+        const { x } = makeData(problem);
+        const oneHot = Uint8Array.from({ length: rows * outputs }, (_, i) => (i % outputs === 0 ? 1 : 0));
+        const states = [];
+        for (const type of [Uint8Array, Float32Array, Float64Array]) {
+          const network = build(problem);
+          await network.fit(x, type.from(oneHot), { batchSize: problem.batchSize, learningRate });
+          states.push(state(network, problem));
+        }
+        expect(states[1]).toEqual(states[0]);
+        expect(states[2]).toEqual(states[0]);
+      }),
+      { numRuns: 30, seed: 7 },
+    );
+  });
+});
