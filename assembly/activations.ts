@@ -29,27 +29,31 @@ import { Op } from "./ops";
 
 // @ts-ignore: decorator
 @inline function map<T>(op: Op, y: usize, x: usize, n: usize): void {
-  const tail = n & (lanes<T>() - 1);
-  const end = y + (n - tail) * sizeof<T>();
-  while (y < end) {
-    v128.store(y, forward<T>(op, v128.load(x)));
+  for (let left = n; left; left -= lanes<T>()) {
+    const result = forward<T>(op, v128.load(x));
+    if (left < lanes<T>()) {
+      storePartial<T>(y, result, left);
+      return;
+    }
+    v128.store(y, result);
     x += 16;
     y += 16;
   }
-  if (tail) storePartial<T>(y, forward<T>(op, v128.load(x)), tail);
 }
 
 // @ts-ignore: decorator
 @inline function mapBackward<T>(op: Op, dx: usize, dy: usize, y: usize, n: usize): void {
-  const tail = n & (lanes<T>() - 1);
-  const end = dx + (n - tail) * sizeof<T>();
-  while (dx < end) {
-    v128.store(dx, backward<T>(op, v128.load(dy), v128.load(y)));
+  for (let left = n; left; left -= lanes<T>()) {
+    const result = backward<T>(op, v128.load(dy), v128.load(y));
+    if (left < lanes<T>()) {
+      storePartial<T>(dx, result, left);
+      return;
+    }
+    v128.store(dx, result);
     dy += 16;
     y += 16;
     dx += 16;
   }
-  if (tail) storePartial<T>(dx, backward<T>(op, v128.load(dy), v128.load(y)), tail);
 }
 
 /** y = f(x) over n elements; in place allowed. */
@@ -90,20 +94,18 @@ export function rowMax<T>(x: usize, n: usize): v128 {
 
 /** y = exp(x - largest) over one row; returns the sum of y in every lane. */
 export function shiftedExp<T>(y: usize, x: usize, n: usize, largest: v128): v128 {
-  const tail = n & (lanes<T>() - 1);
-  const end = y + (n - tail) * sizeof<T>();
   let sum = splat<T>(0);
-  while (y < end) {
+  for (let left = n; left; left -= lanes<T>()) {
     const e = exp<T>(v128.sub<T>(v128.load(x), largest));
+    if (left < lanes<T>()) {
+      storePartial<T>(y, e, left);
+      sum = v128.add<T>(sum, v128.and(e, lanesBelow<T>(left)));
+      break;
+    }
     v128.store(y, e);
     sum = v128.add<T>(sum, e);
     x += 16;
     y += 16;
-  }
-  if (tail) {
-    const e = exp<T>(v128.sub<T>(v128.load(x), largest));
-    storePartial<T>(y, e, tail);
-    sum = v128.add<T>(sum, v128.and(e, lanesBelow<T>(tail)));
   }
   return horizontalSum<T>(sum);
 }

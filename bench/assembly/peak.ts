@@ -15,10 +15,10 @@ function madd<T>(a: v128, b: v128, c: v128): v128 {
   return v128.add<T>(v128.mul<T>(a, b), c);
 }
 
-/** Does `count` times 12 vector multiply-adds. Returns a value that depends on all of them. */
-function peak<T>(count: i32): f64 {
-  const a = splat<T>(0.75);
-  const b = splat<T>(0.25);
+/** Does `count` times 12 vector multiply-adds c = c factor + term. Returns a value that depends on all of them. */
+function peak<T>(count: i32, factor: f64, term: f64): f64 {
+  const a = splat<T>(factor);
+  const b = splat<T>(term);
   let c0 = splat<T>(0);
   let c1 = splat<T>(1);
   let c2 = splat<T>(2);
@@ -53,10 +53,10 @@ function peak<T>(count: i32): f64 {
   return <f64>f32x4.extract_lane(sum, 0);
 }
 
-export function peak64(count: i32): f64 {
-  return peak<f64>(count);
+export function peak64(count: i32, factor: f64, term: f64): f64 {
+  return peak<f64>(count, factor, term);
 }
 
-export function peak32(count: i32): f64 {
-  return peak<f32>(count);
+export function peak32(count: i32, factor: f64, term: f64): f64 {
+  return peak<f32>(count, factor, term);
 }
