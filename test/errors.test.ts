@@ -331,8 +331,19 @@ describe("new Network refuses, and leaves its layers to another network:", () =>
     [
       "an unknown name",
       { name: "x" },
-      'new Network has no option "name": it takes inputs, layers, seed, dtype, inputScale, executor',
+      'new Network has no option "name": it takes inputs, layers, seed, dtype, threads, onWarning, inputScale, ' +
+        "deterministic, executor",
     ],
+    ["no threads", { threads: 0 }, "threads is 0, but must be an integer from 1 to 64"],
+    ["half a thread", { threads: 1.5 }, "threads is 1.5, but must be an integer from 1 to 64"],
+    ["too many threads", { threads: 65 }, "threads is 65, but must be an integer from 1 to 64"],
+    [
+      "text for threads",
+      { threads: "all" },
+      'threads is "all", but must be an integer from 1 to 64, or "auto"',
+    ],
+    ["a number for a switch", { deterministic: 1 }, "deterministic is 1, but must be true or false"],
+    ["a callback that is none", { onWarning: "log" }, 'onWarning is "log", but must be a function'],
   ])("%s", (_, options, message) => {
     const layers = [new Dense(2), new Dense(1)];
     expect(() => new Network({ inputs: 3, layers, ...options })).toThrow(saying(message));

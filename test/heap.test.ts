@@ -158,7 +158,7 @@ describe("a network whose memory cannot grow", () => {
   const message = /would have to grow to \d+ MiB \(\d+ MiB of it for the last region\)/;
 
   // The inputs of a batch of 256 rows alone are more than the page of 64 KiB that the network has.
-  const inputs = new Float64Array(1000 * INPUTS);
+  const inputs = randomValues(1000 * INPUTS, 3);
   const targets = new Float64Array(1000 * OUTPUTS);
 
   test.each<[string, (network: Network) => unknown]>([

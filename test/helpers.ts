@@ -115,7 +115,11 @@ export class Lab {
   constructor(dtype: DType, { shifted = false } = {}) {
     this.dtype = dtype;
     this.#shifted = shifted;
-    this.#sides = [new WasmExecutor({ dtype }), new ReferenceExecutor({ dtype })].map((executor) => {
+    this.#sides = [
+      // The build whose bits are the reference's.
+      new WasmExecutor({ dtype, deterministic: true }),
+      new ReferenceExecutor({ dtype }),
+    ].map((executor) => {
       const heap = new Heap(executor, dtype);
       heap.allocate(FIRST - heap.top);
       return { executor, heap };

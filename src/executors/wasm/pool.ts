@@ -174,7 +174,8 @@ export class Pool {
       handle: startWorker(
         (answer) => member.settle?.(answer),
         (reason) => {
-          this.#members.delete(member);
+          if (!this.#members.delete(member)) return;
+          member.handle.terminate();
           const place = this.#idle.indexOf(member);
           if (place >= 0) this.#idle.splice(place, 1);
           member.settle?.(reason);

@@ -1,0 +1,192 @@
+// Threads: the same bits whatever their number, a free event loop, and nothing that hangs or stays behind.
+
+import { spawnSync } from "node:child_process";
+import { build } from "esbuild";
+import { describe, expect, test, vi } from "vitest";
+import { canShareMemory } from "../src/executors/wasm/environment.js";
+import { pool } from "../src/executors/wasm/pool.js";
+import { Dense, Network, type NetworkOptions } from "../src/index.js";
+import { dtypes, expectSameBits, randomValues } from "./helpers.js";
+
+const SAMPLES = 101;
+const INPUTS = 37;
+const CLASSES = 5;
+
+function make(options: Partial<NetworkOptions> = {}): Network {
+  const layers = [
+    new Dense(50, { activation: "relu" }),
+    new Dense(33, { activation: "tanh" }),
+    new Dense(CLASSES, { activation: "softmax" }),
+  ];
+  return new Network({ inputs: INPUTS, layers, seed: 7, ...options });
+}
+
+const dense = randomValues(SAMPLES * INPUTS, 1, -1, 1);
+const sparse = dense.map((value, i) => (i % 5 === 0 ? value : 0));
+const classes = Uint8Array.from({ length: SAMPLES }, (_, i) => (i * i) % CLASSES);
+
+/** All parameters of a network. */
+function parameters(network: Network): Float64Array {
+  return Float64Array.from(network.layers.flatMap(({ weights, biases }) => [...weights, ...biases]));
+}
+
+describe.each(dtypes)("training on %s", (dtype) => {
+  test.each([
+    ["dense", dense],
+    ["sparse", sparse],
+  ])("%s inputs leaves the same bits on 1, 2, 3, 5 and 8 threads", async (_, inputs) => {
+    let expected: { history: object[]; parameters: Float64Array } | undefined;
+    for (const threads of [1, 2, 3, 5, 8]) {
+      const network = make({ dtype, threads });
+      const history = await network.fit(inputs, classes, {
+        epochs: 3,
+        batchSize: 16,
+        learningRate: 0.1,
+        validationData: [inputs, classes],
+      });
+      const figures = history.map((entry) => ({ ...entry, seconds: 0 }));
+      expected ??= { history: figures, parameters: parameters(network) };
+      expect(figures).toEqual(expected.history);
+      expectSameBits(parameters(network), expected.parameters, `${threads} threads`);
+    }
+  });
+});
+
+test("The reference executor leaves the bits of eight threads in deterministic mode", async () => {
+  const networks = [make({ threads: 8, deterministic: true }), make({ executor: "reference" })];
+  for (const network of networks) await network.fit(dense, classes, { epochs: 2, learningRate: 0.1 });
+  expectSameBits(parameters(networks[0]), parameters(networks[1]));
+});
+
+test("The event loop turns while workers train", async () => {
+  const network = make({ threads: 2 });
+  let turns = 0;
+  const interval = setInterval(() => turns++, 1);
+  await network.fit(dense, classes, { epochs: 200 });
+  clearInterval(interval);
+  expect(turns).toBeGreaterThan(5);
+});
+
+test("predict and evaluate in onEpoch see the weights between two epochs", async () => {
+  const seen: Record<string, number[]> = {};
+  for (const threads of [1, 3]) {
+    const network = make({ threads });
+    seen[threads] = [];
+    await network.fit(dense, classes, {
+      epochs: 3,
+      onEpoch: () => seen[threads].push(network.evaluate(dense, classes).loss, ...network.predict(dense)),
+    });
+  }
+  expect(seen[3]).toEqual(seen[1]);
+});
+
+test("Many networks train at once on one pool, each as if it were alone", async () => {
+  const alone = make();
+  await alone.fit(dense, classes, { epochs: 5 });
+  const networks = Array.from({ length: 12 }, (_, i) => make({ threads: 1 + (i % 4) }));
+  await Promise.all(networks.map((network) => network.fit(dense, classes, { epochs: 5 })));
+  for (const network of networks) expectSameBits(parameters(network), parameters(alone));
+});
+
+test("A second fit on a network that is in fit is refused", async () => {
+  const network = make({ threads: 2 });
+  const first = network.fit(dense, classes, { epochs: 3 });
+  await expect(network.fit(dense, classes)).rejects.toThrow(
+    "this network is already in fit: await the first call",
+  );
+  await expect(first).resolves.toHaveLength(3);
+});
+
+test("A worker that dies fails the fit, restores the last good epoch, and the network goes on", async () => {
+  const network = make({ threads: 3 });
+  const good: Float64Array[] = [];
+  // Long enough that a worker is at work whenever the timer fires after the second epoch.
+  const many = randomValues(60_000 * INPUTS, 1, -1, 1);
+  const labels = Uint8Array.from({ length: 60_000 }, (_, i) => i % CLASSES);
+  const training = network.fit(many, labels, {
+    epochs: 1000,
+    learningRate: 0.01,
+    onEpoch({ epoch }) {
+      good[epoch] = parameters(network);
+      if (epoch === 2) setTimeout(() => pool.killOne(), 1);
+    },
+  });
+  await expect(training).rejects.toThrow(
+    /^a worker thread died in the middle of training: it exited with code 1\. The weights are those of the end of epoch \d+$/,
+  );
+  expectSameBits(parameters(network), good.at(-1)!);
+  await expect(network.fit(dense, classes, { epochs: 2 })).resolves.toHaveLength(2);
+});
+
+test.each([
+  [0, "threads is 0, but must be an integer from 1 to 64"],
+  [-1, "threads is -1, but must be an integer from 1 to 64"],
+  [1.5, "threads is 1.5, but must be an integer from 1 to 64"],
+  [1000, "threads is 1000, but must be an integer from 1 to 64"],
+  ["four", 'threads is "four", but must be an integer from 1 to 64, or "auto"'],
+])("threads: %j is refused", (threads, message) => {
+  expect(() => make({ threads: threads as number })).toThrow(message);
+});
+
+test('threads: "auto" takes no more threads than cores, and trains to the same bits', async () => {
+  const network = make({ threads: "auto" });
+  const one = make();
+  expect(network.threads).toBeGreaterThanOrEqual(1);
+  for (const each of [network, one]) await each.fit(dense, classes, { epochs: 2 });
+  expectSameBits(parameters(network), parameters(one));
+});
+
+test("Without shared memory the warning comes once, and one thread does the work", () => {
+  vi.stubGlobal("crossOriginIsolated", false);
+  try {
+    const warnings: string[] = [];
+    const onWarning = (message: string) => void warnings.push(message);
+    const networks = [make({ threads: 4, onWarning }), make({ threads: 4, onWarning })];
+    expect(networks.map(({ threads }) => threads)).toEqual([1, 1]);
+    expect(warnings).toEqual([expect.stringMatching(/cannot share memory.*Cross-Origin-Opener-Policy/s)]);
+    expect(canShareMemory(onWarning)).toBe(false);
+    expect(warnings).toHaveLength(1);
+  } finally {
+    vi.unstubAllGlobals();
+  }
+});
+
+describe("a process", () => {
+  /** Runs a script, with the library bundled in, in a process of its own. */
+  async function run(script: string) {
+    const { outputFiles } = await build({
+      stdin: {
+        contents: `import { Network, Dense } from "./src/index.js";\n${script}`,
+        resolveDir: process.cwd(),
+        loader: "ts",
+      },
+      bundle: true,
+      write: false,
+      format: "esm",
+      platform: "node",
+    });
+    const input = outputFiles[0].text;
+    return spawnSync(process.execPath, ["--input-type=module"], { input, encoding: "utf8", timeout: 50_000 });
+  }
+
+  const training = `
+    const network = new Network({ inputs: 2, layers: [new Dense(8), new Dense(1)], threads: 2, seed: 1 });
+    const fit = (epochs) => network.fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0], { epochs });`;
+
+  test("ends by itself after a training on threads", async () => {
+    const { status, stdout } = await run(`${training} await fit(5); console.log("done");`);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "done\n" });
+  });
+
+  test("stays alive while threads train, with nothing else to wait for", async () => {
+    const { status, stdout } = await run(
+      `${training} fit(2000).then((history) => console.log(history.length));`,
+    );
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "2000\n" });
+  });
+
+  test("that exits in the middle of a training exits", async () => {
+    const { status } = await run(`${training} setTimeout(() => process.exit(3), 50); await fit(1e6);`);
+    expect(status).toBe(3);
+  });
+});
