@@ -4,7 +4,9 @@
 import { run } from "./program";
 
 /** First byte past the binary's own data. */
-export const heapBase: usize = __heap_base;
+export function heapBase(): usize {
+  return __heap_base;
+}
 
 export function run64(
   control: usize, program: usize, count: usize, thread: usize, threads: usize, fromStep: usize, toStep: usize,

@@ -368,4 +368,6 @@ export const enum SparseGradient {
   width,
   rows,
   start,
+  /** Room for one row of sums for each thread, or 0: sums stay in registers. */
+  scratch,
 }

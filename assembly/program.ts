@@ -158,6 +158,8 @@ function runSparse<T>(op: Op, record: usize, step: usize, thread: usize, threads
           word(record, SparseGradient.rowsOf), word(record, SparseGradient.valuesOf),
           word(record, SparseGradient.gradient) + side, n * sizeof<T>(), word(record, SparseGradient.inputs),
           to - from, word(record, SparseGradient.rows), <Start>word(record, SparseGradient.start),
+          // Each thread's sums begin where its columns would.
+          word(record, SparseGradient.scratch) ? word(record, SparseGradient.scratch) + side + thread * 64 : 0,
         );
       }
     }

@@ -108,8 +108,7 @@ export function sortByColumn<T>(
 }
 
 /** y += x0 w0 + x1 w1 + x2 w2 + x3 w3, in this order, over `columns` columns. */
-// @ts-ignore: decorator
-@inline function addFourRows<T>(
+function addFourRows<T>(
   y: usize, columns: usize, x0: v128, w0: usize, x1: v128, w1: usize, x2: v128, w2: usize, x3: v128, w3: usize,
 ): void {
   let left = columns;
@@ -151,8 +150,7 @@ export function sortByColumn<T>(
 }
 
 /** y += x w over `columns` columns. */
-// @ts-ignore: decorator
-@inline function addRow<T>(y: usize, columns: usize, x: v128, w: usize): void {
+function addRow<T>(y: usize, columns: usize, x: v128, w: usize): void {
   for (let left = columns; left; left -= lanes<T>()) {
     const sum = madd<T>(x, v128.load(w), v128.load(y));
     if (left < lanes<T>()) {
@@ -162,6 +160,31 @@ export function sortByColumn<T>(
     v128.store(y, sum);
     y += 16;
     w += 16;
+  }
+}
+
+/** y += sum over `count` entries of value * row[index], four rows at a time, over `columns` columns. */
+// @ts-ignore: decorator
+@inline function addRows<T>(
+  y: usize, columns: usize, index: usize, value: usize, count: usize, rows: usize, stride: usize,
+): void {
+  let left = count;
+  while (left >= 4) {
+    addFourRows<T>(
+      y, columns,
+      v128.load_splat<T>(value), rows + <usize>load<u32>(index) * stride,
+      v128.load_splat<T>(value, sizeof<T>()), rows + <usize>load<u32>(index, 4) * stride,
+      v128.load_splat<T>(value, 2 * sizeof<T>()), rows + <usize>load<u32>(index, 8) * stride,
+      v128.load_splat<T>(value, 3 * sizeof<T>()), rows + <usize>load<u32>(index, 12) * stride,
+    );
+    index += 16;
+    value += 4 * sizeof<T>();
+    left -= 4;
+  }
+  for (; left; left--) {
+    addRow<T>(y, columns, v128.load_splat<T>(value), rows + <usize>load<u32>(index) * stride);
+    index += 4;
+    value += sizeof<T>();
   }
 }
 
@@ -177,26 +200,10 @@ export function sparseProduct<T>(
     const y = output + r * stride;
     if (start == Start.bias) memory.copy(y, bias, columns * sizeof<T>());
     else memory.fill(y, 0, columns * sizeof<T>());
-    let index = indexes + r * capacity * 4;
-    let value = values + r * capacity * sizeof<T>();
-    let left = <usize>load<u32>(counts + r * 4);
-    while (left >= 4) {
-      addFourRows<T>(
-        y, columns,
-        v128.load_splat<T>(value), right + <usize>load<u32>(index) * stride,
-        v128.load_splat<T>(value, sizeof<T>()), right + <usize>load<u32>(index, 4) * stride,
-        v128.load_splat<T>(value, 2 * sizeof<T>()), right + <usize>load<u32>(index, 8) * stride,
-        v128.load_splat<T>(value, 3 * sizeof<T>()), right + <usize>load<u32>(index, 12) * stride,
-      );
-      index += 16;
-      value += 4 * sizeof<T>();
-      left -= 4;
-    }
-    for (; left; left--) {
-      addRow<T>(y, columns, v128.load_splat<T>(value), right + <usize>load<u32>(index) * stride);
-      index += 4;
-      value += sizeof<T>();
-    }
+    addRows<T>(
+      y, columns, indexes + r * capacity * 4, values + r * capacity * sizeof<T>(),
+      <usize>load<u32>(counts + r * 4), right, stride,
+    );
   }
 }
 
@@ -210,10 +217,13 @@ function blockEnd(rowsOf: usize, entry: usize, end: usize): usize {
 /**
  * output (inputs, columns) = X' D, or += with Start.add, for a batch X by columns of `batch` rows; the rows of
  * D, and of the output, lie `stride` bytes apart.
+ *
+ * Sums are made in registers, a block of columns at a time; with `sums`, a row of scratch, in memory, whole
+ * rows of D at a time: wide rows a power of two apart would drive each other's blocks out of the cache.
  */
 export function sparseGradient<T>(
   output: usize, starts: usize, rowsOf: usize, values: usize, gradient: usize, stride: usize, inputs: usize,
-  columns: usize, batch: usize, start: Start,
+  columns: usize, batch: usize, start: Start, sums: usize,
 ): void {
   const blocked = start == Start.add && batch > <usize>SUM_BLOCK;
   for (let p: usize = 0; p < inputs; p++) {
@@ -223,7 +233,15 @@ export function sparseGradient<T>(
     if (start == Start.zero) memory.fill(y, 0, columns * sizeof<T>());
     for (let from = first; from < last; ) {
       const to = blocked ? blockEnd(rowsOf, from, last) : last;
-      addOuterProducts<T>(y, rowsOf, values, gradient, stride, columns, from, to);
+      if (sums) {
+        memory.fill(sums, 0, columns * sizeof<T>());
+        addRows<T>(
+          sums, columns, rowsOf + from * 4, values + from * sizeof<T>(), to - from, gradient, stride,
+        );
+        addRow<T>(y, columns, splat<T>(1), sums);
+      } else {
+        addOuterProducts<T>(y, rowsOf, values, gradient, stride, columns, from, to);
+      }
       from = to;
     }
   }

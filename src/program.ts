@@ -62,6 +62,9 @@ function packingPays(m: number, n: number, k: number): boolean {
   return m >= 16 && n >= 16 && k >= 8;
 }
 
+/** Rows at least this wide make their sparse gradients in memory: see sparseGradient() in assembly/sparse.ts. */
+const WIDE_ROW_BYTES = 2048;
+
 /** Bytes that one thread needs to pack a tile of A and a block of B. */
 function packedBytes(n: number, k: number, bytes: number): number {
   const columns = Math.min(n, COLUMN_BLOCK_BYTES / bytes);
@@ -246,6 +249,11 @@ export class ProgramBuilder {
     record[SparseGradient.width] = n;
     record[SparseGradient.rows] = left.rows;
     record[SparseGradient.start] = start;
+    const rowBytes = n * bytesOf(this.heap.dtype);
+    // 64 bytes more for each thread, so that none shares a cache line.
+    if (rowBytes >= WIDE_ROW_BYTES) {
+      record[SparseGradient.scratch] = this.heap.allocate(rowBytes + 64 * this.#threads);
+    }
   }
 
   /**

@@ -1,7 +1,6 @@
 // The reference executor: the living definition of every operation, and the fallback where WebAssembly is
 // blocked.
 
-import { Control } from "../../../assembly/ops.js";
 import type { FloatArray } from "../../dtype.js";
 import type { Executor, ExecutorOptions, Program } from "../executor.js";
 import { type Machine, run } from "./program.js";
@@ -10,8 +9,8 @@ import { roundOf } from "./round.js";
 const LIMIT = 2 ** 32;
 
 export class ReferenceExecutor implements Executor {
-  /** As the WASM executor's, so that a program has the same offsets on both. */
-  readonly heapBase = 64 + Control.cells * 4;
+  /** Not 0, which stands for nothing in a program. */
+  readonly heapBase = 64;
   readonly #dtype: ExecutorOptions["dtype"];
   #buffer = new ArrayBuffer(65536);
   #machine: Machine;

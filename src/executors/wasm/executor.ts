@@ -24,7 +24,7 @@ type Run = (
 ) => number;
 
 interface Exports extends Record<string, unknown> {
-  heapBase: WebAssembly.Global;
+  heapBase(): number;
   run64: Run;
   run32: Run;
 }
@@ -42,7 +42,7 @@ export class WasmExecutor implements Executor {
     this.#memory = new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM_PAGES, shared });
     this.#module = compiled(chooseBuild(deterministic), shared);
     const { exports } = instantiateSync<Exports>(this.#module, { env: { memory: this.#memory } });
-    this.#control = Math.ceil((exports.heapBase.value as number) / 64) * 64;
+    this.#control = Math.ceil(exports.heapBase() / 64) * 64;
     this.heapBase = this.#control + Control.cells * 4;
     this.#name = dtype === "float64" ? "run64" : "run32";
     this.#run = exports[this.#name];
