@@ -49,7 +49,7 @@ export async function duel(first: Work, second: Work, { rounds, length = 0.03 }:
 }
 
 /** Seconds a unit in the fastest of `rounds` rounds. */
-export async function fastest(work: Work, rounds: number, length = 0.03): Promise<number> {
+export async function fastest(work: Work, { rounds, length = 0.03 }: Settings): Promise<number> {
   const count = await calibrate(work, length);
   let best = Number.POSITIVE_INFINITY;
   for (let round = 0; round < rounds; round++) best = Math.min(best, (await work(count)) / count);

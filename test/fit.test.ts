@@ -472,6 +472,15 @@ describe("the next fit", () => {
     expect(network.heap.top).toBe(top);
   });
 
+  test("leaves no memory behind of a predict called meanwhile", async () => {
+    const network = make();
+    const top = network.heap.top;
+    await network.fit(x, classes, { onEpoch: () => network.predict(x) });
+    expect(network.heap.top).toBe(top);
+    network.evaluate(x, classes);
+    expect(network.heap.top).toBe(top);
+  });
+
   test("sees what was written into the data meanwhile, but a running one does not", async () => {
     const data = x.slice();
     const running = make();

@@ -182,11 +182,12 @@ describe("a network whose memory cannot grow", () => {
   });
 
   test("refuses to be made, and leaves its layers to another", () => {
-    const layers = [new Dense(1000), new Dense(1)];
+    // The first layer would fit, the second would not.
+    const layers = [new Dense(10), new Dense(1000)];
     const grow = refuseGrowth();
-    expect(() => new Network({ inputs: 1000, layers })).toThrow(message);
+    expect(() => new Network({ inputs: 10, layers })).toThrow(message);
     grow.mockRestore();
-    expect(new Network({ inputs: 1000, layers }).parameterCount).toBe(1000 * 1000 + 1000 + 1000 + 1);
+    expect(new Network({ inputs: 10, layers }).parameterCount).toBe(10 * 10 + 10 + 10 * 1000 + 1000);
   });
 
   test("gives the engine's own error as the cause", () => {

@@ -24,7 +24,10 @@ function labels(part, rows) {
 /** The rows a task trains on: { images (flat), labels (the class, or 0/1, of each row) }. */
 function load({ data, rows, sizes }, FloatArray) {
   if (data === "xor") {
-    return { images: FloatArray.of(0, 0, 0, 1, 1, 0, 1, 1), labels: Uint8Array.of(0, 1, 1, 0) };
+    return {
+      images: new FloatArray(rows * 2).map((_, i) => [0, 0, 0, 1, 1, 0, 1, 1][i % 8]),
+      labels: new Uint8Array(rows).map((_, i) => [0, 1, 1, 0][i % 4]),
+    };
   }
   if (data === "dense") {
     return {

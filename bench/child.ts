@@ -1,0 +1,85 @@
+// The rows of the benchmark, for one element type: see index.ts, which runs this in a process of its own.
+
+import { parseArgs } from "node:util";
+import type { DType } from "../src/dtype.js";
+import { chooseBuild } from "../src/executors/wasm/module.js";
+import { type Kernel, contenders as kernelContenders, kernels } from "./kernels.js";
+import { type Duel, duel } from "./measure.js";
+import { peak } from "./peak.js";
+import { type Task, contenders as taskContenders, tasks } from "./training.js";
+
+const { values: options } = parseArgs({
+  options: { dtype: { type: "string" }, rounds: { type: "string" }, only: { type: "string" } },
+});
+const rounds = Number(options.rounds);
+const build = chooseBuild(false);
+
+await measure(options.dtype as DType);
+
+async function measure(dtype: DType): Promise<void> {
+  const wanted = ({ label }: { label: string }) => !options.only || label.includes(options.only);
+  await measureKernels(kernels.filter(wanted), dtype);
+  await measureTasks(tasks.filter(wanted), dtype);
+}
+
+async function measureKernels(selected: readonly Kernel[], dtype: DType): Promise<void> {
+  if (selected.length === 0) return;
+  const row = table([`${dtype} kernel`, "wasm", "reference", "ratio", "of peak"], [37, 16, 16, 22, 7]);
+  const plain = await peak("plain", dtype, rounds);
+  const relaxed = build === "relaxed" ? await peak("relaxed", dtype, rounds) : undefined;
+  row(["peak: multiply, add", rate(plain), "", "", ""]);
+  row(["peak: relaxed multiply-add", relaxed ? rate(relaxed) : "not in engine", "", "", ""]);
+  for (const kernel of selected) {
+    const { amount, per } = kernel;
+    const result = await duel(...kernelContenders(kernel, dtype), { rounds });
+    const figure = (seconds: number) =>
+      per === "operation" ? rate(amount / seconds) : `${((seconds / amount) * 1e9).toFixed(2)} ns/element`;
+    const share = `${((amount / result.firstBest / (relaxed ?? plain)) * 100).toFixed(0)} %`;
+    row([
+      kernel.label,
+      figure(result.first),
+      figure(result.second),
+      ratio(result),
+      per === "operation" ? share : "",
+    ]);
+  }
+}
+
+async function measureTasks(selected: readonly Task[], dtype: DType): Promise<void> {
+  if (selected.length === 0) return;
+  const row = table(
+    [`${dtype} training step`, "wasm", "reference", "ratio", "wasm samples/s", "reference samples/s"],
+    [37, 16, 16, 22, 14, 19],
+  );
+  for (const task of selected) {
+    const result = await duel(...taskContenders(task, dtype), { rounds, length: 0.05 });
+    const samples = (seconds: number) => Math.round(task.batch / seconds).toLocaleString("en");
+    const [first, second] = [result.first, result.second];
+    row([task.label, micro(first), micro(second), ratio(result), samples(first), samples(second)]);
+  }
+}
+
+/** Prints the head of a Markdown table and returns what prints its rows. */
+function table(head: readonly string[], widths: readonly number[]): (cells: readonly string[]) => void {
+  const print = (cells: readonly string[]) => {
+    const padded = cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])));
+    console.log(`| ${padded.join(" | ")} |`);
+  };
+  console.log("");
+  print(head);
+  print(widths.map((width, i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)));
+  return print;
+}
+
+function rate(perSecond: number): string {
+  return `${(perSecond / 1e9).toFixed(2)} GFLOP/s`;
+}
+
+function micro(seconds: number): string {
+  return `${(seconds * 1e6).toLocaleString("en", { maximumSignificantDigits: 4 })} µs`;
+}
+
+function ratio({ ratio, lowest, highest }: Duel): string {
+  const [middle, low, high] = [ratio, lowest, highest].map((value) => value.toFixed(value < 100 ? 2 : 0));
+  return `${middle} [${low} to ${high}]`;
+}
