@@ -255,10 +255,65 @@ function packPanels<T>(
   }
 }
 
+/**
+ * As packPanels, of a right factor that lies transposed: column j of B is the row of `rightRow` bytes at
+ * right + j * rightRow. The last panel repeats its last column.
+ */
+function packTransposed<T>(
+  target: usize, right: usize, rightRow: usize, k: usize, columns: usize, panel: usize,
+): void {
+  const width: usize = PANEL_ROW_BYTES / sizeof<T>();
+  for (let j: usize = 0; j < columns; j += width) {
+    for (let half: usize = 0; half < 2; half++) {
+      // Four columns (f32), or two (f64), make one vector of a panel's row.
+      const first = j + half * lanes<T>();
+      const last = columns - 1;
+      const w0 = right + min<usize>(first, last) * rightRow;
+      const w1 = right + min<usize>(first + 1, last) * rightRow;
+      const w2 = right + min<usize>(first + 2, last) * rightRow;
+      const w3 = right + min<usize>(first + 3, last) * rightRow;
+      let to = target + half * 16;
+      let p: usize = 0;
+      for (; p + lanes<T>() <= k; p += lanes<T>()) {
+        const at = p * sizeof<T>();
+        const x0 = v128.load(w0 + at);
+        const x1 = v128.load(w1 + at);
+        if (sizeof<T>() == 8) {
+          v128.store(to, v128.shuffle<u64>(x0, x1, 0, 2));
+          v128.store(to + PANEL_ROW_BYTES, v128.shuffle<u64>(x0, x1, 1, 3));
+        } else {
+          const x2 = v128.load(w2 + at);
+          const x3 = v128.load(w3 + at);
+          const low01 = v128.shuffle<u32>(x0, x1, 0, 4, 1, 5);
+          const low23 = v128.shuffle<u32>(x2, x3, 0, 4, 1, 5);
+          const high01 = v128.shuffle<u32>(x0, x1, 2, 6, 3, 7);
+          const high23 = v128.shuffle<u32>(x2, x3, 2, 6, 3, 7);
+          v128.store(to, v128.shuffle<u64>(low01, low23, 0, 2));
+          v128.store(to + PANEL_ROW_BYTES, v128.shuffle<u64>(low01, low23, 1, 3));
+          v128.store(to + 2 * PANEL_ROW_BYTES, v128.shuffle<u64>(high01, high23, 0, 2));
+          v128.store(to + 3 * PANEL_ROW_BYTES, v128.shuffle<u64>(high01, high23, 1, 3));
+        }
+        to += lanes<T>() * PANEL_ROW_BYTES;
+      }
+      for (; p < k; p++) {
+        const at = p * sizeof<T>();
+        store<T>(to, load<T>(w0 + at));
+        store<T>(to + sizeof<T>(), load<T>(w1 + at));
+        if (sizeof<T>() == 4) {
+          store<T>(to + 2 * sizeof<T>(), load<T>(w2 + at));
+          store<T>(to + 3 * sizeof<T>(), load<T>(w3 + at));
+        }
+        to += PANEL_ROW_BYTES;
+      }
+    }
+    target += panel;
+  }
+}
+
 /** The product block by block, both factors packed into `scratch`. */
 function packedProduct<T>(
   output: usize, outputRow: usize, left: usize, leftRow: usize, leftStep: usize, right: usize, rightStep: usize,
-  m: usize, n: usize, k: usize, start: Start, bias: usize, scratch: usize,
+  m: usize, n: usize, k: usize, start: Start, bias: usize, scratch: usize, rightTransposed: bool,
 ): void {
   const columnBlock: usize = COLUMN_BLOCK_BYTES / sizeof<T>();
   const panels = scratch + LONGEST_BLOCK * PACKED_TERM_BYTES;
@@ -270,9 +325,13 @@ function packedProduct<T>(
     for (let side: usize = 0; side < n; side += columnBlock) {
       const bytes = min<usize>(n - side, columnBlock) * sizeof<T>();
       const wholeBytes = bytes & ~(PANEL_ROW_BYTES - 1);
-      const b = right + block * rightStep + side * sizeof<T>();
       const startRow = bias + side * sizeof<T>();
-      packPanels<T>(panels, b, rightStep, terms, bytes, panel);
+      if (rightTransposed) {
+        const b = right + block * sizeof<T>() + side * rightStep;
+        packTransposed<T>(panels, b, rightStep, terms, bytes / sizeof<T>(), panel);
+      } else {
+        packPanels<T>(panels, right + block * rightStep + side * sizeof<T>(), rightStep, terms, bytes, panel);
+      }
       for (let i: usize = 0; i < m; i += TILE_ROWS) {
         const rows = min<usize>(m - i, TILE_ROWS);
         const c = output + i * outputRow + side * sizeof<T>();
@@ -336,16 +395,19 @@ function stridedProduct<T>(
 }
 
 /**
- * output = start + A B, all strides in bytes. A's element (i, p) lies at left + i * leftRow + p * leftStep.
- * `scratch` is this thread's room for a packed tile of A and a packed block of B, or 0: not to pack.
+ * output = start + A B, all strides in bytes. A's element (i, p) lies at left + i * leftRow + p * leftStep; B's
+ * row p at right + p * rightStep, or, transposed, its column j at right + j * rightStep.
+ * `scratch` is this thread's room for a packed tile of A and a packed block of B, or 0: not to pack, which a
+ * transposed B needs.
  */
 export function product<T>(
   output: usize, outputRow: usize, left: usize, leftRow: usize, leftStep: usize, right: usize, rightStep: usize,
-  m: usize, n: usize, k: usize, start: Start, bias: usize, scratch: usize,
+  m: usize, n: usize, k: usize, start: Start, bias: usize, scratch: usize, rightTransposed: bool,
 ): void {
   if (scratch) {
     packedProduct<T>(
       output, outputRow, left, leftRow, leftStep, right, rightStep, m, n, k, start, bias, scratch,
+      rightTransposed,
     );
   } else {
     stridedProduct<T>(output, outputRow, left, leftRow, leftStep, right, rightStep, m, n, k, start, bias);

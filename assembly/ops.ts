@@ -165,6 +165,8 @@ export const enum Product {
   scratch,
   /** Bytes of a thread's piece. */
   scratchBytes,
+  /** Where it is 1 the right factor lies in memory as (n, k); only with scratch. */
+  rightTransposed,
 }
 
 export const NO_EPILOGUE = 0xffffffff;

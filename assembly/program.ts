@@ -58,6 +58,7 @@ function runProduct<T>(record: usize, thread: usize, threads: usize): void {
   const rows = byColumns ? m : to - from;
   const columns = byColumns ? to - from : n;
 
+  const rightTransposed = word(record, Product.rightTransposed) != 0;
   const outputRow = n * sizeof<T>();
   const leftRow: usize = word(record, Product.transposed) ? sizeof<T>() : k * sizeof<T>();
   const leftStep: usize = word(record, Product.transposed) ? m * sizeof<T>() : sizeof<T>();
@@ -65,9 +66,10 @@ function runProduct<T>(record: usize, thread: usize, threads: usize): void {
   product<T>(
     output, outputRow,
     word(record, Product.left) + top * leftRow, leftRow, leftStep,
-    word(record, Product.right) + side * sizeof<T>(), outputRow,
+    word(record, Product.right) + side * (rightTransposed ? k : 1) * sizeof<T>(),
+    rightTransposed ? k * sizeof<T>() : outputRow,
     rows, columns, k, <Start>word(record, Product.start), word(record, Product.bias) + side * sizeof<T>(),
-    word(record, Product.scratch) + thread * word(record, Product.scratchBytes),
+    word(record, Product.scratch) + thread * word(record, Product.scratchBytes), rightTransposed,
   );
 
   runEpilogue<T>(

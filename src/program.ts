@@ -257,8 +257,9 @@ export class ProgramBuilder {
   }
 
   /**
-   * output (m, n) = start + A (m, k) B (k, n); with `transposed`, A lies in memory as (k, m). A sparse A is of
-   * shape (m, k), or (k, m) when transposed; it takes no Start.add untransposed, no Start.bias transposed.
+   * output (m, n) = start + A (m, k) B (k, n); with `transposed`, A lies in memory as (k, m), with
+   * `rightTransposed`, B as (n, k). A sparse A is of shape (m, k), or (k, m) when transposed; it takes no
+   * Start.add untransposed, no Start.bias transposed, and no transposed B.
    */
   product(
     output: number,
@@ -267,12 +268,23 @@ export class ProgramBuilder {
     m: number,
     n: number,
     k: number,
-    { transposed = false, start = Start.zero, bias = 0 }: { transposed?: boolean; start?: Start; bias?: number } = {},
+    {
+      transposed = false,
+      rightTransposed = false,
+      start = Start.zero,
+      bias = 0,
+    }: { transposed?: boolean; rightTransposed?: boolean; start?: Start; bias?: number } = {},
   ): void {
     if (typeof left !== "number") {
       if (transposed) this.#sparseGradient(output, left, right, n, start);
       else this.#sparseProduct(output, left, right, n, { start, bias });
       return;
+    }
+    const packed = packingPays(m, n, k);
+    if (rightTransposed && !packed) {
+      const plain = this.matrix(k, n);
+      this.transpose(plain, right, n, k);
+      right = plain;
     }
     const record = this.#emit(Op.product, [left, right, bias], [output]);
     record[Product.output] = output;
@@ -285,7 +297,8 @@ export class ProgramBuilder {
     record[Product.start] = start;
     record[Product.bias] = bias;
     record[Product.epilogue] = NO_EPILOGUE;
-    if (packingPays(m, n, k)) record[Product.scratchBytes] = packedBytes(n, k, bytesOf(this.heap.dtype));
+    record[Product.rightTransposed] = rightTransposed && packed ? 1 : 0;
+    if (packed) record[Product.scratchBytes] = packedBytes(n, k, bytesOf(this.heap.dtype));
   }
 
   columnSums(output: number, input: number, rows: number, width: number, start: Start = Start.zero): void {

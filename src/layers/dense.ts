@@ -104,10 +104,8 @@ export class Dense implements Layer {
         builder.columnSums(b.output, gradient, rows, size, b.add ? Start.add : Start.zero);
       });
       if (!inputWanted) return 0;
-      const transposedWeights = builder.matrix(size, inputs);
-      builder.transpose(transposedWeights, weights, inputs, size);
       const inputGradient = builder.matrix(rows, inputs);
-      builder.product(inputGradient, gradient, transposedWeights, rows, inputs, size);
+      builder.product(inputGradient, gradient, weights, rows, inputs, size, { rightTransposed: true });
       return inputGradient;
     };
     return { output, backward };

@@ -60,3 +60,37 @@ function addProducts(
     for (let j = 0; j < n; j++) sums[at + j] += round(a * f[b + j]);
   }
 }
+
+/**
+ * As product(), where B lies in memory as (n, k) and A as (m, k): dot products of their rows.
+ */
+export function productOfTransposed(
+  f: FloatArray,
+  round: Round,
+  output: number,
+  left: number,
+  right: number,
+  m: number,
+  n: number,
+  k: number,
+  start: Start,
+  bias: number,
+): void {
+  const block = start === Start.add ? SUM_BLOCK : k;
+  for (let i = 0; i < m; i++) {
+    const a = left + i * k;
+    for (let j = 0; j < n; j++) {
+      const at = output + i * n + j;
+      const b = right + j * k;
+      let sum = start === Start.bias ? f[bias + j] : 0;
+      for (let from = 0; from < k; from += block) {
+        const to = Math.min(k, from + block);
+        for (let p = from; p < to; p++) sum = round(sum + round(f[a + p] * f[b + p]));
+        if (start !== Start.add) continue;
+        f[at] += sum;
+        sum = 0;
+      }
+      if (start !== Start.add) f[at] = sum;
+    }
+  }
+}

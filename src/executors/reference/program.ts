@@ -28,7 +28,7 @@ import {
 import type { FloatArray } from "../../dtype.js";
 import { activate, activateBackward, softmax, softmaxBackward } from "./activations.js";
 import { gather, oneHot } from "./batches.js";
-import { product } from "./gemm.js";
+import { product, productOfTransposed } from "./gemm.js";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses.js";
 import { shuffle, uniform } from "./random.js";
 import { columnSums, report } from "./reductions.js";
@@ -102,6 +102,13 @@ function execute(machine: Machine, record: number, step: number): void {
       const k = word(Product.k);
       const transposed = word(Product.transposed);
       const output = element(Product.output);
+      if (word(Product.rightTransposed)) {
+        const start = word(Product.start);
+        const bias = element(Product.bias);
+        productOfTransposed(f, round, output, element(Product.left), element(Product.right), m, n, k, start, bias);
+        runEpilogue(machine, word(Product.epilogue), output, element(Product.saved), m * n);
+        break;
+      }
       product(
         f,
         round,
