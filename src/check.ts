@@ -10,7 +10,8 @@ export function quote(value: unknown): string {
   }
   if (typeof value === "function") return "a function";
   if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${value.byteLength} bytes)`;
-  if (typeof value === "object" && value !== null) return `an object (${value.constructor?.name ?? "Object"})`;
+  if (typeof value === "object" && value !== null)
+    return `an object (${value.constructor?.name ?? "Object"})`;
   return String(value);
 }
 
@@ -44,7 +45,9 @@ export function checkFunction<F>(name: string, value: F | undefined): F | undefi
 
 export function checkSignal(name: string, value: AbortSignal | undefined): AbortSignal | undefined {
   if (value === undefined || typeof value?.throwIfAborted === "function") return value;
-  throw new TypeError(`${name} is ${quote(value)}, but must be an AbortSignal, e.g. new AbortController().signal`);
+  throw new TypeError(
+    `${name} is ${quote(value)}, but must be an AbortSignal, e.g. new AbortController().signal`,
+  );
 }
 
 /** A key of `table`, or a RangeError that lists the known ones. */

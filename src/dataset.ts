@@ -87,7 +87,8 @@ function toFlat(name: string, value: Rows, width: number, what: string): Table["
 }
 
 function widen(name: string, value: NumericArray): Table["data"] {
-  if (value instanceof Uint8Array || value instanceof Float32Array || value instanceof Float64Array) return value;
+  if (value instanceof Uint8Array || value instanceof Float32Array || value instanceof Float64Array)
+    return value;
   if (value instanceof Uint8ClampedArray) return new Uint8Array(value.buffer, value.byteOffset, value.length);
   // Every value of these types is a float32, resp. a float64.
   if (value instanceof Int8Array || value instanceof Int16Array || value instanceof Uint16Array) {
@@ -100,7 +101,12 @@ function widen(name: string, value: NumericArray): Table["data"] {
   );
 }
 
-function flatten(name: string, rows: readonly (readonly number[] | NumericArray)[], width: number, what: string) {
+function flatten(
+  name: string,
+  rows: readonly (readonly number[] | NumericArray)[],
+  width: number,
+  what: string,
+) {
   const types = new Set(rows.map((row) => row?.constructor));
   const only = types.size === 1 ? [...types][0] : undefined;
   const size = rows.length * width;
@@ -167,6 +173,13 @@ export type TargetKind = "any" | "probability" | "distribution";
 /** Checks the targets of `rows` inputs: class indexes where the last layer is a softmax, or rows. */
 export function toTargets(name: string, value: Rows, rows: number, width: number, kind: TargetKind): Targets {
   if (kind === "distribution" && readsAsClasses(value, rows, width)) return toClasses(name, value, width);
+  const flat = ArrayBuffer.isView(value) || (Array.isArray(value) && typeof value[0] === "number");
+  if (kind === "distribution" && flat && width > 1 && value.length % width !== 0) {
+    throw new RangeError(
+      `${name} holds ${value.length} values for ${rows} rows of inputs, but must hold one class index a row ` +
+        `(${rows}), or a row of ${width} probabilities (${rows * width})`,
+    );
+  }
   const table = toTable(name, value, width, "outputs");
   if (table.rows !== rows) {
     const classes = kind === "distribution" ? `, or one class index a row (${rows})` : "";

@@ -19,7 +19,13 @@ export const losses = {
   /** mean over all elements of (y - t)^2 */
   meanSquaredError: { op: Op.meanSquaredError, per: "element", factor: 2, classifies: false },
   /** mean over all elements of -(t log y + (1 - t) log(1 - y)), y a sigmoid */
-  binaryCrossEntropy: { op: Op.binaryCrossEntropy, fused: "sigmoid", per: "element", factor: 1, classifies: true },
+  binaryCrossEntropy: {
+    op: Op.binaryCrossEntropy,
+    fused: "sigmoid",
+    per: "element",
+    factor: 1,
+    classifies: true,
+  },
   /** mean over rows of -sum over j of t[j] log y[j], y a softmax */
   crossEntropy: { op: Op.crossEntropy, fused: "softmax", per: "row", factor: 1, classifies: true },
 } satisfies Record<string, LossRow>;

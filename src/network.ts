@@ -1,112 +1,49 @@
 // The network: what a user holds. It checks what it is given; plan.ts and training.ts do the work.
 
-import {
-  checkBoolean,
-  checkChoice,
-  checkFunction,
-  checkInteger,
-  checkOptions,
-  checkPositive,
-  checkSignal,
-  quote,
-} from "./check.js";
-import { type Rows, sliceRows, type Table, type TargetKind, type Targets, toTable, toTargets } from "./dataset.js";
+import { checkBoolean, checkChoice, checkFunction, checkInteger, checkOptions, quote } from "./check.js";
+import { type Rows, sliceRows, type Table, toTable } from "./dataset.js";
 import type { DType, FloatArray } from "./dtype.js";
-import type { Executor, Program } from "./executors/executor.js";
+import { canShareMemory } from "./executors/environment.js";
+import type { Executor, ExecutorOptions, Program } from "./executors/executor.js";
 import { ReferenceExecutor } from "./executors/reference/executor.js";
 import { WasmExecutor } from "./executors/wasm/executor.js";
-import { availableThreads, canShareMemory, MOST_THREADS } from "./executors/wasm/environment.js";
 import { Heap } from "./heap.js";
-import { Dense } from "./layers/dense.js";
-import { defaultLoss, type Loss, lossRow, losses } from "./losses.js";
-import { copyInto, type Figures, type Model, planLoss, planPredict, place, SPARSE_BELOW, Statistics } from "./plan.js";
+import type { Dense } from "./layers/dense.js";
+import { defaultLoss, type Loss } from "./losses.js";
+import {
+  checkData,
+  checkFit,
+  checkLayers,
+  checkLoss,
+  checkThreads,
+  type EvaluateOptions,
+  type ExecutorName,
+  type FitOptions,
+  NETWORK_OPTIONS,
+  type NetworkOptions,
+  type PredictOptions,
+  parameterBytes,
+  type Shape,
+} from "./options.js";
+import {
+  copyInto,
+  type Figures,
+  type Model,
+  place,
+  planLoss,
+  planPredict,
+  SPARSE_BELOW,
+  Statistics,
+} from "./plan.js";
 import { ProgramBuilder } from "./program.js";
 import { Store } from "./store.js";
-import { type BatchEntry, type EpochEntry, EVALUATION_BATCH, evaluate, type Settings, train } from "./training.js";
+import { type EpochEntry, EVALUATION_BATCH, evaluate, train } from "./training.js";
 
-const executors = { wasm: WasmExecutor, reference: ReferenceExecutor };
+const executors: Record<ExecutorName, new (options: ExecutorOptions) => Executor> = {
+  wasm: WasmExecutor,
+  reference: ReferenceExecutor,
+};
 const dtypes: Record<DType, true> = { float64: true, float32: true };
-
-/** Name of an executor: the compiled kernels, or the same program in plain TypeScript. */
-export type ExecutorName = keyof typeof executors;
-
-export interface NetworkOptions {
-  /** Values in a row of inputs. */
-  inputs: number;
-  /** The layers, first to last. */
-  layers: readonly Dense[];
-  /**
-   * Seed of everything random (initial weights, shuffling): an integer from 0 to 2^53 - 1. The same seed
-   * gives the same network, bit for bit. Default: a random one, readable as `network.seed`.
-   */
-  seed?: number;
-  /** Element type of parameters and arithmetic; default "float64". */
-  dtype?: DType;
-  /**
-   * Threads to train on: an integer from 1 to 64 (default 1), or "auto": up to one a core, fewer where a step
-   * is too small to share. With more than one, `fit` computes on worker threads and leaves the calling one
-   * free. The number of threads changes no bit of the results.
-   */
-  threads?: number | "auto";
-  /**
-   * Called once a process, with what happened and the way out, where threads were asked for but memory cannot
-   * be shared (a page without cross-origin isolation): training then runs on one thread, with the same
-   * results. Default console.warn.
-   */
-  onWarning?: (message: string) => void;
-  /** Every input is multiplied by this as it is read; 1 / 255 suits 8-bit pixels. Default 1. */
-  inputScale?: number;
-  /**
-   * Whether the results must be the same bits on every machine and both executors. It costs the fused
-   * multiply-add that newer engines offer; without it the same seed still gives the same bits wherever that
-   * instruction is there. Default false.
-   */
-  deterministic?: boolean;
-  /** "wasm" (default), or "reference": plain TypeScript, slow, for where WebAssembly is blocked. */
-  executor?: ExecutorName;
-}
-
-export interface FitOptions {
-  /** Passes over the data; default 1. */
-  epochs?: number;
-  /** Rows a step; the last, smaller batch counts. Default 32. */
-  batchSize?: number;
-  /** Step size of plain SGD, w = w - learningRate * gradient. Default 0.01. */
-  learningRate?: number;
-  /** Whether to visit the rows in a new random order each epoch; default true. */
-  shuffle?: boolean;
-  /** Default: what fits the last activation; softmax: crossEntropy, sigmoid: binaryCrossEntropy, else meanSquaredError. */
-  loss?: Loss;
-  /** Inputs and targets to evaluate after each epoch. */
-  validationData?: readonly [inputs: Rows, targets: Rows];
-  /** Share of the rows, from the end, to keep for validation: above 0, below 1. */
-  validationSplit?: number;
-  /** Called, and awaited, after each epoch. */
-  onEpoch?: (entry: EpochEntry) => unknown;
-  /** Called, and awaited, after each batch. */
-  onBatch?: (entry: BatchEntry) => unknown;
-  /** Aborts the training: `fit` rejects with the signal's reason, the weights stay as they are then. */
-  signal?: AbortSignal;
-}
-
-export interface EvaluateOptions {
-  /** Default: the loss of the last `fit`, or what fits the last activation. */
-  loss?: Loss;
-}
-
-const NETWORK_OPTIONS = ["inputs", "layers", "seed", "dtype", "threads", "onWarning", "inputScale", "deterministic", "executor"];
-const FIT_OPTIONS = [
-  "epochs",
-  "batchSize",
-  "learningRate",
-  "shuffle",
-  "loss",
-  "validationData",
-  "validationSplit",
-  "onEpoch",
-  "onBatch",
-  "signal",
-];
 
 /**
  * A feed-forward neural network.
@@ -139,7 +76,14 @@ export class Network {
   /** @throws RangeError or TypeError for unusable options; layers are then as unused as before */
   constructor(options: NetworkOptions) {
     checkOptions("new Network", options, NETWORK_OPTIONS);
-    const { layers, seed = randomSeed(), dtype = "float64", inputScale = 1, deterministic = false, executor = "wasm" } = options;
+    const {
+      layers,
+      seed = randomSeed(),
+      dtype = "float64",
+      inputScale = 1,
+      deterministic = false,
+      executor = "wasm",
+    } = options;
     this.inputs = checkInteger("inputs", options.inputs, 1);
     this.seed = checkInteger("seed", seed, 0);
     this.dtype = checkChoice("dtype", dtype, dtypes);
@@ -208,13 +152,13 @@ export class Network {
     if (this.#fitting) {
       throw new Error("this network is already in fit: await the first call before the next");
     }
-    const settings = this.#settings(inputs, targets, options);
+    const settings = checkFit(this.#shape, inputs, targets, options);
     settings.signal?.throwIfAborted();
     this.#fitting = true;
     this.#dropPredictor();
     this.#loss = settings.loss;
     try {
-      return await train(this.#model, settings);
+      return await train(this.#model, settings, this.seed);
     } finally {
       // train() has released everything above its own start, a plan of predict made meanwhile included.
       this.#predictor = undefined;
@@ -229,8 +173,8 @@ export class Network {
    */
   evaluate(inputs: Rows, targets: Rows, options: EvaluateOptions = {}): Figures {
     checkOptions("evaluate", options, ["loss"]);
-    const loss = this.#checkLoss(options.loss ?? this.#loss);
-    const [x, t] = this.#checkData(["inputs", "targets"], inputs, targets, loss);
+    const loss = checkLoss(this.#shape, options.loss ?? this.#loss);
+    const [x, t] = checkData(this.#shape, ["inputs", "targets"], inputs, targets, loss);
     this.#dropPredictor();
     return evaluate(this.#model, x, t, loss);
   }
@@ -238,13 +182,18 @@ export class Network {
   /**
    * The outputs for each row of inputs: rows x outputs values, row after row.
    *
-   * @throws RangeError or TypeError for unusable inputs
+   * @throws RangeError or TypeError for unusable inputs, or an unusable `out`
    */
-  predict(inputs: Rows): FloatArray {
+  predict(inputs: Rows, { out }: PredictOptions = {}): FloatArray {
     const table = toTable("inputs", inputs, this.inputs, "inputs");
     const { rows } = table;
-    const wide = this.dtype === "float64";
-    const output = wide ? new Float64Array(rows * this.outputs) : new Float32Array(rows * this.outputs);
+    const FloatArray = this.dtype === "float64" ? Float64Array : Float32Array;
+    const output = out ?? new FloatArray(rows * this.outputs);
+    if (!(output instanceof FloatArray) || output.length !== rows * this.outputs) {
+      throw new RangeError(
+        `out is ${quote(out)}, but must be a ${FloatArray.name} of ${rows} x ${this.outputs} elements`,
+      );
+    }
     for (let from = 0; from < rows; ) {
       const chunk = Math.min(EVALUATION_BATCH, rows - from);
       this.#predict(sliceRows(table, from, from + chunk), output, from);
@@ -290,7 +239,13 @@ export class Network {
    * @internal
    */
   gradients(inputs: Rows, targets: Rows, { loss = this.#loss }: { loss?: Loss } = {}) {
-    const [x, t] = this.#checkData(["inputs", "targets"], inputs, targets, this.#checkLoss(loss));
+    const [x, t] = checkData(
+      this.#shape,
+      ["inputs", "targets"],
+      inputs,
+      targets,
+      checkLoss(this.#shape, loss),
+    );
     this.#dropPredictor();
     const { heap, store, executor } = this.#model;
     const mark = heap.top;
@@ -299,9 +254,17 @@ export class Network {
       const statistics = new Statistics(heap);
       const placed = place(heap, x, t, 0, x.rows);
       const purpose = { kind: "gradients", output } as const;
-      executor.run(planLoss(this.#model, loss, placed.inputs, placed.targets, x.rows, statistics.offset, purpose), 0, 1);
-      const of = (view: FloatArray) => heap.elements(output + view.byteOffset - store.begin, view.length).slice();
-      const gradients = this.layers.map(({ weights, biases }) => ({ weights: of(weights), biases: of(biases) }));
+      executor.run(
+        planLoss(this.#model, loss, placed.inputs, placed.targets, x.rows, statistics.offset, purpose),
+        0,
+        1,
+      );
+      const of = (view: FloatArray) =>
+        heap.elements(output + view.byteOffset - store.begin, view.length).slice();
+      const gradients = this.layers.map(({ weights, biases }) => ({
+        weights: of(weights),
+        biases: of(biases),
+      }));
       const figures = statistics.over(x.rows, loss, this.outputs);
       return { ...figures, layers: gradients };
     } finally {
@@ -315,6 +278,11 @@ export class Network {
    */
   get heap(): Heap {
     return this.#model.heap;
+  }
+
+  get #shape(): Shape {
+    const { activation } = this.layers[this.layers.length - 1];
+    return { inputs: this.inputs, outputs: this.outputs, activation, loss: this.#loss };
   }
 
   #predict(table: Table, output: FloatArray, from: number): void {
@@ -344,73 +312,6 @@ export class Network {
     if (this.#predictor) this.#model.heap.release(this.#predictor.mark);
     this.#predictor = undefined;
   }
-
-  #settings(inputs: Rows, targets: Rows, options: FitOptions): Settings {
-    checkOptions("fit", options, FIT_OPTIONS);
-    const { epochs = 1, batchSize = 32, learningRate = 0.01, shuffle = true, validationData, validationSplit } = options;
-    const loss = this.#checkLoss(options.loss ?? this.#loss);
-    const checked = {
-      epochs: checkInteger("epochs", epochs, 1),
-      batchSize: checkInteger("batchSize", batchSize, 1),
-      learningRate: checkPositive("learningRate", learningRate),
-      shuffle: checkBoolean("shuffle", shuffle),
-      onEpoch: checkFunction("onEpoch", options.onEpoch),
-      onBatch: checkFunction("onBatch", options.onBatch),
-      signal: checkSignal("signal", options.signal),
-      seed: this.seed,
-      loss,
-    };
-    const [x, t] = this.#checkData(["inputs", "targets"], inputs, targets, loss);
-    if (validationData !== undefined && validationSplit !== undefined) {
-      throw new TypeError("both validationData and validationSplit are given: pass one of them");
-    }
-    if (validationData !== undefined) {
-      if (!Array.isArray(validationData) || validationData.length !== 2) {
-        throw new TypeError(`validationData is ${quote(validationData)}, but must be [inputs, targets]`);
-      }
-      const names: [string, string] = ["validationData[0]", "validationData[1]"];
-      const [validationInputs, validationTargets] = this.#checkData(names, validationData[0], validationData[1], loss);
-      return { ...checked, inputs: x, targets: t, validation: { inputs: validationInputs, targets: validationTargets } };
-    }
-    if (validationSplit === undefined) return { ...checked, inputs: x, targets: t, validation: undefined };
-    const kept = Math.round(x.rows * validationSplit);
-    if (!(kept >= 1 && kept < x.rows)) {
-      throw new RangeError(
-        `validationSplit is ${quote(validationSplit)}, which leaves ${x.rows - kept} of ${x.rows} rows for training ` +
-          `and ${kept} for validation: it must be a share between 0 and 1 that leaves rows on both sides`,
-      );
-    }
-    const first = x.rows - kept;
-    return {
-      ...checked,
-      inputs: sliceRows(x, 0, first),
-      targets: sliceRows(t, 0, first),
-      validation: { inputs: sliceRows(x, first, x.rows), targets: sliceRows(t, first, x.rows) },
-    };
-  }
-
-  #checkData(names: readonly [string, string], inputs: Rows, targets: Rows, loss: Loss): [Table, Targets] {
-    const x = toTable(names[0], inputs, this.inputs, "inputs");
-    const kinds: Record<Loss, TargetKind> = {
-      meanSquaredError: "any",
-      binaryCrossEntropy: "probability",
-      crossEntropy: "distribution",
-    };
-    return [x, toTargets(names[1], targets, x.rows, this.outputs, kinds[loss])];
-  }
-
-  #checkLoss(loss: Loss): Loss {
-    checkChoice("loss", loss, losses);
-    const last = this.layers[this.layers.length - 1].activation;
-    const { fused } = lossRow(loss);
-    if (fused !== undefined && fused !== last) {
-      throw new RangeError(
-        `loss is "${loss}", which is computed together with ${fused}, but the last layer's activation is ` +
-          `"${last}": give the last layer activation "${fused}", or choose loss "${defaultLoss(last)}"`,
-      );
-    }
-    return loss;
-  }
 }
 
 /** The plan that predict keeps: for `rows` rows of one data type. */
@@ -425,49 +326,4 @@ interface Predictor {
 
 function randomSeed(): number {
   return Math.floor(Math.random() * 2 ** 53);
-}
-
-/** Room for the parameters, in the wider type, with the alignment of each region. */
-function parameterBytes(inputs: number, layers: readonly Dense[]): number {
-  let bytes = 0;
-  let width = inputs;
-  for (const { size } of layers) {
-    bytes += (width + 1) * size * 8 + 128;
-    width = size;
-  }
-  return bytes;
-}
-
-function checkThreads(threads: unknown): number {
-  if (threads === "auto") return availableThreads();
-  if (typeof threads === "number") return checkInteger("threads", threads, 1, MOST_THREADS);
-  throw new TypeError(`threads is ${quote(threads)}, but must be an integer from 1 to ${MOST_THREADS}, or "auto"`);
-}
-
-function checkLayers(layers: readonly Dense[]): readonly Dense[] {
-  if (!Array.isArray(layers)) {
-    throw new TypeError(`layers is ${quote(layers)}, but must be an array of layers, e.g. [new Dense(10)]`);
-  }
-  if (layers.length === 0) {
-    throw new RangeError("layers is empty, but a network needs at least one layer, e.g. [new Dense(10)]");
-  }
-  for (const [index, layer] of layers.entries()) {
-    if (!(layer instanceof Dense)) {
-      throw new TypeError(`layers[${index}] is ${quote(layer)}, but must be a layer, e.g. new Dense(10)`);
-    }
-    if (layer.isAttached || layers.indexOf(layer) !== index) {
-      throw new Error(
-        `layers[${index}] is already part of a network: a layer owns its weights, so make a new one, ` +
-          `new Dense(${layer.size}, { activation: "${layer.activation}" })`,
-      );
-    }
-    if (layer.activation === "softmax" && index < layers.length - 1) {
-      throw new RangeError(
-        `layers[${index}] has activation "softmax" but is not the last layer: softmax makes the outputs ` +
-          "of a layer compete to sum to 1, which belongs at the end of a classifier; " +
-          'use "relu", "tanh" or "sigmoid" inside',
-      );
-    }
-  }
-  return Object.freeze([...layers]);
 }

@@ -49,7 +49,12 @@ export class Pacer {
   }
 
   /** Runs steps in slices; `stop` is asked after each slice whether to leave the rest. */
-  async run(program: Program, fromStep: number, toStep: number, stop: () => boolean = () => false): Promise<void> {
+  async run(
+    program: Program,
+    fromStep: number,
+    toStep: number,
+    stop: () => boolean = () => false,
+  ): Promise<void> {
     for (let from = fromStep; from < toStep; ) {
       const to = Math.min(toStep, from + this.#steps);
       const start = performance.now();

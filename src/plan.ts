@@ -50,7 +50,10 @@ function upload(heap: Heap, targets: Targets): number {
 }
 
 /** Copies inputs without their zeros. */
-function uploadSparse(heap: Heap, { data, rows, width }: Table): Omit<PlacedInputs, "order" | "batch" | "dataType"> {
+function uploadSparse(
+  heap: Heap,
+  { data, rows, width }: Table,
+): Omit<PlacedInputs, "order" | "batch" | "dataType"> {
   const starts = heap.allocate((rows + 1) * 4);
   let words = heap.u32;
   let entries = 0;
@@ -83,7 +86,11 @@ function uploadSparse(heap: Heap, { data, rows, width }: Table): Omit<PlacedInpu
 const WORK_PER_THREAD = 2 ** 18;
 
 /** Threads for passes over `rows` rows of which `density` are not zero. */
-export function threadsFor({ threads, autoThreads, layers, inputs }: Model, rows: number, density: number): number {
+export function threadsFor(
+  { threads, autoThreads, layers, inputs }: Model,
+  rows: number,
+  density: number,
+): number {
   if (!autoThreads) return threads;
   const parameters = layers.reduce((sum, layer) => sum + layer.parameterCount, 0);
   const first = inputs * layers[0].size;
@@ -144,7 +151,11 @@ const noUpdates: Updates = {
 };
 
 /** A forward pass over `rows` rows: where its output is, shape (rows, outputs). */
-export function planPredict(model: Model, inputs: PlacedInputs, rows: number): { program: Program; output: number } {
+export function planPredict(
+  model: Model,
+  inputs: PlacedInputs,
+  rows: number,
+): { program: Program; output: number } {
   const builder = new ProgramBuilder(model.heap);
   let y: Matrix = emitInputs(model, builder, inputs, rows);
   let output = 0;

@@ -76,7 +76,10 @@ function packedBytes(n: number, k: number, bytes: number): number {
 /** Where the operations that take an epilogue keep it. */
 const EPILOGUE_PLACES = new Map<Op, { output: number; epilogue: number; saved: number }>([
   [Op.product, { output: Product.output, epilogue: Product.epilogue, saved: Product.saved }],
-  [Op.sparseProduct, { output: SparseProduct.output, epilogue: SparseProduct.epilogue, saved: SparseProduct.saved }],
+  [
+    Op.sparseProduct,
+    { output: SparseProduct.output, epilogue: SparseProduct.epilogue, saved: SparseProduct.saved },
+  ],
 ]);
 
 /** A data set without its zeros, in the heap: see the sparse batches of assembly/ops.ts. */
@@ -125,7 +128,14 @@ export class ProgramBuilder {
     return offset;
   }
 
-  gather(output: number, from: Batches, dataType: DataType, width: number, rows: number, scale: number): void {
+  gather(
+    output: number,
+    from: Batches,
+    dataType: DataType,
+    width: number,
+    rows: number,
+    scale: number,
+  ): void {
     const record = this.#emit(Op.gather, [from.data, from.order, scale], [output]);
     record[Gather.output] = output;
     record[Gather.data] = from.data;
@@ -151,9 +161,8 @@ export class ProgramBuilder {
   sparseMatrix(rows: number, width: number, capacity: number): SparseMatrix {
     return {
       counts: this.heap.allocate(rows * 4),
-      // Room for one entry more: compress() writes an entry before it knows whether to keep it.
-      columns: this.heap.allocate((rows * capacity + 1) * 4),
-      values: this.heap.allocateElements(rows * capacity + 1),
+      columns: this.heap.allocate(rows * capacity * 4),
+      values: this.heap.allocateElements(rows * capacity),
       capacity,
       rows,
       width,
@@ -366,7 +375,14 @@ export class ProgramBuilder {
 
   loss(
     op: LossOp,
-    buffers: { gradient: number; losses: number; hits: number; prediction: number; logits: number; target: number },
+    buffers: {
+      gradient: number;
+      losses: number;
+      hits: number;
+      prediction: number;
+      logits: number;
+      target: number;
+    },
     rows: number,
     width: number,
     scale: number,
@@ -468,7 +484,8 @@ export class ProgramBuilder {
     const record = this.#records.at(-1);
     if (!record) return undefined;
     const places = EPILOGUE_PLACES.get(record[Word.opcode]);
-    if (!places || record[places.output] !== output || record[places.epilogue] !== NO_EPILOGUE) return undefined;
+    if (!places || record[places.output] !== output || record[places.epilogue] !== NO_EPILOGUE)
+      return undefined;
     return { record, epilogue: places.epilogue, saved: places.saved };
   }
 }

@@ -10,9 +10,9 @@ import {
   type Model,
   type PlacedInputs,
   type PlacedTargets,
+  type Purpose,
   place,
   planLoss,
-  type Purpose,
   SPARSE_BELOW,
   Statistics,
   threadsFor,
@@ -57,7 +57,6 @@ export interface Settings {
   learningRate: number;
   shuffle: boolean;
   loss: Loss;
-  seed: number;
   onEpoch: ((entry: EpochEntry) => unknown) | undefined;
   onBatch: ((entry: BatchEntry) => unknown) | undefined;
   signal: AbortSignal | undefined;
@@ -127,7 +126,7 @@ export function evaluate(model: Model, inputs: Table, targets: Targets, loss: Lo
 }
 
 /** Trains, and returns one entry an epoch. Everything it plans is released when it ends, however it ends. */
-export async function train(model: Model, settings: Settings): Promise<EpochEntry[]> {
+export async function train(model: Model, settings: Settings, seed: number): Promise<EpochEntry[]> {
   const { heap, store } = model;
   const { inputs, targets, batchSize, loss, validation } = settings;
   const mark = heap.top;
@@ -138,7 +137,15 @@ export async function train(model: Model, settings: Settings): Promise<EpochEntr
     const purpose: Purpose = { kind: "train", learningRate: settings.learningRate };
     const density = densityOf(inputs);
     const placed = place(heap, inputs, targets, order, batch, density < SPARSE_BELOW);
-    const sweep = planSweep(model, placed, inputs.rows, loss, statistics, purpose, threadsFor(model, batch, density));
+    const sweep = planSweep(
+      model,
+      placed,
+      inputs.rows,
+      loss,
+      statistics,
+      purpose,
+      threadsFor(model, batch, density),
+    );
     const validate = validation && planValidation(model, validation, loss);
     const pacer = new Pacer(model.executor, settings.signal);
     const history: EpochEntry[] = [];
@@ -147,7 +154,7 @@ export async function train(model: Model, settings: Settings): Promise<EpochEntr
     for (let epoch = 1; epoch <= settings.epochs; epoch++) {
       const good = store.snapshot();
       const start = performance.now();
-      if (order) shuffle(model, order, inputs.rows, settings.seed);
+      if (order) shuffle(model, order, inputs.rows, seed);
       statistics.clear();
       let callbacks = 0;
       try {
@@ -216,7 +223,15 @@ function planValidation(
   const batch = Math.min(EVALUATION_BATCH, inputs.rows);
   const density = densityOf(inputs);
   const placed = place(model.heap, inputs, targets, 0, batch, density < SPARSE_BELOW);
-  const sweep = planSweep(model, placed, inputs.rows, loss, statistics, { kind: "evaluate" }, threadsFor(model, batch, density));
+  const sweep = planSweep(
+    model,
+    placed,
+    inputs.rows,
+    loss,
+    statistics,
+    { kind: "evaluate" },
+    threadsFor(model, batch, density),
+  );
   return async (pacer) => {
     statistics.clear();
     await runSweep(sweep, pacer);

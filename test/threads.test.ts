@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { build } from "esbuild";
 import { describe, expect, test, vi } from "vitest";
-import { canShareMemory } from "../src/executors/wasm/environment.js";
+import { canShareMemory } from "../src/executors/environment.js";
 import { pool } from "../src/executors/wasm/pool.js";
 import { Dense, Network, type NetworkOptions } from "../src/index.js";
 import { dtypes, expectSameBits, randomValues } from "./helpers.js";

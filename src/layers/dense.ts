@@ -86,7 +86,13 @@ export class Dense implements Layer {
   }
 
   /** @internal */
-  forward(builder: ProgramBuilder, input: Matrix, rows: number, updates: Updates, activate: boolean): Emitted {
+  forward(
+    builder: ProgramBuilder,
+    input: Matrix,
+    rows: number,
+    updates: Updates,
+    activate: boolean,
+  ): Emitted {
     const { inputs, weights, biases } = this.#attached();
     const { size } = this;
     const output = builder.matrix(rows, size);

@@ -31,7 +31,10 @@ function serve(isolated) {
 /** What page.html trains, here. */
 async function trainHere() {
   let seed = 1;
-  const next = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
+  const next = () => {
+    seed = (seed * 48271) % 2147483647;
+    return seed / 2147483647;
+  };
   const inputs = Float64Array.from({ length: 200 * 30 }, () => Math.fround(next() * 2 - 1));
   const classes = Uint8Array.from({ length: 200 }, (_, i) => (i * i) % 7);
   const layers = [new Dense(40, { activation: "tanh" }), new Dense(7, { activation: "softmax" })];
@@ -93,14 +96,17 @@ for (const { name, path, launch } of browsers) {
       assert.deepEqual({ losses, weights }, expected);
       assert(turns > 0, "the event loop turned");
     });
-    await check(`${where} three threads leave the same bits${isolated ? "" : ", on one, and say so once"}`, async () => {
-      const result = await train({ deterministic: true, threads: 3 });
-      assert.equal(result.isolated, isolated);
-      assert.equal(result.threads, isolated ? 3 : 1);
-      assert.equal(result.warnings.length, isolated ? 0 : 1);
-      assert.deepEqual({ losses: result.losses, weights: result.weights }, expected);
-      assert.equal((await train({ threads: 3 })).warnings.length, 0);
-    });
+    await check(
+      `${where} three threads leave the same bits${isolated ? "" : ", on one, and say so once"}`,
+      async () => {
+        const result = await train({ deterministic: true, threads: 3 });
+        assert.equal(result.isolated, isolated);
+        assert.equal(result.threads, isolated ? 3 : 1);
+        assert.equal(result.warnings.length, isolated ? 0 : 1);
+        assert.deepEqual({ losses: result.losses, weights: result.weights }, expected);
+        assert.equal((await train({ threads: 3 })).warnings.length, 0);
+      },
+    );
     await check(`${where} the reference executor leaves the same bits`, async () => {
       const { losses, weights } = await train({ executor: "reference" });
       assert.deepEqual({ losses, weights }, expected);

@@ -52,7 +52,13 @@ export interface Machine {
 }
 
 /** Runs `count` records from byte `program` on, for each step. */
-export function run(machine: Machine, program: number, count: number, fromStep: number, toStep: number): void {
+export function run(
+  machine: Machine,
+  program: number,
+  count: number,
+  fromStep: number,
+  toStep: number,
+): void {
   const first = program / 4;
   const end = first + count * RECORD_WORDS;
   for (let step = fromStep; step < toStep; step++) {
@@ -105,13 +111,12 @@ function execute(machine: Machine, record: number, step: number): void {
       if (word(Product.rightTransposed)) {
         const start = word(Product.start);
         const bias = element(Product.bias);
-        productOfTransposed(f, round, output, element(Product.left), element(Product.right), m, n, k, start, bias);
+        productOfTransposed(f, output, element(Product.left), element(Product.right), m, n, k, start, bias);
         runEpilogue(machine, word(Product.epilogue), output, element(Product.saved), m * n);
         break;
       }
       product(
         f,
-        round,
         output,
         element(Product.left),
         transposed ? 1 : k,
@@ -148,7 +153,13 @@ function execute(machine: Machine, record: number, step: number): void {
       break;
     }
     case Op.transpose:
-      transpose(f, element(Transpose.output), element(Transpose.input), word(Transpose.rows), word(Transpose.width));
+      transpose(
+        f,
+        element(Transpose.output),
+        element(Transpose.input),
+        word(Transpose.rows),
+        word(Transpose.width),
+      );
       break;
     case Op.sigmoid:
     case Op.relu:
@@ -171,7 +182,14 @@ function execute(machine: Machine, record: number, step: number): void {
       );
       break;
     case Op.softmax:
-      softmax(f, round, element(Softmax.output), element(Softmax.input), word(Softmax.rows), word(Softmax.width));
+      softmax(
+        f,
+        round,
+        element(Softmax.output),
+        element(Softmax.input),
+        word(Softmax.rows),
+        word(Softmax.width),
+      );
       break;
     case Op.softmaxBackward: {
       const width = word(SoftmaxBackward.width);
@@ -232,7 +250,13 @@ function execute(machine: Machine, record: number, step: number): void {
 }
 
 /** Applies an epilogue in place over n elements. */
-function runEpilogue({ f, round }: Machine, epilogue: number, output: number, saved: number, n: number): void {
+function runEpilogue(
+  { f, round }: Machine,
+  epilogue: number,
+  output: number,
+  saved: number,
+  n: number,
+): void {
   if (epilogue === NO_EPILOGUE) return;
   if (epilogue >= Op.sigmoidBackward) activateBackward(f, round, epilogue, output, output, saved, n);
   else activate(f, epilogue, output, output, n);

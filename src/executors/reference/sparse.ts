@@ -148,7 +148,8 @@ export function sparseGradient(
     const last = u32[starts + p + 1];
     if (start === Start.zero) for (let j = 0; j < width; j++) f[row + j] = 0;
     for (let e = u32[starts + p]; e < last; ) {
-      const limit = start === Start.add ? (Math.floor(u32[rowsOf + e] / SUM_BLOCK) + 1) * SUM_BLOCK : Infinity;
+      const limit =
+        start === Start.add ? (Math.floor(u32[rowsOf + e] / SUM_BLOCK) + 1) * SUM_BLOCK : Infinity;
       for (let j = 0; j < width; j++) sums[j] = 0;
       for (; e < last && u32[rowsOf + e] < limit; e++) {
         const x = f[valuesOf + e];

@@ -1,6 +1,8 @@
 // The compiled binaries: inlined as base64, compiled on first use, kept for the life of the process.
 
-import * as binaries from "../../../build/binaries.js";
+import { plain, relaxed } from "../../../build/binaries.js";
+
+const binaries = { plain, relaxed };
 
 /** Which build of the kernels: see assembly/lanes.ts. */
 export type Build = keyof typeof binaries;

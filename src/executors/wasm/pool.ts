@@ -4,8 +4,9 @@
 // find too few wait in line. Workers never keep the process alive while idle, and end after IDLE ms without
 // work.
 
-import { workerSource } from "../../../build/worker.js";
 import { Control } from "../../../assembly/ops.js";
+import { workerSource } from "../../../build/worker.js";
+import { nodeModule } from "../environment.js";
 import { RunFailure } from "../executor.js";
 
 /** Milliseconds without work after which the workers end. */
@@ -54,12 +55,6 @@ interface NodeWorker {
   ref(): void;
   unref(): void;
   on(event: string, listener: (value: never) => void): void;
-}
-
-/** A module of Node, without an import that browsers and bundlers would trip over; undefined elsewhere. */
-export function nodeModule<M>(name: string): M | undefined {
-  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => M | undefined } };
-  return process?.getBuiltinModule?.(name);
 }
 
 function startWorker(receive: (answer: FromWorker) => void, died: (reason: Error) => void): Handle {
@@ -129,14 +124,18 @@ export class Pool {
     if (death) {
       const cells = new Int32Array(job.memory.buffer, job.control, Control.cells);
       cells.fill(0);
-      throw new RunFailure(`a worker thread died in the middle of training: ${death.message}`, { cause: death });
+      throw new RunFailure(`a worker thread died in the middle of training: ${death.message}`, {
+        cause: death,
+      });
     }
   }
 
   /** Ends one worker, for tests of what happens then. */
   killOne(): void {
     for (const { handle, settle } of this.#members) {
-      if (settle) return handle.terminate();
+      if (!settle) continue;
+      handle.terminate();
+      return;
     }
   }
 

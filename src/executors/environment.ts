@@ -1,9 +1,13 @@
 // What the process or page offers: cores, and memory that threads can share.
 
-import { nodeModule } from "./pool.js";
-
 /** Most threads of a network. */
 export const MOST_THREADS = 64;
+
+/** A module of Node, without an import that browsers and bundlers would trip over; undefined elsewhere. */
+export function nodeModule<M>(name: string): M | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => M | undefined } };
+  return process?.getBuiltinModule?.(name);
+}
 
 /** One a core. */
 export function availableThreads(): number {
