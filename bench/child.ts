@@ -2,16 +2,16 @@
 
 import { parseArgs } from "node:util";
 import type { DType } from "../src/dtype.js";
-import { chooseBuild } from "../src/executors/wasm/module.js";
+import { type Build, chooseBuild } from "../src/executors/wasm/module.js";
 import { type Kernel, contenders as kernelContenders, kernels } from "./kernels.js";
-import { type Duel, duel } from "./measure.js";
+import { contest, median, type Ratio, ratioOf, type Work } from "./measure.js";
 import { peak } from "./peak.js";
 import { type Task, contenders as taskContenders, tasks } from "./training.js";
 
 const { values: options } = parseArgs({
   options: { dtype: { type: "string" }, rounds: { type: "string" }, only: { type: "string" } },
 });
-const rounds = Number(options.rounds);
+const settings = { rounds: Number(options.rounds), length: 0.03 };
 const build = chooseBuild(false);
 
 await measure(options.dtype as DType);
@@ -24,23 +24,28 @@ async function measure(dtype: DType): Promise<void> {
 
 async function measureKernels(selected: readonly Kernel[], dtype: DType): Promise<void> {
   if (selected.length === 0) return;
-  const row = table([`${dtype} kernel`, "wasm", "reference", "ratio", "of peak"], [37, 16, 16, 22, 7]);
-  const plain = await peak("plain", dtype, rounds);
-  const relaxed = build === "relaxed" ? await peak("relaxed", dtype, rounds) : undefined;
-  row(["peak: multiply, add", rate(plain), "", "", ""]);
-  row(["peak: relaxed multiply-add", relaxed ? rate(relaxed) : "not in engine", "", "", ""]);
+  const row = table([`${dtype} kernel`, "wasm", "reference", "ratio", "of peak"], [38, 17, 17, 22, 7]);
+  const limits: Record<Build, Work | undefined> = {
+    plain: peak("plain", dtype),
+    relaxed: build === "relaxed" ? peak("relaxed", dtype) : undefined,
+  };
+  for (const [name, limit] of Object.entries(limits)) {
+    const [times] = limit ? await contest([limit], settings) : [];
+    row([`peak, ${name} build`, times ? rate(1 / median(times)) : "not in engine", "", "", ""]);
+  }
   for (const kernel of selected) {
     const { amount, per } = kernel;
-    const result = await duel(...kernelContenders(kernel, dtype), { rounds });
+    const limit = per === "operation" ? [limits[build]!] : [];
+    const [wasm, reference, peak] = await contest([...kernelContenders(kernel, dtype), ...limit], settings);
     const figure = (seconds: number) =>
       per === "operation" ? rate(amount / seconds) : `${((seconds / amount) * 1e9).toFixed(2)} ns/element`;
-    const share = `${((amount / result.firstBest / (relaxed ?? plain)) * 100).toFixed(0)} %`;
+    const share = peak ? `${(ratioOf(wasm, peak).median * amount * 100).toFixed(0)} %` : "";
     row([
       kernel.label,
-      figure(result.first),
-      figure(result.second),
-      ratio(result),
-      per === "operation" ? share : "",
+      figure(median(wasm)),
+      figure(median(reference)),
+      show(ratioOf(wasm, reference)),
+      share,
     ]);
   }
 }
@@ -49,13 +54,20 @@ async function measureTasks(selected: readonly Task[], dtype: DType): Promise<vo
   if (selected.length === 0) return;
   const row = table(
     [`${dtype} training step`, "wasm", "reference", "ratio", "wasm samples/s", "reference samples/s"],
-    [37, 16, 16, 22, 14, 19],
+    [38, 17, 17, 22, 14, 19],
   );
   for (const task of selected) {
-    const result = await duel(...taskContenders(task, dtype), { rounds, length: 0.05 });
+    const [wasm, reference] = await contest(taskContenders(task, dtype), settings);
     const samples = (seconds: number) => Math.round(task.batch / seconds).toLocaleString("en");
-    const [first, second] = [result.first, result.second];
-    row([task.label, micro(first), micro(second), ratio(result), samples(first), samples(second)]);
+    const [first, second] = [median(wasm), median(reference)];
+    row([
+      task.label,
+      micro(first),
+      micro(second),
+      show(ratioOf(wasm, reference)),
+      samples(first),
+      samples(second),
+    ]);
   }
 }
 
@@ -79,7 +91,7 @@ function micro(seconds: number): string {
   return `${(seconds * 1e6).toLocaleString("en", { maximumSignificantDigits: 4 })} µs`;
 }
 
-function ratio({ ratio, lowest, highest }: Duel): string {
-  const [middle, low, high] = [ratio, lowest, highest].map((value) => value.toFixed(value < 100 ? 2 : 0));
+function show({ median, lowest, highest }: Ratio): string {
+  const [middle, low, high] = [median, lowest, highest].map((value) => value.toFixed(value < 99.995 ? 2 : 0));
   return `${middle} [${low} to ${high}]`;
 }

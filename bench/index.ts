@@ -22,9 +22,9 @@ const start = performance.now();
 const { versions, platform, arch } = process;
 console.log(`${cpus()[0].model}, ${platform} ${arch}, Node ${versions.node}, V8 ${versions.v8}`);
 console.log(
-  `One thread, ${chooseBuild(false)} build. Medians of ${rounds} rounds; ratio: how many times as fast as the reference,\n` +
-    "the median of the rounds' ratios with the lowest and the highest. Of peak: the fastest round against\n" +
-    "a loop of multiply-adds in registers alone, the limit for 128-bit vectors in this engine.",
+  `One thread, ${chooseBuild(false)} build. Medians of ${rounds} rounds, fewer where a round takes seconds. Ratio: how many\n` +
+    "times as fast as the reference, with the lowest and the highest of the rounds. Of peak: the share of what\n" +
+    "a loop of multiply-adds in registers alone does in the same round.",
 );
 
 const script = fileURLToPath(new URL("../build/bench.mjs", import.meta.url));

@@ -17,16 +17,20 @@ export interface Kernel {
   emit(builder: ProgramBuilder, input: (rows: number, width: number) => number): void;
 }
 
-function product(name: string, m: number, n: number, k: number, start: Start = Start.bias): Kernel {
+interface Variant {
+  transposed?: boolean;
+  rightTransposed?: boolean;
+  start?: Start;
+}
+
+function product(name: string, m: number, n: number, k: number, variant: Variant = {}): Kernel {
   return {
     label: `${name} (${m}, ${k}) x (${k}, ${n})`,
     amount: 2 * m * n * k,
     per: "operation",
     emit(builder, input) {
-      const transposed = start === Start.add;
-      const left = transposed ? input(k, m) : input(m, k);
-      const right = input(k, n);
-      builder.product(input(m, n), left, right, m, n, k, { transposed, start, bias: input(1, n) });
+      const [output, left, right, bias] = [input(m, n), input(m, k), input(k, n), input(1, n)];
+      builder.product(output, left, right, m, n, k, { ...variant, bias });
     },
   };
 }
@@ -42,11 +46,12 @@ function activation(name: string, op: ForwardOp): Kernel {
 }
 
 export const kernels: readonly Kernel[] = [
-  product("forward", 32, 128, 784),
-  product("forward", 32, 10, 128),
-  product("weight gradient", 784, 128, 32, Start.add),
-  product("forward", 128, 512, 512),
-  ...[8, 16, 32, 64, 128, 256, 512, 1024].map((size) => product("square", size, size, size, Start.zero)),
+  product("forward", 32, 128, 784, { start: Start.bias }),
+  product("forward", 32, 10, 128, { start: Start.bias }),
+  product("weight gradient", 784, 128, 32, { transposed: true, start: Start.add }),
+  product("forward", 128, 512, 512, { start: Start.bias }),
+  product("input gradient", 128, 512, 512, { rightTransposed: true }),
+  ...[8, 16, 32, 64, 128, 256, 512, 1024].map((size) => product("square", size, size, size)),
   activation("sigmoid", Op.sigmoid),
   activation("tanh", Op.tanh),
   activation("relu", Op.relu),

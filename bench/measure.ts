@@ -1,59 +1,38 @@
-// Steady timing: warm-up until the engine has optimized, a calibrated amount of work a round, two contenders
-// in turns, medians.
+// Steady timing: warm-up until the engine has optimized, a calibrated amount of work a round, contenders in
+// turns, medians.
 
 /** Does `count` units of work and returns the seconds they took. */
 export type Work = (count: number) => number | Promise<number>;
 
 export interface Settings {
-  /** Rounds, each of which measures both contenders once. */
+  /** Rounds, each of which measures every contender once. */
   rounds: number;
   /** Length of a contender's part of a round, in seconds, unless one unit takes longer. */
-  length?: number;
-}
-
-export interface Duel {
-  /** Median seconds a unit. */
-  first: number;
-  second: number;
-  /** Seconds a unit of the first one's fastest round. */
-  firstBest: number;
-  /** How many times as fast the first is: the median, lowest and highest of the rounds' own ratios. */
-  ratio: number;
-  lowest: number;
-  highest: number;
+  length: number;
 }
 
 /** Warm-up takes at least this many seconds, and at most LONGEST_WARM_UP plus one call. */
 const WARM_UP = 0.25;
 const LONGEST_WARM_UP = 1.5;
+/** Where the rounds would take longer than this many seconds together there are fewer, at least 3. */
+const LONGEST = 10;
 
-/** Measures two contenders in turns: what disturbs one disturbs its neighbour in time, and so not their ratio. */
-export async function duel(first: Work, second: Work, { rounds, length = 0.03 }: Settings): Promise<Duel> {
-  const firstCount = await calibrate(first, length);
-  const secondCount = await calibrate(second, length);
-  const firsts: number[] = [];
-  const seconds: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    firsts.push((await first(firstCount)) / firstCount);
-    seconds.push((await second(secondCount)) / secondCount);
+/**
+ * Measures contenders in turns: what disturbs one disturbs its neighbour in time, and so not their ratio.
+ * Returns, for each contender, the seconds a unit took in each round.
+ */
+export async function contest(works: readonly Work[], { rounds, length }: Settings): Promise<number[][]> {
+  const counts: number[] = [];
+  for (const work of works) counts.push(await calibrate(work, length));
+  const times: number[][] = works.map(() => []);
+  const start = performance.now();
+  for (let round = 1; round <= rounds; round++) {
+    for (const [index, work] of works.entries())
+      times[index].push((await work(counts[index])) / counts[index]);
+    const elapsed = (performance.now() - start) / 1000;
+    if (round >= 3 && elapsed + elapsed / round > LONGEST) break;
   }
-  const ratios = firsts.map((time, round) => seconds[round] / time);
-  return {
-    first: median(firsts),
-    second: median(seconds),
-    firstBest: Math.min(...firsts),
-    ratio: median(ratios),
-    lowest: Math.min(...ratios),
-    highest: Math.max(...ratios),
-  };
-}
-
-/** Seconds a unit in the fastest of `rounds` rounds. */
-export async function fastest(work: Work, { rounds, length = 0.03 }: Settings): Promise<number> {
-  const count = await calibrate(work, length);
-  let best = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < rounds; round++) best = Math.min(best, (await work(count)) / count);
-  return best;
+  return times;
 }
 
 /** Warms up until a unit no longer gets faster, and returns the units that take `length` seconds. */
@@ -72,6 +51,18 @@ async function calibrate(work: Work, length: number): Promise<number> {
     if (warm && seconds >= length / 2) return Math.max(1, Math.round(length / best));
     count = Math.max(1, Math.min(8 * count, Math.round(length / unit)));
   }
+}
+
+export interface Ratio {
+  median: number;
+  lowest: number;
+  highest: number;
+}
+
+/** How many times as fast as `second` the `first` was, round by round. */
+export function ratioOf(first: readonly number[], second: readonly number[]): Ratio {
+  const ratios = first.map((time, round) => second[round] / time);
+  return { median: median(ratios), lowest: Math.min(...ratios), highest: Math.max(...ratios) };
 }
 
 export function median(values: readonly number[]): number {

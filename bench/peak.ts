@@ -8,28 +8,24 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { DType } from "../src/dtype.js";
 import type { Build } from "../src/executors/wasm/module.js";
-import { fastest } from "./measure.js";
+import type { Work } from "./measure.js";
 
-/** Vector multiply-adds a round of the loop in assembly/peak.ts. */
-const ACCUMULATORS = 12;
+/** Vector multiply-adds a turn of the loop in assembly/peak.ts. */
+const MULTIPLY_ADDS = 20;
 
 type Loop = (count: number, factor: number, term: number) => number;
 
-/** Operations a second, multiplications and additions counted, in the fastest of `rounds` rounds. */
-export async function peak(build: Build, dtype: DType, rounds: number): Promise<number> {
-  const module = new WebAssembly.Module(compile(build));
-  const { exports } = new WebAssembly.Instance(module);
+/** The loop as work; a unit is one operation: a multiplication or an addition. */
+export function peak(build: Build, dtype: DType): Work {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(compile(build)));
   const loop = (dtype === "float64" ? exports.peak64 : exports.peak32) as Loop;
-  const unit = 1000;
-  const work = (count: number) => {
+  const operations = MULTIPLY_ADDS * (dtype === "float64" ? 2 : 4) * 2;
+  return (count) => {
+    const turns = Math.ceil(count / operations);
     const start = performance.now();
-    loop(count * unit, 0.75, 0.25);
-    return (performance.now() - start) / 1000;
+    loop(turns, 0.75, 0.25);
+    return ((performance.now() - start) / 1000) * (count / (turns * operations));
   };
-  // Many short rounds: one of them is undisturbed.
-  const seconds = await fastest(work, { rounds: 20 * rounds, length: 0.005 });
-  const lanes = dtype === "float64" ? 2 : 4;
-  return (unit * ACCUMULATORS * lanes * 2) / seconds;
 }
 
 /**

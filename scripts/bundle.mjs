@@ -1,7 +1,8 @@
 // Bundles each public entry into one minified ES module in dist/, the WASM inlined.
+
+import { readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { readFileSync, rmSync } from "node:fs";
 import { build } from "esbuild";
 
 process.chdir(fileURLToPath(new URL("../", import.meta.url)));
