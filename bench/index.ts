@@ -3,32 +3,41 @@
 //
 //   npm run bench -- [--quick] [--only <part of a row's name>]
 //
-// The reference gets the conditions it has in the package. It is bundled as that is: tsx alone would leave
-// every member of an enum a look-up. And each element type has a process of its own: V8 specializes a function
-// for the types it has seen.
+// The reference gets the conditions it has where WebAssembly is blocked:
+// - It is bundled as in the package. tsx alone would leave every member of an enum a look-up: XOR took 7 times as long.
+// - Each executor has a process of its own. A memory that grows detaches its buffer, and from then on V8 checks
+//   for that at every access to any typed array of the process: products took half as long again.
+// - Each element type has a process of its own. V8 specializes a function for the types it has seen.
 
-import { spawnSync } from "node:child_process";
+import { fork } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
+import { build as bundle } from "esbuild";
+import type { DType } from "../src/dtype.js";
 import { chooseBuild } from "../src/executors/wasm/module.js";
+import type { ExecutorName } from "../src/index.js";
+import type { Order } from "./child.js";
+import { kernels } from "./kernels.js";
+import { contest, median, type Ratio, ratioOf, type Work } from "./measure.js";
+import { tasks } from "./training.js";
 
 const { values: options } = parseArgs({
   options: { quick: { type: "boolean", default: false }, only: { type: "string", default: "" } },
 });
-const rounds = options.quick ? 3 : 9;
+const settings = { rounds: options.quick ? 3 : 9, length: 0.03 };
+const build = chooseBuild(false);
+const script = fileURLToPath(new URL("../build/bench.mjs", import.meta.url));
 const start = performance.now();
+
 const { versions, platform, arch } = process;
 console.log(`${cpus()[0].model}, ${platform} ${arch}, Node ${versions.node}, V8 ${versions.v8}`);
 console.log(
-  `One thread, ${chooseBuild(false)} build. Medians of ${rounds} rounds, fewer where a round takes seconds. Ratio: how many\n` +
+  `One thread, ${build} build. Medians of ${settings.rounds} rounds, fewer where a round takes seconds. Ratio: how many\n` +
     "times as fast as the reference, with the lowest and the highest of the rounds. Of peak: the share of what\n" +
     "a loop of multiply-adds in registers alone does in the same round.",
 );
-
-const script = fileURLToPath(new URL("../build/bench.mjs", import.meta.url));
-await build({
+await bundle({
   entryPoints: [fileURLToPath(new URL("child.ts", import.meta.url))],
   outfile: script,
   bundle: true,
@@ -36,9 +45,97 @@ await build({
   platform: "node",
   target: "es2022",
 });
-for (const dtype of ["float64", "float32"]) {
-  const command = [script, "--dtype", dtype, "--rounds", String(rounds), "--only", options.only];
-  const { status } = spawnSync(process.execPath, command, { stdio: "inherit" });
-  if (status !== 0) process.exit(status ?? 1);
+for (const dtype of ["float64", "float32"] as const) {
+  const wasm = startContender(dtype, "wasm");
+  const reference = startContender(dtype, "reference");
+  await measureKernels(dtype, wasm, reference);
+  await measureTasks(dtype, wasm, reference);
+  wasm.stop();
+  reference.stop();
 }
 console.log(`\n${((performance.now() - start) / 1000).toFixed(0)} s in all`);
+
+interface Contender {
+  work(row: Order["row"]): Work;
+  stop(): void;
+}
+
+function startContender(dtype: DType, executor: ExecutorName): Contender {
+  const child = fork(script, [dtype, executor], { execArgv: [] });
+  const died = (code: number | null) => {
+    console.error(`the process of ${executor} in ${dtype} ended with code ${code}`);
+    process.exit(1);
+  };
+  child.once("exit", died);
+  return {
+    work: (row) => (count) =>
+      new Promise((resolve) => {
+        child.once("message", (seconds) => resolve(seconds as number));
+        child.send({ row, count } satisfies Order);
+      }),
+    stop() {
+      child.off("exit", died);
+      child.disconnect();
+    },
+  };
+}
+
+async function measureKernels(dtype: DType, wasm: Contender, reference: Contender): Promise<void> {
+  const selected = kernels.filter(({ label }) => label.includes(options.only));
+  if (selected.length === 0) return;
+  const print = table([`${dtype} kernel`, "wasm", "reference", "ratio", "of peak"], [38, 17, 17, 22, 7]);
+  for (const name of ["plain", "relaxed"] as const) {
+    const inEngine = name === "plain" || build === "relaxed";
+    const [times] = inEngine ? await contest([wasm.work({ peak: name })], settings) : [];
+    print([`peak, ${name} build`, times ? rate(1 / median(times)) : "not in engine", "", "", ""]);
+  }
+  for (const { label, amount, per } of selected) {
+    const works = [wasm.work(label), reference.work(label)];
+    if (per === "operation") works.push(wasm.work({ peak: build }));
+    const [first, second, peak] = await contest(works, settings);
+    const figure = (seconds: number) =>
+      per === "operation" ? rate(amount / seconds) : `${((seconds / amount) * 1e9).toFixed(2)} ns/element`;
+    const share = peak ? `${(ratioOf(first, peak).median * amount * 100).toFixed(0)} %` : "";
+    print([label, figure(median(first)), figure(median(second)), show(ratioOf(first, second)), share]);
+  }
+}
+
+async function measureTasks(dtype: DType, wasm: Contender, reference: Contender): Promise<void> {
+  const selected = tasks.filter(({ label }) => label.includes(options.only));
+  if (selected.length === 0) return;
+  const print = table(
+    [`${dtype} training step`, "wasm", "reference", "ratio", "wasm samples/s", "reference samples/s"],
+    [38, 17, 17, 22, 14, 19],
+  );
+  for (const { label, batch } of selected) {
+    const [first, second] = await contest([wasm.work(label), reference.work(label)], settings);
+    const samples = (seconds: number) => Math.round(batch / seconds).toLocaleString("en");
+    const [a, b] = [median(first), median(second)];
+    print([label, micro(a), micro(b), show(ratioOf(first, second)), samples(a), samples(b)]);
+  }
+}
+
+/** Prints the head of a Markdown table and returns what prints its rows. */
+function table(head: readonly string[], widths: readonly number[]): (cells: readonly string[]) => void {
+  const print = (cells: readonly string[]) => {
+    const padded = cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])));
+    console.log(`| ${padded.join(" | ")} |`);
+  };
+  console.log("");
+  print(head);
+  print(widths.map((width, i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)));
+  return print;
+}
+
+function rate(perSecond: number): string {
+  return `${(perSecond / 1e9).toFixed(2)} GFLOP/s`;
+}
+
+function micro(seconds: number): string {
+  return `${(seconds * 1e6).toLocaleString("en", { maximumSignificantDigits: 4 })} µs`;
+}
+
+function show({ median, lowest, highest }: Ratio): string {
+  const [middle, low, high] = [median, lowest, highest].map((value) => value.toFixed(value < 99.995 ? 2 : 0));
+  return `${middle} [${low} to ${high}]`;
+}

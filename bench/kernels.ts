@@ -5,6 +5,7 @@ import type { Executor } from "../src/executors/executor.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
 import { Heap } from "../src/heap.js";
+import type { ExecutorName } from "../src/index.js";
 import { type ForwardOp, Op, ProgramBuilder, Start } from "../src/program.js";
 import type { Work } from "./measure.js";
 
@@ -63,16 +64,10 @@ export const kernels: readonly Kernel[] = [
   },
 ];
 
-/** The kernel on the WASM executor and on the reference executor; a unit is one run of it. */
-export function contenders(kernel: Kernel, dtype: DType): [wasm: Work, reference: Work] {
+/** The kernel on an executor; a unit is one run of it. */
+export function kernelWork(kernel: Kernel, dtype: DType, name: ExecutorName): Work {
   const options = { dtype, deterministic: false, shared: false };
-  return [
-    work(kernel, dtype, new WasmExecutor(options)),
-    work(kernel, dtype, new ReferenceExecutor(options)),
-  ];
-}
-
-function work(kernel: Kernel, dtype: DType, executor: Executor): Work {
+  const executor: Executor = name === "wasm" ? new WasmExecutor(options) : new ReferenceExecutor(options);
   const heap = new Heap(executor, dtype);
   const builder = new ProgramBuilder(heap);
   kernel.emit(builder, (rows, width) => {

@@ -37,13 +37,9 @@ export const tasks: readonly Task[] = [
   ]),
 ];
 
-/** The task on the WASM executor and on the reference executor; a unit is one step. */
-export function contenders(task: Task, dtype: DType): [wasm: Work, reference: Work] {
-  const data = task.data(dtype);
-  return [work(task, data, dtype, "wasm"), work(task, data, dtype, "reference")];
-}
-
-function work({ sizes, batch }: Task, data: DataSet, dtype: DType, executor: ExecutorName): Work {
+/** The training on an executor; a unit is one step. */
+export function taskWork({ sizes, batch, data: make }: Task, dtype: DType, executor: ExecutorName): Work {
+  const data = make(dtype);
   const [inputs, ...outputs] = sizes;
   const classes = outputs[outputs.length - 1];
   const layers = outputs.map((size, index) => {
