@@ -5,8 +5,8 @@
 //
 // The reference gets the conditions it has where WebAssembly is blocked:
 // - It is bundled as in the package. tsx alone would leave every member of an enum a look-up: XOR took 7 times as long.
-// - Each executor has a process of its own. A memory that grows detaches its buffer, and from then on V8 checks
-//   for that at every access to any typed array of the process: products took half as long again.
+// - Each executor has a process of its own, so that nothing the other one makes of the engine's state (a memory
+//   that grows detaches its buffer) can slow it down.
 // - Each element type has a process of its own. V8 specializes a function for the types it has seen.
 
 import { fork } from "node:child_process";
