@@ -46,8 +46,14 @@ export const enum Control {
   sleepers = 32,
   /** Not 0: a thread has died, the others must leave. */
   abandoned = 33,
+  /** Turns that threads spin before they sleep: see threads.ts. */
+  patience = 34,
   cells = 48,
 }
+
+/** Bounds of the patience of threads that wait, in turns of a loop, each about a nanosecond. */
+export const SHORTEST_SPIN = 1 << 8;
+export const LONGEST_SPIN = 1 << 21;
 
 /** Cells (f64) of the statistics block that report adds to. */
 export const enum Stat {
@@ -167,6 +173,8 @@ export const enum Product {
   scratchBytes,
   /** Where it is 1 the right factor lies in memory as (n, k); only with scratch. */
   rightTransposed,
+  /** Threads share the rows of the output as those of a batch where it is 1, its columns where it is 0. */
+  byRows,
 }
 
 export const NO_EPILOGUE = 0xffffffff;
@@ -195,6 +203,8 @@ export const enum Elementwise {
   output = 2,
   input,
   size,
+  /** Rows of a batch that these are the elements of, shared as such by threads, or 0: shared as elements. */
+  rows,
 }
 
 /**
@@ -206,6 +216,8 @@ export const enum Backward {
   gradient,
   saved,
   size,
+  /** As in Elementwise. */
+  rows,
 }
 
 /** softmax of every row; in place allowed. */
@@ -290,6 +302,10 @@ export const enum Shuffle {
 // Sparse batches: rows whose zeros are left out. By rows, row r's entries begin at r * capacity and there are
 // counts[r] of them, columns ascending; by columns, column p's entries run from starts[p] to starts[p + 1],
 // rows ascending.
+//
+// Threads share the columns of a batch by columns so that each has about as many entries: thread t's columns
+// are those from shares[0] to shares[1], two u32 that stand right behind starts[width]. Every thread has
+// starts and shares of its own, `startsBytes` apart, of which it fills in what concerns its columns.
 
 /** As gather, from a sparse data set into a batch by rows. */
 export const enum GatherSparse {
@@ -327,8 +343,9 @@ export const enum Compress {
 
 /** Makes a batch by columns of a batch by rows. */
 export const enum SortByColumn {
-  /** u32 (width + 1) */
+  /** u32 (width + 1 + 2), for each thread */
   starts = 2,
+  startsBytes,
   /** u32 (entries) */
   rowsOf,
   /** T (entries) */
@@ -362,6 +379,7 @@ export const enum SparseProduct {
 export const enum SparseGradient {
   output = 2,
   starts,
+  startsBytes,
   rowsOf,
   valuesOf,
   /** T (rows, width) */

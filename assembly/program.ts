@@ -11,7 +11,7 @@ import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses";
 import {
   Backward, ColumnSums, Compress, DataType, Elementwise, Gather, GatherSparse, Loss, NO_EPILOGUE, OneHot, Op,
   Product, RECORD_WORDS, Report, Shuffle, Softmax, SoftmaxBackward, SortByColumn, SparseGradient, SparseProduct,
-  Start, Transpose, Uniform, Word,
+  Start, TILE_ROWS, Transpose, Uniform, Word,
 } from "./ops";
 import { shuffle, uniform } from "./random";
 import { columnSums, report } from "./reductions";
@@ -44,19 +44,35 @@ import { transpose } from "./transpose";
   return min<usize>(size, ((grains * thread) / threads) * grain);
 }
 
+/**
+ * Where the share of `thread` begins of the `rows` rows of a batch. Every operation on a batch has the same
+ * shares, so that a thread can go from one to the next with no barrier.
+ */
+// @ts-ignore: decorator
+@inline function rowStart(rows: usize, thread: usize, threads: usize): usize {
+  const grain: usize = TILE_ROWS;
+  return shareStart(rows, rows >= grain * threads ? grain : 1, thread, threads);
+}
+
+/** Where the share of `thread` begins of `size` elements, those of `rows` rows of a batch if that is not 0. */
+// @ts-ignore: decorator
+@inline function elementStart(size: usize, rows: usize, thread: usize, threads: usize): usize {
+  return rows ? rowStart(rows, thread, threads) * (size / rows) : shareStart(size, ELEMENT_GRAIN, thread, threads);
+}
+
 function runProduct<T>(record: usize, thread: usize, threads: usize): void {
   const m = word(record, Product.m);
   const n = word(record, Product.n);
   const k = word(record, Product.k);
-  // The longer side is split; a share is a rectangle of the output.
-  const byColumns = n >= m;
-  const from = shareStart(byColumns ? n : m, TILE_GRAIN, thread, threads);
-  const to = shareStart(byColumns ? n : m, TILE_GRAIN, thread + 1, threads);
+  // A share is a rectangle of the output.
+  const byRows = word(record, Product.byRows) != 0;
+  const from = byRows ? rowStart(m, thread, threads) : shareStart(n, TILE_GRAIN, thread, threads);
+  const to = byRows ? rowStart(m, thread + 1, threads) : shareStart(n, TILE_GRAIN, thread + 1, threads);
   if (from >= to) return;
-  const top: usize = byColumns ? 0 : from;
-  const side: usize = byColumns ? from : 0;
-  const rows = byColumns ? m : to - from;
-  const columns = byColumns ? to - from : n;
+  const top: usize = byRows ? from : 0;
+  const side: usize = byRows ? 0 : from;
+  const rows = byRows ? to - from : m;
+  const columns = byRows ? n : to - from;
 
   const rightTransposed = word(record, Product.rightTransposed) != 0;
   const outputRow = n * sizeof<T>();
@@ -96,20 +112,20 @@ function runEpilogue<T>(epilogue: Op, output: usize, saved: usize, rows: usize, 
 
 function runSparseProduct<T>(record: usize, thread: usize, threads: usize): void {
   const rows = word(record, SparseProduct.rows);
-  const n = word(record, SparseProduct.width);
-  const from = shareStart(n, TILE_GRAIN, thread, threads);
-  const to = shareStart(n, TILE_GRAIN, thread + 1, threads);
-  if (from >= to) return;
-  const side = from * sizeof<T>();
-  const output = word(record, SparseProduct.output) + side;
+  const width = word(record, SparseProduct.width);
+  const capacity = word(record, SparseProduct.capacity);
+  const from = rowStart(rows, thread, threads);
+  const to = rowStart(rows, thread + 1, threads);
+  const offset = from * width * sizeof<T>();
+  const output = word(record, SparseProduct.output) + offset;
   sparseProduct<T>(
-    output, word(record, SparseProduct.counts), word(record, SparseProduct.columns),
-    word(record, SparseProduct.values), word(record, SparseProduct.capacity), word(record, SparseProduct.right) + side,
-    n * sizeof<T>(), rows, to - from, <Start>word(record, SparseProduct.start),
-    word(record, SparseProduct.bias) + side,
+    output, word(record, SparseProduct.counts) + from * 4, word(record, SparseProduct.columns) + from * capacity * 4,
+    word(record, SparseProduct.values) + from * capacity * sizeof<T>(), capacity, word(record, SparseProduct.right),
+    to - from, width, <Start>word(record, SparseProduct.start), word(record, SparseProduct.bias),
   );
   runEpilogue<T>(
-    <Op>word(record, SparseProduct.epilogue), output, word(record, SparseProduct.saved) + side, rows, to - from, n,
+    <Op>word(record, SparseProduct.epilogue), output, word(record, SparseProduct.saved) + offset, to - from, width,
+    width,
   );
 }
 
@@ -122,8 +138,8 @@ function runSparse<T>(op: Op, record: usize, step: usize, thread: usize, threads
         word(record, GatherSparse.capacity), word(record, GatherSparse.starts),
         word(record, GatherSparse.dataColumns), word(record, GatherSparse.dataValues),
         <DataType>word(record, GatherSparse.dataType), word(record, GatherSparse.order),
-        step * word(record, GatherSparse.batch), shareStart(rows, 1, thread, threads),
-        shareStart(rows, 1, thread + 1, threads), cell(record, GatherSparse.scale),
+        step * word(record, GatherSparse.batch), rowStart(rows, thread, threads),
+        rowStart(rows, thread + 1, threads), cell(record, GatherSparse.scale),
       );
       break;
     }
@@ -131,39 +147,34 @@ function runSparse<T>(op: Op, record: usize, step: usize, thread: usize, threads
       const rows = word(record, Compress.rows);
       compress<T>(
         word(record, Compress.counts), word(record, Compress.columns), word(record, Compress.values),
-        word(record, Compress.capacity), word(record, Compress.input), shareStart(rows, 1, thread, threads),
-        shareStart(rows, 1, thread + 1, threads),
+        word(record, Compress.capacity), word(record, Compress.input), rowStart(rows, thread, threads),
+        rowStart(rows, thread + 1, threads),
       );
       break;
     }
-    case Op.sortByColumn: {
-      const width = word(record, SortByColumn.width);
+    case Op.sortByColumn:
       sortByColumn<T>(
-        word(record, SortByColumn.starts), word(record, SortByColumn.rowsOf), word(record, SortByColumn.valuesOf),
-        word(record, SortByColumn.counts), word(record, SortByColumn.columns), word(record, SortByColumn.values),
-        word(record, SortByColumn.capacity), word(record, SortByColumn.rows),
-        shareStart(width, 1, thread, threads), shareStart(width, 1, thread + 1, threads),
+        word(record, SortByColumn.starts) + thread * word(record, SortByColumn.startsBytes),
+        word(record, SortByColumn.rowsOf), word(record, SortByColumn.valuesOf), word(record, SortByColumn.counts),
+        word(record, SortByColumn.columns), word(record, SortByColumn.values), word(record, SortByColumn.capacity),
+        word(record, SortByColumn.rows), word(record, SortByColumn.width), thread, threads,
       );
       break;
-    }
     case Op.sparseProduct:
       runSparseProduct<T>(record, thread, threads);
       break;
     default: {
-      const n = word(record, SparseGradient.width);
-      const from = shareStart(n, TILE_GRAIN, thread, threads);
-      const to = shareStart(n, TILE_GRAIN, thread + 1, threads);
-      const side = from * sizeof<T>();
-      if (from < to) {
-        sparseGradient<T>(
-          word(record, SparseGradient.output) + side, word(record, SparseGradient.starts),
-          word(record, SparseGradient.rowsOf), word(record, SparseGradient.valuesOf),
-          word(record, SparseGradient.gradient) + side, n * sizeof<T>(), word(record, SparseGradient.inputs),
-          to - from, word(record, SparseGradient.rows), <Start>word(record, SparseGradient.start),
-          // Each thread's sums begin where its columns would.
-          word(record, SparseGradient.scratch) ? word(record, SparseGradient.scratch) + side + thread * 64 : 0,
-        );
-      }
+      const width = word(record, SparseGradient.width);
+      const scratch = word(record, SparseGradient.scratch);
+      sparseGradient<T>(
+        word(record, SparseGradient.output),
+        word(record, SparseGradient.starts) + thread * word(record, SparseGradient.startsBytes),
+        word(record, SparseGradient.rowsOf), word(record, SparseGradient.valuesOf),
+        word(record, SparseGradient.gradient), word(record, SparseGradient.inputs), width,
+        word(record, SparseGradient.rows), <Start>word(record, SparseGradient.start),
+        // A row for each thread, and a cache line between two.
+        scratch ? scratch + thread * (width * sizeof<T>() + 64) : 0,
+      );
     }
   }
 }
@@ -174,8 +185,8 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
     case Op.gather: {
       const rows = word(record, Gather.rows);
       const width = word(record, Gather.width);
-      const from = shareStart(rows, 1, thread, threads);
-      const to = shareStart(rows, 1, thread + 1, threads);
+      const from = rowStart(rows, thread, threads);
+      const to = rowStart(rows, thread + 1, threads);
       gather<T>(
         word(record, Gather.output) + from * width * sizeof<T>(), word(record, Gather.data),
         word(record, Gather.order), step * word(record, Gather.batch) + from, to - from, width,
@@ -186,8 +197,8 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
     case Op.oneHot: {
       const rows = word(record, OneHot.rows);
       const width = word(record, OneHot.width);
-      const from = shareStart(rows, 1, thread, threads);
-      const to = shareStart(rows, 1, thread + 1, threads);
+      const from = rowStart(rows, thread, threads);
+      const to = rowStart(rows, thread + 1, threads);
       oneHot<T>(
         word(record, OneHot.output) + from * width * sizeof<T>(), word(record, OneHot.data),
         word(record, OneHot.order), step * word(record, OneHot.batch) + from, to - from, width,
@@ -221,8 +232,9 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
     case Op.exp:
     case Op.log: {
       const size = word(record, Elementwise.size);
-      const from = shareStart(size, ELEMENT_GRAIN, thread, threads);
-      const to = shareStart(size, ELEMENT_GRAIN, thread + 1, threads);
+      const rows = word(record, Elementwise.rows);
+      const from = elementStart(size, rows, thread, threads);
+      const to = elementStart(size, rows, thread + 1, threads);
       const offset = from * sizeof<T>();
       activate<T>(op, word(record, Elementwise.output) + offset, word(record, Elementwise.input) + offset, to - from);
       break;
@@ -231,8 +243,9 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
     case Op.reluBackward:
     case Op.tanhBackward: {
       const size = word(record, Backward.size);
-      const from = shareStart(size, ELEMENT_GRAIN, thread, threads);
-      const to = shareStart(size, ELEMENT_GRAIN, thread + 1, threads);
+      const rows = word(record, Backward.rows);
+      const from = elementStart(size, rows, thread, threads);
+      const to = elementStart(size, rows, thread + 1, threads);
       const offset = from * sizeof<T>();
       activateBackward<T>(
         op, word(record, Backward.output) + offset, word(record, Backward.gradient) + offset,
@@ -243,8 +256,8 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
     case Op.softmax: {
       const rows = word(record, Softmax.rows);
       const width = word(record, Softmax.width);
-      const from = shareStart(rows, 1, thread, threads);
-      const to = shareStart(rows, 1, thread + 1, threads);
+      const from = rowStart(rows, thread, threads);
+      const to = rowStart(rows, thread + 1, threads);
       const offset = from * width * sizeof<T>();
       softmax<T>(word(record, Softmax.output) + offset, word(record, Softmax.input) + offset, to - from, width);
       break;
@@ -252,8 +265,8 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
     case Op.softmaxBackward: {
       const rows = word(record, SoftmaxBackward.rows);
       const width = word(record, SoftmaxBackward.width);
-      const from = shareStart(rows, 1, thread, threads);
-      const to = shareStart(rows, 1, thread + 1, threads);
+      const from = rowStart(rows, thread, threads);
+      const to = rowStart(rows, thread + 1, threads);
       const offset = from * width * sizeof<T>();
       softmaxBackward<T>(
         word(record, SoftmaxBackward.output) + offset, word(record, SoftmaxBackward.gradient) + offset,
@@ -263,9 +276,10 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
     }
     case Op.meanSquaredError:
     case Op.binaryCrossEntropy: {
-      const size = word(record, Loss.rows) * word(record, Loss.width);
-      const from = shareStart(size, ELEMENT_GRAIN, thread, threads);
-      const to = shareStart(size, ELEMENT_GRAIN, thread + 1, threads);
+      const rows = word(record, Loss.rows);
+      const width = word(record, Loss.width);
+      const from = rowStart(rows, thread, threads) * width;
+      const to = rowStart(rows, thread + 1, threads) * width;
       const offset = from * sizeof<T>();
       const d = word(record, Loss.gradient) + offset;
       const losses = word(record, Loss.losses) + offset;
@@ -280,8 +294,8 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
     case Op.crossEntropy: {
       const rows = word(record, Loss.rows);
       const width = word(record, Loss.width);
-      const from = shareStart(rows, 1, thread, threads);
-      const to = shareStart(rows, 1, thread + 1, threads);
+      const from = rowStart(rows, thread, threads);
+      const to = rowStart(rows, thread + 1, threads);
       const offset = from * width * sizeof<T>();
       crossEntropy<T>(
         word(record, Loss.gradient) + offset, word(record, Loss.losses) + from * sizeof<T>(),

@@ -56,40 +56,47 @@ export function compress<T>(
 }
 
 /**
- * Sorts a batch by rows into one by columns, for the columns `from` to `to`: starts[p] to starts[p + 1] are
- * the entries of column p, each its row and its value, rows ascending. The entries of a range begin where
- * those of all columns before it end, so that ranges can be sorted side by side.
+ * Sorts a batch by rows into one by columns, for the columns that are this thread's share: a counting sort.
+ *
+ * Every thread counts all entries, for itself, and finds the same shares: columns with about as many entries,
+ * for in images the columns of the middle have nearly all. It then places those of its own columns.
  */
 export function sortByColumn<T>(
   starts: usize, rowsOut: usize, valuesOut: usize, counts: usize, columns: usize, values: usize,
-  capacity: usize, rows: usize, from: usize, to: usize,
+  capacity: usize, rows: usize, width: usize, thread: usize, threads: usize,
 ): void {
-  if (from >= to) return;
-  // Count: the entry count of column p stands at starts[p + 1] (and nothing outside the range is written).
-  memory.fill(starts + (from + 1) * 4, 0, (to - from) * 4);
-  let before: u32 = 0;
+  memory.fill(starts, 0, (width + 1) * 4);
+  let entries: usize = 0;
   for (let r: usize = 0; r < rows; r++) {
+    const count = <usize>load<u32>(counts + r * 4);
     const list = columns + r * capacity * 4;
-    const end = list + <usize>load<u32>(counts + r * 4) * 4;
+    const end = list + count * 4;
     for (let entry = list; entry < end; entry += 4) {
-      const p = <usize>load<u32>(entry);
-      if (p < from) {
-        before++;
-      } else if (p < to) {
-        const slot = starts + (p + 1) * 4;
-        store<u32>(slot, load<u32>(slot) + 1);
-      } else {
-        break;
-      }
+      const slot = starts + <usize>load<u32>(entry) * 4;
+      store<u32>(slot, load<u32>(slot, 4) + 1, 4);
     }
+    entries += count;
   }
   // Where each column begins: kept one place too far to the right while the entries are filled in.
-  for (let p = from; p < to; p++) {
+  const lowest = <u32>((<u64>entries * thread) / threads);
+  const highest = <u32>((<u64>entries * (thread + 1)) / threads);
+  let from: usize = 0;
+  let to: usize = 0;
+  let before: u32 = 0;
+  for (let p: usize = 0; p < width; p++) {
+    from += usize(before < lowest);
+    to += usize(before < highest);
     const slot = starts + (p + 1) * 4;
     const count = load<u32>(slot);
     store<u32>(slot, before);
     before += count;
   }
+  // The columns past the last entry are the last thread's.
+  if (thread == threads - 1) to = width;
+  store<u32>(starts + width * 4, <u32>from, 4);
+  store<u32>(starts + width * 4, <u32>to, 8);
+  if (from >= to) return;
+  store<u32>(starts + from * 4, load<u32>(starts + from * 4, 4));
   for (let r: usize = 0; r < rows; r++) {
     const list = columns + r * capacity * 4;
     const count = <usize>load<u32>(counts + r * 4);
@@ -104,7 +111,6 @@ export function sortByColumn<T>(
       store<T>(valuesOut + place * sizeof<T>(), load<T>(values + (r * capacity + e) * sizeof<T>()));
     }
   }
-  if (!from) store<u32>(starts, 0);
 }
 
 /** y += x0 w0 + x1 w1 + x2 w2 + x3 w3, in this order, over `columns` columns. */
@@ -112,23 +118,33 @@ function addFourRows<T>(
   y: usize, columns: usize, x0: v128, w0: usize, x1: v128, w1: usize, x2: v128, w2: usize, x3: v128, w3: usize,
 ): void {
   let left = columns;
-  while (left >= 2 * lanes<T>()) {
+  while (left >= 4 * lanes<T>()) {
     let y0 = madd<T>(x0, v128.load(w0), v128.load(y));
     let y1 = madd<T>(x0, v128.load(w0, 16), v128.load(y, 16));
+    let y2 = madd<T>(x0, v128.load(w0, 32), v128.load(y, 32));
+    let y3 = madd<T>(x0, v128.load(w0, 48), v128.load(y, 48));
     y0 = madd<T>(x1, v128.load(w1), y0);
     y1 = madd<T>(x1, v128.load(w1, 16), y1);
+    y2 = madd<T>(x1, v128.load(w1, 32), y2);
+    y3 = madd<T>(x1, v128.load(w1, 48), y3);
     y0 = madd<T>(x2, v128.load(w2), y0);
     y1 = madd<T>(x2, v128.load(w2, 16), y1);
+    y2 = madd<T>(x2, v128.load(w2, 32), y2);
+    y3 = madd<T>(x2, v128.load(w2, 48), y3);
     y0 = madd<T>(x3, v128.load(w3), y0);
     y1 = madd<T>(x3, v128.load(w3, 16), y1);
+    y2 = madd<T>(x3, v128.load(w3, 32), y2);
+    y3 = madd<T>(x3, v128.load(w3, 48), y3);
     v128.store(y, y0);
     v128.store(y, y1, 16);
-    y += 32;
-    w0 += 32;
-    w1 += 32;
-    w2 += 32;
-    w3 += 32;
-    left -= 2 * lanes<T>();
+    v128.store(y, y2, 32);
+    v128.store(y, y3, 48);
+    y += 64;
+    w0 += 64;
+    w1 += 64;
+    w2 += 64;
+    w3 += 64;
+    left -= 4 * lanes<T>();
   }
   while (left) {
     let sum = madd<T>(x0, v128.load(w0), v128.load(y));
@@ -190,16 +206,17 @@ function addRow<T>(y: usize, columns: usize, x: v128, w: usize): void {
 
 /**
  * output (rows, columns) = start + X W for a batch X by rows: each output row takes four rows of W at a time,
- * whole, so that W streams through the cache. The rows of W and of the output lie `stride` bytes apart.
+ * whole, so that W streams through the cache.
  */
 export function sparseProduct<T>(
-  output: usize, counts: usize, indexes: usize, values: usize, capacity: usize, right: usize, stride: usize,
-  rows: usize, columns: usize, start: Start, bias: usize,
+  output: usize, counts: usize, indexes: usize, values: usize, capacity: usize, right: usize, rows: usize,
+  columns: usize, start: Start, bias: usize,
 ): void {
+  const stride = columns * sizeof<T>();
   for (let r: usize = 0; r < rows; r++) {
     const y = output + r * stride;
-    if (start == Start.bias) memory.copy(y, bias, columns * sizeof<T>());
-    else memory.fill(y, 0, columns * sizeof<T>());
+    if (start == Start.bias) memory.copy(y, bias, stride);
+    else memory.fill(y, 0, stride);
     addRows<T>(
       y, columns, indexes + r * capacity * 4, values + r * capacity * sizeof<T>(),
       <usize>load<u32>(counts + r * 4), right, stride,
@@ -215,26 +232,29 @@ function blockEnd(rowsOf: usize, entry: usize, end: usize): usize {
 }
 
 /**
- * output (inputs, columns) = X' D, or += with Start.add, for a batch X by columns of `batch` rows; the rows of
- * D, and of the output, lie `stride` bytes apart.
+ * output (inputs, columns) = X' D, or += with Start.add, for a batch X by columns of `batch` rows: the rows of
+ * the output that are the columns of X in this thread's share.
  *
  * Sums are made in registers, a block of columns at a time; with `sums`, a row of scratch, in memory, whole
  * rows of D at a time: wide rows a power of two apart would drive each other's blocks out of the cache.
  */
 export function sparseGradient<T>(
-  output: usize, starts: usize, rowsOf: usize, values: usize, gradient: usize, stride: usize, inputs: usize,
-  columns: usize, batch: usize, start: Start, sums: usize,
+  output: usize, starts: usize, rowsOf: usize, values: usize, gradient: usize, inputs: usize, columns: usize,
+  batch: usize, start: Start, sums: usize,
 ): void {
+  const stride = columns * sizeof<T>();
   const blocked = start == Start.add && batch > <usize>SUM_BLOCK;
-  for (let p: usize = 0; p < inputs; p++) {
+  const shares = starts + inputs * 4;
+  const end = <usize>load<u32>(shares, 8);
+  for (let p = <usize>load<u32>(shares, 4); p < end; p++) {
     const y = output + p * stride;
     const first = <usize>load<u32>(starts + p * 4);
     const last = <usize>load<u32>(starts + p * 4, 4);
-    if (start == Start.zero) memory.fill(y, 0, columns * sizeof<T>());
+    if (start == Start.zero) memory.fill(y, 0, stride);
     for (let from = first; from < last; ) {
       const to = blocked ? blockEnd(rowsOf, from, last) : last;
       if (sums) {
-        memory.fill(sums, 0, columns * sizeof<T>());
+        memory.fill(sums, 0, stride);
         addRows<T>(
           sums, columns, rowsOf + from * 4, values + from * sizeof<T>(), to - from, gradient, stride,
         );

@@ -1,14 +1,17 @@
 // Meeting points of threads over one shared memory.
 //
 // A barrier is a counter of arrivals and a generation number. The last to arrive starts the next generation;
-// the others spin on it for a moment, for most operations end within a microsecond of each other, and then
-// sleep. Sleeping needs notify: with time-outs alone the threads fall into step with them.
+// the others spin on it for a while and then sleep. Sleeping needs notify: with time-outs alone the threads
+// fall into step with them.
+//
+// A thread that sleeps is late for the next barrier too, for it takes the system some 50 microseconds to wake
+// it, so that the other sleeps there, and so on. Where every thread has a core, spinning until the others come
+// is therefore best, though it take a millisecond. Where threads outnumber the cores it is worst: it keeps the
+// core from the thread that is waited for. So a run begins with the patience that its number of threads allows
+// (executors/wasm/pool.ts); spinning in vain halves it, spinning until the others came doubles it again.
 
-import { Control } from "./ops";
+import { Control, LONGEST_SPIN, SHORTEST_SPIN } from "./ops";
 
-// Turns of the spin loop before a thread sleeps: some 10 microseconds.
-// @ts-ignore: decorator
-@inline const SPINS: i32 = 20000;
 
 /**
  * Waits until all `threads` threads are here. False: a thread has died, and the run must end.
@@ -16,21 +19,31 @@ import { Control } from "./ops";
  */
 export function barrier(control: usize, threads: i32): bool {
   const generation = control + Control.generation * 4;
-  const sleepers = control + Control.sleepers * 4;
   const current = atomic.load<i32>(generation);
   if (atomic.add<i32>(control + Control.arrived * 4, 1) == threads - 1) {
     atomic.store<i32>(control + Control.arrived * 4, 0);
     atomic.add<i32>(generation, 1);
-    if (atomic.load<i32>(sleepers)) atomic.notify(generation, -1);
+    if (atomic.load<i32>(control + Control.sleepers * 4)) atomic.notify(generation, -1);
   } else {
-    let spins = SPINS;
-    while (atomic.load<i32>(generation) == current) {
-      if (--spins > 0) continue;
-      atomic.add<i32>(sleepers, 1);
-      // Returns at once if the generation has changed meanwhile.
-      atomic.wait<i32>(generation, current, -1);
-      atomic.sub<i32>(sleepers, 1);
-    }
+    meetOthers(control, generation, current);
   }
   return atomic.load<i32>(control + Control.abandoned * 4) == 0;
+}
+
+/** Waits until the generation is no longer `current`. */
+function meetOthers(control: usize, generation: usize, current: i32): void {
+  const sleepers = control + Control.sleepers * 4;
+  const learned = control + Control.patience * 4;
+  const patience = max<i32>(atomic.load<i32>(learned), SHORTEST_SPIN);
+  let spins = patience;
+  while (atomic.load<i32>(generation) == current) {
+    if (--spins > 0) continue;
+    atomic.store<i32>(learned, patience >> 1);
+    atomic.add<i32>(sleepers, 1);
+    // Returns at once if the generation has changed meanwhile.
+    while (atomic.load<i32>(generation) == current) atomic.wait<i32>(generation, current, -1);
+    atomic.sub<i32>(sleepers, 1);
+    return;
+  }
+  if (patience < LONGEST_SPIN) atomic.store<i32>(learned, patience << 1);
 }

@@ -20,20 +20,20 @@ const he = (inputs: number) => Math.sqrt(6 / inputs);
 export const activations = {
   /** f(z) = 1 / (1 + exp(-z)) */
   sigmoid: {
-    forward: (builder, z, rows, width) => builder.forward(Op.sigmoid, z, z, rows * width),
-    backward: (builder, d, y, rows, width) => builder.backward(Op.sigmoidBackward, d, d, y, rows * width),
+    forward: (builder, z, rows, width) => builder.forward(Op.sigmoid, z, z, rows * width, rows),
+    backward: (builder, d, y, rows, width) => builder.backward(Op.sigmoidBackward, d, d, y, rows * width, rows),
     initialBound: glorot,
   },
   /** f(z) = max(z, 0) */
   relu: {
-    forward: (builder, z, rows, width) => builder.forward(Op.relu, z, z, rows * width),
-    backward: (builder, d, y, rows, width) => builder.backward(Op.reluBackward, d, d, y, rows * width),
+    forward: (builder, z, rows, width) => builder.forward(Op.relu, z, z, rows * width, rows),
+    backward: (builder, d, y, rows, width) => builder.backward(Op.reluBackward, d, d, y, rows * width, rows),
     initialBound: he,
   },
   /** f(z) = tanh(z) */
   tanh: {
-    forward: (builder, z, rows, width) => builder.forward(Op.tanh, z, z, rows * width),
-    backward: (builder, d, y, rows, width) => builder.backward(Op.tanhBackward, d, d, y, rows * width),
+    forward: (builder, z, rows, width) => builder.forward(Op.tanh, z, z, rows * width, rows),
+    backward: (builder, d, y, rows, width) => builder.backward(Op.tanhBackward, d, d, y, rows * width, rows),
     initialBound: glorot,
   },
   /** f(z)[j] = exp(z[j]) / sum over i of exp(z[i]), row by row */

@@ -1,11 +1,13 @@
-// Keeps the event loop alive during training: work runs in slices of at most about SLICE milliseconds.
+// Keeps the event loop alive during training: work runs in slices. On the calling thread they are short, for
+// nothing else runs meanwhile; on the pool they are longer, for each costs the workers a wake-up.
 
 import type { Executor, Program } from "./executors/executor.js";
 
-/** Longest stretch of work between two turns of the event loop, in milliseconds. */
-const SLICE = 30;
-/** Aim of a slice: below its limit, for steps take longer at times. */
+/** Aim of a slice, in milliseconds: on the calling thread, and on the pool. */
 const TARGET = 20;
+const POOL_TARGET = 60;
+/** A slice that takes this many times its aim makes the next ones shorter. */
+const TOLERANCE = 1.5;
 
 /** Lets other tasks run: timers, I/O, rendering. */
 function turn(): Promise<void> {
@@ -60,7 +62,7 @@ export class Pacer {
       const start = performance.now();
       await this.#slice(program, from, to);
       const elapsed = performance.now() - start;
-      this.#adapt(to - from, elapsed);
+      this.#adapt(to - from, elapsed, program.threads > 1 ? POOL_TARGET : TARGET);
       from = to;
       await this.breathe();
       if (stop()) return;
@@ -74,9 +76,9 @@ export class Pacer {
     return undefined;
   }
 
-  #adapt(steps: number, elapsed: number): void {
-    if (elapsed > SLICE) this.#steps = Math.max(1, Math.floor((steps * TARGET) / elapsed));
+  #adapt(steps: number, elapsed: number, target: number): void {
+    if (elapsed > TOLERANCE * target) this.#steps = Math.max(1, Math.floor((steps * target) / elapsed));
     // Doubling at most: the first steps run before the engine has optimized the kernels.
-    else if (elapsed < TARGET / 2 && steps === this.#steps) this.#steps = Math.min(2 ** 24, this.#steps * 2);
+    else if (elapsed < target / 2 && steps === this.#steps) this.#steps = Math.min(2 ** 24, this.#steps * 2);
   }
 }

@@ -228,13 +228,14 @@ export function planLoss(
   const prediction = fused ? builder.matrix(rows, outputs) : y;
   const scale = builder.cell((direction * factor) / terms);
   builder.loss(op, { gradient, losses, hits, prediction, logits: y, target }, rows, outputs, scale);
-  builder.report(statistics, losses, hits, terms, builder.cell(rows / terms));
 
   if (purpose.kind !== "evaluate") {
     let d = gradient;
     for (const [index, step] of [...emitted.entries()].reverse()) d = step.backward(d, index > 0);
-    for (const emit of deferred) emit();
   }
+  // Up to here each thread works on its own rows of the batch and need not wait for others.
+  builder.report(statistics, losses, hits, terms, builder.cell(rows / terms));
+  for (const emit of deferred) emit();
   return builder.finish();
 }
 

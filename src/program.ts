@@ -98,18 +98,41 @@ export interface SparseMatrix {
   readonly capacity: number;
   readonly rows: number;
   readonly width: number;
-  byColumn: { starts: number; rowsOf: number; valuesOf: number } | undefined;
+  byColumn:
+    | { starts: number; startsBytes: number; rowsOf: number; valuesOf: number; share: Share }
+    | undefined;
 }
 
 /** What a layer multiplies by its weights: a dense matrix, or a sparse one. */
 export type Matrix = number | SparseMatrix;
 
+/**
+ * How the threads share what an operation touches: each touches only its own rows of a batch of so many, only
+ * its own columns of a certain sparse matrix, or (undefined) any thread anything. What two operations share
+ * alike, each thread has made itself.
+ */
+type Share = string | undefined;
+
+const batchRows = (rows: number): Share => `rows of ${rows}`;
+
+/**
+ * Whether threads share a product's rows (m) or columns (n). Rows, if each gets enough of them to repay packing
+ * the right factor for itself: activations then stay with their thread, and it need not wait for others.
+ */
+function sharedByRows(m: number, n: number, transposed: boolean, threads: number): boolean {
+  return m > n || (!transposed && m >= ROWS_PER_THREAD * threads);
+}
+
+/** Packing costs two vectors' copies where the rows of a thread each repay one multiplication. */
+const ROWS_PER_THREAD = 16;
+
 export class ProgramBuilder {
   readonly heap: Heap;
   readonly #records: Uint32Array[] = [];
   readonly #threads: number;
-  #reads = new Set<number>();
-  #writes = new Set<number>();
+  /** What has been read and written since the last barrier, and how the threads shared it. */
+  readonly #reads = new Map<number, Share>();
+  readonly #writes = new Map<number, Share>();
 
   constructor(heap: Heap, threads = 1) {
     this.heap = heap;
@@ -136,7 +159,7 @@ export class ProgramBuilder {
     rows: number,
     scale: number,
   ): void {
-    const record = this.#emit(Op.gather, [from.data, from.order, scale], [output]);
+    const record = this.#emit(Op.gather, [from.data, from.order, scale], [], [output], batchRows(rows));
     record[Gather.output] = output;
     record[Gather.data] = from.data;
     record[Gather.order] = from.order;
@@ -148,7 +171,7 @@ export class ProgramBuilder {
   }
 
   oneHot(output: number, from: Batches, width: number, rows: number): void {
-    const record = this.#emit(Op.oneHot, [from.data, from.order], [output]);
+    const record = this.#emit(Op.oneHot, [from.data, from.order], [], [output], batchRows(rows));
     record[OneHot.output] = output;
     record[OneHot.data] = from.data;
     record[OneHot.order] = from.order;
@@ -175,7 +198,9 @@ export class ProgramBuilder {
     const record = this.#emit(
       Op.gatherSparse,
       [from.starts, from.columns, from.data, from.order, scale],
+      [],
       [counts, columns, values],
+      batchRows(rows),
     );
     record[GatherSparse.counts] = counts;
     record[GatherSparse.columns] = columns;
@@ -194,7 +219,7 @@ export class ProgramBuilder {
   /** Leaves the zeros of the dense `input` out. */
   compress(output: SparseMatrix, input: number): void {
     const { counts, columns, values, capacity, rows } = output;
-    const record = this.#emit(Op.compress, [input], [counts, columns, values]);
+    const record = this.#emit(Op.compress, [], [input], [counts, columns, values], batchRows(rows));
     record[Compress.counts] = counts;
     record[Compress.columns] = columns;
     record[Compress.values] = values;
@@ -204,14 +229,23 @@ export class ProgramBuilder {
   }
 
   /** Sorts a sparse batch by column, once. */
-  #sortByColumn(matrix: SparseMatrix): { starts: number; rowsOf: number; valuesOf: number } {
+  #sortByColumn(matrix: SparseMatrix): NonNullable<SparseMatrix["byColumn"]> {
     if (matrix.byColumn) return matrix.byColumn;
     const { counts, columns, values, capacity, rows, width } = matrix;
-    const starts = this.heap.allocate((width + 1) * 4);
+    const startsBytes = Math.ceil(((width + 3) * 4) / 64) * 64;
+    const starts = this.heap.allocate(startsBytes * this.#threads);
     const rowsOf = this.heap.allocate(rows * capacity * 4);
     const valuesOf = this.heap.allocateElements(rows * capacity);
-    const record = this.#emit(Op.sortByColumn, [counts, columns, values], [starts, rowsOf, valuesOf]);
+    const share = `columns of ${starts}`;
+    const record = this.#emit(
+      Op.sortByColumn,
+      [counts, columns, values],
+      [],
+      [starts, rowsOf, valuesOf],
+      share,
+    );
     record[SortByColumn.starts] = starts;
+    record[SortByColumn.startsBytes] = startsBytes;
     record[SortByColumn.rowsOf] = rowsOf;
     record[SortByColumn.valuesOf] = valuesOf;
     record[SortByColumn.counts] = counts;
@@ -220,7 +254,7 @@ export class ProgramBuilder {
     record[SortByColumn.capacity] = capacity;
     record[SortByColumn.rows] = rows;
     record[SortByColumn.width] = width;
-    matrix.byColumn = { starts, rowsOf, valuesOf };
+    matrix.byColumn = { starts, startsBytes, rowsOf, valuesOf, share };
     return matrix.byColumn;
   }
 
@@ -232,7 +266,13 @@ export class ProgramBuilder {
     { start, bias }: { start: Start; bias: number },
   ): void {
     const { counts, columns, values, capacity, rows } = left;
-    const record = this.#emit(Op.sparseProduct, [counts, columns, values, right, bias], [output]);
+    const record = this.#emit(
+      Op.sparseProduct,
+      [right, bias],
+      [counts, columns, values],
+      [output],
+      batchRows(rows),
+    );
     record[SparseProduct.output] = output;
     record[SparseProduct.counts] = counts;
     record[SparseProduct.columns] = columns;
@@ -247,10 +287,17 @@ export class ProgramBuilder {
   }
 
   #sparseGradient(output: number, left: SparseMatrix, gradient: number, n: number, start: Start): void {
-    const { starts, rowsOf, valuesOf } = this.#sortByColumn(left);
-    const record = this.#emit(Op.sparseGradient, [starts, rowsOf, valuesOf, gradient], [output]);
+    const { starts, startsBytes, rowsOf, valuesOf, share } = this.#sortByColumn(left);
+    const record = this.#emit(
+      Op.sparseGradient,
+      [gradient],
+      [starts, rowsOf, valuesOf],
+      [output],
+      share,
+    );
     record[SparseGradient.output] = output;
     record[SparseGradient.starts] = starts;
+    record[SparseGradient.startsBytes] = startsBytes;
     record[SparseGradient.rowsOf] = rowsOf;
     record[SparseGradient.valuesOf] = valuesOf;
     record[SparseGradient.gradient] = gradient;
@@ -261,7 +308,7 @@ export class ProgramBuilder {
     const rowBytes = n * bytesOf(this.heap.dtype);
     // 64 bytes more for each thread, so that none shares a cache line.
     if (rowBytes >= WIDE_ROW_BYTES) {
-      record[SparseGradient.scratch] = this.heap.allocate(rowBytes + 64 * this.#threads);
+      record[SparseGradient.scratch] = this.heap.allocate((rowBytes + 64) * this.#threads);
     }
   }
 
@@ -295,7 +342,11 @@ export class ProgramBuilder {
       this.transpose(plain, right, n, k);
       right = plain;
     }
-    const record = this.#emit(Op.product, [left, right, bias], [output]);
+    const byRows = sharedByRows(m, n, transposed, this.#threads);
+    const record =
+      byRows && !transposed
+        ? this.#emit(Op.product, [right, bias], [left], [output], batchRows(m))
+        : this.#emit(Op.product, [left, right, bias], [], [output]);
     record[Product.output] = output;
     record[Product.left] = left;
     record[Product.right] = right;
@@ -307,11 +358,12 @@ export class ProgramBuilder {
     record[Product.bias] = bias;
     record[Product.epilogue] = NO_EPILOGUE;
     record[Product.rightTransposed] = rightTransposed && packed ? 1 : 0;
+    record[Product.byRows] = byRows ? 1 : 0;
     if (packed) record[Product.scratchBytes] = packedBytes(n, k, bytesOf(this.heap.dtype));
   }
 
   columnSums(output: number, input: number, rows: number, width: number, start: Start = Start.zero): void {
-    const record = this.#emit(Op.columnSums, [input], [output]);
+    const record = this.#emit(Op.columnSums, [input], [], [output]);
     record[ColumnSums.output] = output;
     record[ColumnSums.input] = input;
     record[ColumnSums.rows] = rows;
@@ -320,44 +372,49 @@ export class ProgramBuilder {
   }
 
   transpose(output: number, input: number, rows: number, width: number): void {
-    const record = this.#emit(Op.transpose, [input], [output]);
+    const record = this.#emit(Op.transpose, [input], [], [output]);
     record[Transpose.output] = output;
     record[Transpose.input] = input;
     record[Transpose.rows] = rows;
     record[Transpose.width] = width;
   }
 
-  /** output = f(input); fused into the product before it when that product's output is both. */
-  forward(op: ForwardOp, output: number, input: number, size: number): void {
+  /**
+   * output = f(input); fused into the product before it when that product's output is both. `rows`: of the
+   * batch that these are the elements of, if they are.
+   */
+  forward(op: ForwardOp, output: number, input: number, size: number, rows = 0): void {
     const product = output === input ? this.#productInto(output) : undefined;
     if (product) {
       product.record[product.epilogue] = op;
       return;
     }
-    const record = this.#emit(op, [input], [output]);
+    const record = this.#emit(op, [], [input], [output], elementShare(rows));
     record[Elementwise.output] = output;
     record[Elementwise.input] = input;
     record[Elementwise.size] = size;
+    record[Elementwise.rows] = rows;
   }
 
   /** output = gradient * f'(x) from saved = f(x); fused like forward(). */
-  backward(op: BackwardOp, output: number, gradient: number, saved: number, size: number): void {
+  backward(op: BackwardOp, output: number, gradient: number, saved: number, size: number, rows = 0): void {
     const product = output === gradient ? this.#productInto(output) : undefined;
-    if (product && !this.#writes.has(saved)) {
+    if (product && !this.#mustWait([saved], [], product.share)) {
       product.record[product.epilogue] = op;
       product.record[product.saved] = saved;
-      this.#reads.add(saved);
+      note(this.#reads, [saved], product.share);
       return;
     }
-    const record = this.#emit(op, [gradient, saved], [output]);
+    const record = this.#emit(op, [], [gradient, saved], [output], elementShare(rows));
     record[Backward.output] = output;
     record[Backward.gradient] = gradient;
     record[Backward.saved] = saved;
     record[Backward.size] = size;
+    record[Backward.rows] = rows;
   }
 
   softmax(output: number, input: number, rows: number, width: number): void {
-    const record = this.#emit(Op.softmax, [input], [output]);
+    const record = this.#emit(Op.softmax, [], [input], [output], batchRows(rows));
     record[Softmax.output] = output;
     record[Softmax.input] = input;
     record[Softmax.rows] = rows;
@@ -365,7 +422,7 @@ export class ProgramBuilder {
   }
 
   softmaxBackward(output: number, gradient: number, saved: number, rows: number, width: number): void {
-    const record = this.#emit(Op.softmaxBackward, [gradient, saved], [output]);
+    const record = this.#emit(Op.softmaxBackward, [], [gradient, saved], [output], batchRows(rows));
     record[SoftmaxBackward.output] = output;
     record[SoftmaxBackward.gradient] = gradient;
     record[SoftmaxBackward.saved] = saved;
@@ -391,8 +448,10 @@ export class ProgramBuilder {
     const fused = op !== Op.meanSquaredError;
     const record = this.#emit(
       op,
+      [],
       [fused ? logits : prediction, target],
       fused ? [gradient, losses, hits, prediction] : [gradient, losses, hits],
+      batchRows(rows),
     );
     record[Loss.gradient] = gradient;
     record[Loss.losses] = losses;
@@ -406,7 +465,7 @@ export class ProgramBuilder {
   }
 
   report(statistics: number, losses: number, hits: number, size: number, weight: number): void {
-    const record = this.#emit(Op.report, [losses, hits], [statistics]);
+    const record = this.#emit(Op.report, [losses, hits], [], [statistics]);
     record[Report.statistics] = statistics;
     record[Report.losses] = losses;
     record[Report.hits] = hits;
@@ -415,7 +474,7 @@ export class ProgramBuilder {
   }
 
   uniform(output: number, size: number, low: number, high: number, seed: number, stream: number): void {
-    const record = this.#emit(Op.uniform, [low, high], [output]);
+    const record = this.#emit(Op.uniform, [low, high], [], [output]);
     record[Uniform.output] = output;
     record[Uniform.size] = size;
     record[Uniform.low] = low;
@@ -426,7 +485,7 @@ export class ProgramBuilder {
   }
 
   shuffle(order: number, size: number, seed: number, stream: number): void {
-    const record = this.#emit(Op.shuffle, [], [order]);
+    const record = this.#emit(Op.shuffle, [], [], [order]);
     record[Shuffle.order] = order;
     record[Shuffle.size] = size;
     record[Shuffle.seedLow] = seed;
@@ -446,17 +505,30 @@ export class ProgramBuilder {
     return { offset, count: this.#records.length, threads: this.#threads };
   }
 
-  #emit(op: Op, reads: number[], writes: number[]): Uint32Array {
-    const conflict =
-      reads.some((offset) => this.#writes.has(offset)) ||
-      writes.some((offset) => this.#writes.has(offset) || this.#reads.has(offset));
-    if (conflict) this.#barrier();
-    for (const offset of reads) this.#reads.add(offset);
-    for (const offset of writes) this.#writes.add(offset);
+  /**
+   * A record of an operation that reads all of `reads`, and of `own` and of what it writes each thread its
+   * share.
+   */
+  #emit(op: Op, reads: number[], own: number[], writes: number[], share?: Share): Uint32Array {
+    if (this.#mustWait(reads, []) || this.#mustWait(own, writes, share)) this.#barrier();
+    note(this.#reads, reads, undefined);
+    note(this.#reads, own, share);
+    note(this.#writes, writes, share);
     const record = new Uint32Array(RECORD_WORDS);
     record[Word.opcode] = op;
     this.#records.push(record);
     return record;
+  }
+
+  /** Whether threads must meet before they read and write this, each its `share` of it. */
+  #mustWait(reads: number[], writes: number[], share?: Share): boolean {
+    const differs = (seen: Map<number, Share>) => (offset: number) =>
+      seen.has(offset) && (share === undefined || seen.get(offset) !== share);
+    return (
+      reads.some(differs(this.#writes)) ||
+      writes.some(differs(this.#writes)) ||
+      writes.some(differs(this.#reads))
+    );
   }
 
   #barrier(): void {
@@ -480,12 +552,30 @@ export class ProgramBuilder {
   }
 
   /** The last record, if it is a product into `output` that has no epilogue yet, and where that stands. */
-  #productInto(output: number): { record: Uint32Array; epilogue: number; saved: number } | undefined {
+  #productInto(
+    output: number,
+  ): { record: Uint32Array; epilogue: number; saved: number; share: Share } | undefined {
     const record = this.#records.at(-1);
     if (!record) return undefined;
     const places = EPILOGUE_PLACES.get(record[Word.opcode]);
     if (!places || record[places.output] !== output || record[places.epilogue] !== NO_EPILOGUE)
       return undefined;
-    return { record, epilogue: places.epilogue, saved: places.saved };
+    return {
+      record,
+      epilogue: places.epilogue,
+      saved: places.saved,
+      share: this.#writes.get(output),
+    };
+  }
+}
+
+function elementShare(rows: number): Share {
+  return rows > 0 ? batchRows(rows) : undefined;
+}
+
+/** Adds to what was read or written; shared in two ways means that any thread touched anything. */
+function note(seen: Map<number, Share>, offsets: number[], share: Share): void {
+  for (const offset of offsets) {
+    seen.set(offset, seen.has(offset) && seen.get(offset) !== share ? undefined : share);
   }
 }

@@ -4,9 +4,9 @@
 // find too few wait in line. Workers never keep the process alive while idle, and end after IDLE ms without
 // work.
 
-import { Control } from "../../../assembly/ops.js";
+import { Control, LONGEST_SPIN, SHORTEST_SPIN } from "../../../assembly/ops.js";
 import { workerSource } from "../../../build/worker.js";
-import { nodeModule } from "../environment.js";
+import { availableThreads, nodeModule } from "../environment.js";
 import { RunFailure } from "../executor.js";
 
 /** Milliseconds without work after which the workers end. */
@@ -103,6 +103,9 @@ export class Pool {
    */
   async run(job: Job): Promise<void> {
     const members = await this.#take(job.threads);
+    const cells = new Int32Array(job.memory.buffer, job.control, Control.cells);
+    const crowded = this.#members.size - this.#idle.length > availableThreads();
+    cells[Control.patience] = crowded ? SHORTEST_SPIN : LONGEST_SPIN;
     let death: Error | undefined;
     const answers = members.map(
       (member, thread) =>
@@ -122,7 +125,6 @@ export class Pool {
     await Promise.all(answers);
     this.#give(members);
     if (death) {
-      const cells = new Int32Array(job.memory.buffer, job.control, Control.cells);
       cells.fill(0);
       throw new RunFailure(`a worker thread died in the middle of training: ${death.message}`, {
         cause: death,
