@@ -21,11 +21,12 @@ export const SUM_BLOCK = 256;
 /** Most terms of a packed block where the blocks are free, that is, unless a product adds to its output. */
 export const LONGEST_BLOCK = 320;
 
-/** Rows of the register tile of a product. */
+/** Rows of the register tile of a product, and of the taller one for fused multiply-adds. */
 export const TILE_ROWS = 4;
+export const TALL_ROWS = 6;
 
-/** Bytes of a packed term of a tile: each of its values stands in a whole vector, ready to multiply. */
-export const PACKED_TERM_BYTES = 64;
+/** Most bytes of a packed term of a tile: each of its values stands in a whole vector, ready to multiply. */
+export const PACKED_TERM_BYTES = 96;
 
 /** Bytes of a row of a packed panel: two vectors of columns. */
 export const PANEL_ROW_BYTES = 32;

@@ -10,7 +10,7 @@ import { availableThreads, nodeModule } from "../environment.js";
 import { RunFailure } from "../executor.js";
 
 /** Milliseconds without work after which the workers end. */
-const IDLE = 2000;
+const IDLE = 30000;
 
 /** A share of a program's run. */
 export interface ToWorker {
