@@ -20,8 +20,9 @@ import { DataType } from "./ops";
   return v128.shuffle<u32>(low, high, 0, 1, 4, 5);
 }
 
+/** Bytes of a value of a data set. */
 // @ts-ignore: decorator
-@inline function bytesOf(dataType: DataType): usize {
+@inline export function bytesOf(dataType: DataType): usize {
   return dataType == DataType.u8 ? 1 : dataType == DataType.f32 ? 4 : 8;
 }
 
@@ -37,9 +38,18 @@ import { DataType } from "./ops";
   if (tail) storePartial<T>(y, v128.mul<T>(convert<T>(dataType, x), scale), tail);
 }
 
+/** y[i] = T(x[i]) * scale for `count` values of a data set; x may be read up to a vector past its end. */
+export function convertValues<T>(dataType: DataType, y: usize, x: usize, count: usize, scale: v128): void {
+  switch (dataType) {
+    case DataType.u8: convertRow<T>(DataType.u8, y, x, count, scale); break;
+    case DataType.f32: convertRow<T>(DataType.f32, y, x, count, scale); break;
+    default: convertRow<T>(DataType.f64, y, x, count, scale); break;
+  }
+}
+
 /** Index of the sample at `position`, through the order if there is one. */
 // @ts-ignore: decorator
-@inline function sampleAt(order: usize, position: usize): usize {
+@inline export function sampleAt(order: usize, position: usize): usize {
   return order ? <usize>load<u32>(order + position * 4) : position;
 }
 
@@ -51,11 +61,7 @@ export function gather<T>(
   const bytes = width * bytesOf(dataType);
   for (let r: usize = 0; r < rows; r++) {
     const x = data + sampleAt(order, position + r) * bytes;
-    switch (dataType) {
-      case DataType.u8: convertRow<T>(DataType.u8, y, x, width, factor); break;
-      case DataType.f32: convertRow<T>(DataType.f32, y, x, width, factor); break;
-      default: convertRow<T>(DataType.f64, y, x, width, factor); break;
-    }
+    convertValues<T>(dataType, y, x, width, factor);
     y += width * sizeof<T>();
   }
 }

@@ -3,15 +3,9 @@
 // A batch is held twice: by rows (for the forward product) and by columns (for the weight gradient). Skipping
 // a zero leaves every sum as it is, and the terms keep their order, so the bits are those of the dense product.
 
+import { bytesOf, convertValues, sampleAt } from "./batches";
 import { lanes, madd, splat, storePartial } from "./lanes";
 import { DataType, Start, SUM_BLOCK } from "./ops";
-
-// @ts-ignore: decorator
-@inline function valueAt<T>(values: usize, index: usize, dataType: DataType): T {
-  if (dataType == DataType.u8) return <T>load<u8>(values + index);
-  if (dataType == DataType.f32) return <T>load<f32>(values + index * 4);
-  return <T>load<f64>(values + index * 8);
-}
 
 /**
  * Copies `rows` rows of a sparse data set into a batch by rows: row r's columns and values begin at
@@ -21,17 +15,16 @@ export function gatherSparse<T>(
   counts: usize, columns: usize, values: usize, capacity: usize, starts: usize, dataColumns: usize,
   dataValues: usize, dataType: DataType, order: usize, position: usize, from: usize, to: usize, scale: f64,
 ): void {
-  const factor = <T>scale;
+  const factor = splat<T>(scale);
   for (let r = from; r < to; r++) {
-    const sample = order ? <usize>load<u32>(order + (position + r) * 4) : position + r;
+    const sample = sampleAt(order, position + r);
     const first = <usize>load<u32>(starts + sample * 4);
     const count = <usize>load<u32>(starts + sample * 4, 4) - first;
     store<u32>(counts + r * 4, <u32>count);
     memory.copy(columns + r * capacity * 4, dataColumns + first * 4, count * 4);
-    const target = values + r * capacity * sizeof<T>();
-    for (let e: usize = 0; e < count; e++) {
-      store<T>(target + e * sizeof<T>(), valueAt<T>(dataValues, first + e, dataType) * factor);
-    }
+    convertValues<T>(
+      dataType, values + r * capacity * sizeof<T>(), dataValues + first * bytesOf(dataType), count, factor,
+    );
   }
 }
 
