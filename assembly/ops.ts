@@ -1,8 +1,8 @@
 // The instruction set of a network's program: the one file that AssemblyScript and TypeScript share.
 //
 // A program is a list of records of RECORD_WORDS 32-bit words. Word 0 is the opcode, word 1 says whether
-// all threads meet at a barrier after the operation, the rest are operands at the positions named by the
-// operation's own enum below. An operand is a heap offset in bytes, a size, or a code; real numbers (a
+// all threads meet at a barrier after the operation (see Word), the rest are operands at the positions named
+// by the operation's own enum below. An operand is a heap offset in bytes, a size, or a code; real numbers (a
 // learning rate, a scale) stand in f64 cells of the heap, so that they can change between steps without
 // touching the program.
 //
@@ -49,8 +49,18 @@ export const enum Control {
   abandoned = 33,
   /** Turns that threads spin before they sleep: see threads.ts. */
   patience = 34,
-  cells = 48,
+  /** Parts taken so far from each thread's queue, QUEUE_CELLS apart. */
+  queues = 48,
 }
+
+/** Cells of a queue: a cache line. */
+export const QUEUE_CELLS = 16;
+
+/** Most threads of a program. */
+export const MOST_THREADS = 64;
+
+/** Cells of the control block. */
+export const CONTROL_CELLS = 48 + QUEUE_CELLS * MOST_THREADS;
 
 /** Bounds of the patience of threads that wait, in turns of a loop, each about a nanosecond. */
 export const SHORTEST_SPIN = 1 << 8;
@@ -97,6 +107,11 @@ export const enum Op {
 /** Operand positions that every record has. */
 export const enum Word {
   opcode = 0,
+  /**
+   * 0, or all threads meet after this operation, and with it a phase ends: the operations since the last
+   * barrier. The threads share a phase in as many parts as this number says; a part is a share of each of its
+   * operations, done one after the other by the same thread.
+   */
   barrier = 1,
 }
 
@@ -149,9 +164,18 @@ export const enum Start {
   add = 2,
 }
 
+/** How a product's factors lie, and how threads share its output: a sum of these. */
+export const enum Layout {
+  /** The left factor lies in memory as (k, m). */
+  transposed = 1,
+  /** The right factor lies in memory as (n, k); only with scratch. */
+  rightTransposed = 2,
+  /** Threads share the rows of the output, as those of a batch; else its columns. */
+  byRows = 4,
+}
+
 /**
- * output = start + A B with A (m, k), B (k, n), output (m, n); where transposed is 1 the left factor lies
- * in memory as (k, m). An epilogue then runs over the output in place: a forward activation, or a backward
+ * output = start + A B with A (m, k), B (k, n), output (m, n), the factors laid out as `layout` says. An epilogue then runs over the output in place: a forward activation, or a backward
  * one, which also reads `saved` (m, n), the output of its forward.
  */
 export const enum Product {
@@ -161,7 +185,8 @@ export const enum Product {
   m,
   n,
   k,
-  transposed,
+  /** Layout */
+  layout,
   start,
   /** T (n), where start is bias */
   bias,
@@ -172,10 +197,6 @@ export const enum Product {
   scratch,
   /** Bytes of a thread's piece. */
   scratchBytes,
-  /** Where it is 1 the right factor lies in memory as (n, k); only with scratch. */
-  rightTransposed,
-  /** Threads share the rows of the output as those of a batch where it is 1, its columns where it is 0. */
-  byRows,
 }
 
 export const NO_EPILOGUE = 0xffffffff;
@@ -304,9 +325,8 @@ export const enum Shuffle {
 // counts[r] of them, columns ascending; by columns, column p's entries run from starts[p] to starts[p + 1],
 // rows ascending.
 //
-// Threads share the columns of a batch by columns so that each has about as many entries: thread t's columns
-// are those from shares[0] to shares[1], two u32 that stand right behind starts[width]. Every thread has
-// starts and shares of its own, `startsBytes` apart, of which it fills in what concerns its columns.
+// Threads share the columns of a batch by columns. Every thread has `starts` of its own, `startsBytes` apart, of
+// which it fills in those of the columns it works on.
 
 /** As gather, from a sparse data set into a batch by rows. */
 export const enum GatherSparse {
@@ -344,7 +364,7 @@ export const enum Compress {
 
 /** Makes a batch by columns of a batch by rows. */
 export const enum SortByColumn {
-  /** u32 (width + 1 + 2), for each thread */
+  /** u32 (width + 1), for each thread */
   starts = 2,
   startsBytes,
   /** u32 (entries) */

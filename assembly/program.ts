@@ -1,30 +1,33 @@
 // The interpreter: runs a network's program, a list of records laid out as ops.ts says.
 //
-// Several threads may interpret the same program over one shared memory. Each operation's outputs are split
-// between them and no sum ever is, so the number of threads does not change a bit. Kernels know nothing of
-// threads: the split is made here.
+// Several threads may interpret the same program over one shared memory. Each operation's outputs are cut into
+// parts, for the threads to share, and no sum ever is, so the number of threads does not change a bit. Kernels
+// know nothing of this: the cut is made here.
 
 import { activate, activateBackward, softmax, softmaxBackward } from "./activations";
 import { gather, oneHot } from "./batches";
 import { product } from "./gemm";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses";
 import {
-  Backward, ColumnSums, Compress, DataType, Elementwise, Gather, GatherSparse, Loss, NO_EPILOGUE, OneHot, Op,
-  Product, RECORD_WORDS, Report, Shuffle, Softmax, SoftmaxBackward, SortByColumn, SparseGradient, SparseProduct,
+  Backward, ColumnSums, Compress, DataType, Elementwise, Gather, GatherSparse, Layout, Loss, NO_EPILOGUE, OneHot,
+  Op, Product, RECORD_WORDS, Report, Shuffle, Softmax, SoftmaxBackward, SortByColumn, SparseGradient, SparseProduct,
   Start, TILE_ROWS, Transpose, Uniform, Word,
 } from "./ops";
 import { shuffle, uniform } from "./random";
 import { columnSums, report } from "./reductions";
 import { compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse";
-import { barrier } from "./threads";
+import { barrier, takePart } from "./threads";
 import { transpose } from "./transpose";
 
-// Smallest pieces worth a thread: elements of an elementwise operation, and columns or rows of a matrix.
-// Both are multiples of the tile, so that every thread but the last works on whole tiles.
+// Smallest parts worth the while: elements of an elementwise operation, and columns or rows of a matrix.
+// Both are multiples of the tile, so that every part but the last is of whole tiles.
 // @ts-ignore: decorator
 @inline const ELEMENT_GRAIN: usize = 256;
 // @ts-ignore: decorator
 @inline const TILE_GRAIN: usize = 8;
+
+// @ts-ignore: decorator
+@inline const RECORD_BYTES: usize = RECORD_WORDS * 4;
 
 // @ts-ignore: decorator
 @inline function word(record: usize, index: usize): usize {
@@ -36,48 +39,50 @@ import { transpose } from "./transpose";
   return load<f64>(word(record, index));
 }
 
-/** Where the share of `thread` begins when `size` outputs are split in multiples of `grain`. */
+/** Where `part` begins when `size` outputs are cut in multiples of `grain`. */
 // @ts-ignore: decorator
-@inline function shareStart(size: usize, grain: usize, thread: usize, threads: usize): usize {
-  if (threads == 1) return thread * size;
+@inline function partStart(size: usize, grain: usize, part: usize, parts: usize): usize {
+  if (parts == 1) return part * size;
   const grains = (size + grain - 1) / grain;
-  return min<usize>(size, ((grains * thread) / threads) * grain);
+  return min<usize>(size, ((grains * part) / parts) * grain);
 }
 
 /**
- * Where the share of `thread` begins of the `rows` rows of a batch. Every operation on a batch has the same
- * shares, so that a thread can go from one to the next with no barrier.
+ * Where `part` of the `rows` rows of a batch begins. Every operation on a batch is cut alike, so that a thread
+ * can go from one to the next with no barrier.
  */
 // @ts-ignore: decorator
-@inline function rowStart(rows: usize, thread: usize, threads: usize): usize {
+@inline function rowStart(rows: usize, part: usize, parts: usize): usize {
   const grain: usize = TILE_ROWS;
-  return shareStart(rows, rows >= grain * threads ? grain : 1, thread, threads);
+  return partStart(rows, rows >= grain * parts ? grain : 1, part, parts);
 }
 
-/** Where the share of `thread` begins of `size` elements, those of `rows` rows of a batch if that is not 0. */
+/** Where `part` of `size` elements begins, those of `rows` rows of a batch if that is not 0. */
 // @ts-ignore: decorator
-@inline function elementStart(size: usize, rows: usize, thread: usize, threads: usize): usize {
-  return rows ? rowStart(rows, thread, threads) * (size / rows) : shareStart(size, ELEMENT_GRAIN, thread, threads);
+@inline function elementStart(size: usize, rows: usize, part: usize, parts: usize): usize {
+  return rows ? rowStart(rows, part, parts) * (size / rows) : partStart(size, ELEMENT_GRAIN, part, parts);
 }
 
-function runProduct<T>(record: usize, thread: usize, threads: usize): void {
+function runProduct<T>(record: usize, part: usize, parts: usize, thread: usize): void {
   const m = word(record, Product.m);
   const n = word(record, Product.n);
   const k = word(record, Product.k);
-  // A share is a rectangle of the output.
-  const byRows = word(record, Product.byRows) != 0;
-  const from = byRows ? rowStart(m, thread, threads) : shareStart(n, TILE_GRAIN, thread, threads);
-  const to = byRows ? rowStart(m, thread + 1, threads) : shareStart(n, TILE_GRAIN, thread + 1, threads);
+  // A part is a rectangle of the output.
+  const layout = word(record, Product.layout);
+  const byRows = (layout & Layout.byRows) != 0;
+  const from = byRows ? rowStart(m, part, parts) : partStart(n, TILE_GRAIN, part, parts);
+  const to = byRows ? rowStart(m, part + 1, parts) : partStart(n, TILE_GRAIN, part + 1, parts);
   if (from >= to) return;
   const top: usize = byRows ? from : 0;
   const side: usize = byRows ? 0 : from;
   const rows = byRows ? to - from : m;
   const columns = byRows ? n : to - from;
 
-  const rightTransposed = word(record, Product.rightTransposed) != 0;
+  const rightTransposed = (layout & Layout.rightTransposed) != 0;
   const outputRow = n * sizeof<T>();
-  const leftRow: usize = word(record, Product.transposed) ? sizeof<T>() : k * sizeof<T>();
-  const leftStep: usize = word(record, Product.transposed) ? m * sizeof<T>() : sizeof<T>();
+  const transposed = (layout & Layout.transposed) != 0;
+  const leftRow: usize = transposed ? sizeof<T>() : k * sizeof<T>();
+  const leftStep: usize = transposed ? m * sizeof<T>() : sizeof<T>();
   const output = word(record, Product.output) + top * outputRow + side * sizeof<T>();
   product<T>(
     output, outputRow,
@@ -110,12 +115,12 @@ function runEpilogue<T>(epilogue: Op, output: usize, saved: usize, rows: usize, 
   }
 }
 
-function runSparseProduct<T>(record: usize, thread: usize, threads: usize): void {
+function runSparseProduct<T>(record: usize, part: usize, parts: usize): void {
   const rows = word(record, SparseProduct.rows);
   const width = word(record, SparseProduct.width);
   const capacity = word(record, SparseProduct.capacity);
-  const from = rowStart(rows, thread, threads);
-  const to = rowStart(rows, thread + 1, threads);
+  const from = rowStart(rows, part, parts);
+  const to = rowStart(rows, part + 1, parts);
   const offset = from * width * sizeof<T>();
   const output = word(record, SparseProduct.output) + offset;
   sparseProduct<T>(
@@ -129,7 +134,9 @@ function runSparseProduct<T>(record: usize, thread: usize, threads: usize): void
   );
 }
 
-function runSparse<T>(op: Op, record: usize, step: usize, thread: usize, threads: usize): void {
+function runSparse<T>(
+  op: Op, record: usize, step: usize, part: usize, parts: usize, thread: usize,
+): void {
   switch (op) {
     case Op.gatherSparse: {
       const rows = word(record, GatherSparse.rows);
@@ -138,8 +145,8 @@ function runSparse<T>(op: Op, record: usize, step: usize, thread: usize, threads
         word(record, GatherSparse.capacity), word(record, GatherSparse.starts),
         word(record, GatherSparse.dataColumns), word(record, GatherSparse.dataValues),
         <DataType>word(record, GatherSparse.dataType), word(record, GatherSparse.order),
-        step * word(record, GatherSparse.batch), rowStart(rows, thread, threads),
-        rowStart(rows, thread + 1, threads), cell(record, GatherSparse.scale),
+        step * word(record, GatherSparse.batch), rowStart(rows, part, parts),
+        rowStart(rows, part + 1, parts), cell(record, GatherSparse.scale),
       );
       break;
     }
@@ -147,31 +154,34 @@ function runSparse<T>(op: Op, record: usize, step: usize, thread: usize, threads
       const rows = word(record, Compress.rows);
       compress<T>(
         word(record, Compress.counts), word(record, Compress.columns), word(record, Compress.values),
-        word(record, Compress.capacity), word(record, Compress.input), rowStart(rows, thread, threads),
-        rowStart(rows, thread + 1, threads),
+        word(record, Compress.capacity), word(record, Compress.input), rowStart(rows, part, parts),
+        rowStart(rows, part + 1, parts),
       );
       break;
     }
-    case Op.sortByColumn:
+    case Op.sortByColumn: {
+      const width = word(record, SortByColumn.width);
       sortByColumn<T>(
         word(record, SortByColumn.starts) + thread * word(record, SortByColumn.startsBytes),
         word(record, SortByColumn.rowsOf), word(record, SortByColumn.valuesOf), word(record, SortByColumn.counts),
         word(record, SortByColumn.columns), word(record, SortByColumn.values), word(record, SortByColumn.capacity),
-        word(record, SortByColumn.rows), word(record, SortByColumn.width), thread, threads,
+        word(record, SortByColumn.rows), partStart(width, 1, part, parts), partStart(width, 1, part + 1, parts),
       );
       break;
+    }
     case Op.sparseProduct:
-      runSparseProduct<T>(record, thread, threads);
+      runSparseProduct<T>(record, part, parts);
       break;
     default: {
       const width = word(record, SparseGradient.width);
+      const inputs = word(record, SparseGradient.inputs);
       const scratch = word(record, SparseGradient.scratch);
       sparseGradient<T>(
         word(record, SparseGradient.output),
         word(record, SparseGradient.starts) + thread * word(record, SparseGradient.startsBytes),
         word(record, SparseGradient.rowsOf), word(record, SparseGradient.valuesOf),
-        word(record, SparseGradient.gradient), word(record, SparseGradient.inputs), width,
-        word(record, SparseGradient.rows), <Start>word(record, SparseGradient.start),
+        word(record, SparseGradient.gradient), partStart(inputs, 1, part, parts), partStart(inputs, 1, part + 1, parts),
+        width, word(record, SparseGradient.rows), <Start>word(record, SparseGradient.start),
         // A row for each thread, and a cache line between two.
         scratch ? scratch + thread * (width * sizeof<T>() + 64) : 0,
       );
@@ -179,14 +189,15 @@ function runSparse<T>(op: Op, record: usize, step: usize, thread: usize, threads
   }
 }
 
-function execute<T>(record: usize, step: usize, thread: usize, threads: usize): void {
+/** Does `part` of an operation; `thread` only says whose scratch is to be used. */
+function execute<T>(record: usize, step: usize, part: usize, parts: usize, thread: usize): void {
   const op = <Op>word(record, Word.opcode);
   switch (op) {
     case Op.gather: {
       const rows = word(record, Gather.rows);
       const width = word(record, Gather.width);
-      const from = rowStart(rows, thread, threads);
-      const to = rowStart(rows, thread + 1, threads);
+      const from = rowStart(rows, part, parts);
+      const to = rowStart(rows, part + 1, parts);
       gather<T>(
         word(record, Gather.output) + from * width * sizeof<T>(), word(record, Gather.data),
         word(record, Gather.order), step * word(record, Gather.batch) + from, to - from, width,
@@ -197,8 +208,8 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
     case Op.oneHot: {
       const rows = word(record, OneHot.rows);
       const width = word(record, OneHot.width);
-      const from = rowStart(rows, thread, threads);
-      const to = rowStart(rows, thread + 1, threads);
+      const from = rowStart(rows, part, parts);
+      const to = rowStart(rows, part + 1, parts);
       oneHot<T>(
         word(record, OneHot.output) + from * width * sizeof<T>(), word(record, OneHot.data),
         word(record, OneHot.order), step * word(record, OneHot.batch) + from, to - from, width,
@@ -206,12 +217,12 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
       break;
     }
     case Op.product:
-      runProduct<T>(record, thread, threads);
+      runProduct<T>(record, part, parts, thread);
       break;
     case Op.columnSums: {
       const width = word(record, ColumnSums.width);
-      const from = shareStart(width, TILE_GRAIN, thread, threads);
-      const to = shareStart(width, TILE_GRAIN, thread + 1, threads);
+      const from = partStart(width, TILE_GRAIN, part, parts);
+      const to = partStart(width, TILE_GRAIN, part + 1, parts);
       columnSums<T>(
         word(record, ColumnSums.output) + from * sizeof<T>(), word(record, ColumnSums.input) + from * sizeof<T>(),
         word(record, ColumnSums.rows), to - from, width * sizeof<T>(), <Start>word(record, ColumnSums.start),
@@ -222,7 +233,7 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
       const width = word(record, Transpose.width);
       transpose<T>(
         word(record, Transpose.output), word(record, Transpose.input), word(record, Transpose.rows), width,
-        shareStart(width, TILE_GRAIN, thread, threads), shareStart(width, TILE_GRAIN, thread + 1, threads),
+        partStart(width, TILE_GRAIN, part, parts), partStart(width, TILE_GRAIN, part + 1, parts),
       );
       break;
     }
@@ -233,8 +244,8 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
     case Op.log: {
       const size = word(record, Elementwise.size);
       const rows = word(record, Elementwise.rows);
-      const from = elementStart(size, rows, thread, threads);
-      const to = elementStart(size, rows, thread + 1, threads);
+      const from = elementStart(size, rows, part, parts);
+      const to = elementStart(size, rows, part + 1, parts);
       const offset = from * sizeof<T>();
       activate<T>(op, word(record, Elementwise.output) + offset, word(record, Elementwise.input) + offset, to - from);
       break;
@@ -244,8 +255,8 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
     case Op.tanhBackward: {
       const size = word(record, Backward.size);
       const rows = word(record, Backward.rows);
-      const from = elementStart(size, rows, thread, threads);
-      const to = elementStart(size, rows, thread + 1, threads);
+      const from = elementStart(size, rows, part, parts);
+      const to = elementStart(size, rows, part + 1, parts);
       const offset = from * sizeof<T>();
       activateBackward<T>(
         op, word(record, Backward.output) + offset, word(record, Backward.gradient) + offset,
@@ -256,8 +267,8 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
     case Op.softmax: {
       const rows = word(record, Softmax.rows);
       const width = word(record, Softmax.width);
-      const from = rowStart(rows, thread, threads);
-      const to = rowStart(rows, thread + 1, threads);
+      const from = rowStart(rows, part, parts);
+      const to = rowStart(rows, part + 1, parts);
       const offset = from * width * sizeof<T>();
       softmax<T>(word(record, Softmax.output) + offset, word(record, Softmax.input) + offset, to - from, width);
       break;
@@ -265,8 +276,8 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
     case Op.softmaxBackward: {
       const rows = word(record, SoftmaxBackward.rows);
       const width = word(record, SoftmaxBackward.width);
-      const from = rowStart(rows, thread, threads);
-      const to = rowStart(rows, thread + 1, threads);
+      const from = rowStart(rows, part, parts);
+      const to = rowStart(rows, part + 1, parts);
       const offset = from * width * sizeof<T>();
       softmaxBackward<T>(
         word(record, SoftmaxBackward.output) + offset, word(record, SoftmaxBackward.gradient) + offset,
@@ -278,8 +289,8 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
     case Op.binaryCrossEntropy: {
       const rows = word(record, Loss.rows);
       const width = word(record, Loss.width);
-      const from = rowStart(rows, thread, threads) * width;
-      const to = rowStart(rows, thread + 1, threads) * width;
+      const from = rowStart(rows, part, parts) * width;
+      const to = rowStart(rows, part + 1, parts) * width;
       const offset = from * sizeof<T>();
       const d = word(record, Loss.gradient) + offset;
       const losses = word(record, Loss.losses) + offset;
@@ -294,8 +305,8 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
     case Op.crossEntropy: {
       const rows = word(record, Loss.rows);
       const width = word(record, Loss.width);
-      const from = rowStart(rows, thread, threads);
-      const to = rowStart(rows, thread + 1, threads);
+      const from = rowStart(rows, part, parts);
+      const to = rowStart(rows, part + 1, parts);
       const offset = from * width * sizeof<T>();
       crossEntropy<T>(
         word(record, Loss.gradient) + offset, word(record, Loss.losses) + from * sizeof<T>(),
@@ -310,10 +321,10 @@ function execute<T>(record: usize, step: usize, thread: usize, threads: usize): 
     case Op.sortByColumn:
     case Op.sparseProduct:
     case Op.sparseGradient:
-      runSparse<T>(op, record, step, thread, threads);
+      runSparse<T>(op, record, step, part, parts, thread);
       break;
     default:
-      if (thread == 0) executeAlone<T>(op, record, step);
+      if (part == 0) executeAlone<T>(op, record, step);
   }
 }
 
@@ -351,11 +362,42 @@ function executeAlone<T>(op: Op, record: usize, step: usize): void {
 export function run<T>(
   control: usize, program: usize, count: usize, thread: usize, threads: usize, fromStep: usize, toStep: usize,
 ): bool {
-  const end = program + count * RECORD_WORDS * 4;
+  const end = program + count * RECORD_BYTES;
+  if (threads > 1) return runShared<T>(control, program, end, thread, threads, fromStep, toStep);
   for (let step = fromStep; step < toStep; step++) {
-    for (let record = program; record < end; record += RECORD_WORDS * 4) {
-      execute<T>(record, step, thread, threads);
-      if (threads > 1 && word(record, Word.barrier) && !barrier(control, <i32>threads)) return false;
+    for (let record = program; record < end; record += RECORD_BYTES) execute<T>(record, step, 0, 1, 0);
+  }
+  return true;
+}
+
+/** As run(), phase by phase: the threads take parts of a phase until there are none left, and then meet. */
+function runShared<T>(
+  control: usize, program: usize, end: usize, thread: usize, threads: usize, fromStep: usize, toStep: usize,
+): bool {
+  // Parts that have been taken from a queue before this phase, attempts at an empty one included.
+  let taken: u32 = 0;
+  for (let step = fromStep; step < toStep; step++) {
+    for (let phase = program; phase < end; ) {
+      let last = phase;
+      while (!word(last, Word.barrier)) last += RECORD_BYTES;
+      const parts = word(last, Word.barrier);
+      const queue = <u32>(parts / threads);
+      // Its own parts first, for their data may still lie in this core's cache; then those that others are late
+      // with: cores are not equally fast, nor equally free.
+      for (let i: usize = 0; i < threads; i++) {
+        const owner = thread + i < threads ? thread + i : thread + i - threads;
+        for (;;) {
+          const place = takePart(control, owner) - taken;
+          if (place >= queue) break;
+          const part = owner * <usize>queue + <usize>place;
+          for (let record = phase; record <= last; record += RECORD_BYTES) {
+            execute<T>(record, step, part, parts, thread);
+          }
+        }
+      }
+      taken += queue + <u32>threads;
+      if (!barrier(control, <i32>threads)) return false;
+      phase = last + RECORD_BYTES;
     }
   }
   return true;

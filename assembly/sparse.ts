@@ -48,54 +48,57 @@ export function compress<T>(
   }
 }
 
+/** Place among the `count` ascending columns of a row of the first that is not less than `column`. */
+function firstFrom(columns: usize, count: usize, column: usize): usize {
+  let low: usize = 0;
+  let high = column ? count : 0;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (<usize>load<u32>(columns + middle * 4) < column) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /**
- * Sorts a batch by rows into one by columns, for the columns that are this thread's share: a counting sort.
- *
- * Every thread counts all entries, for itself, and finds the same shares: columns with about as many entries,
- * for in images the columns of the middle have nearly all. It then places those of its own columns.
+ * Sorts a batch by rows into one by columns, for the columns `from` to `to`: starts[p] to starts[p + 1] are
+ * the entries of column p, each its row and its value, rows ascending. The entries of a range begin where
+ * those of all columns before it end, so that ranges can be sorted side by side.
  */
 export function sortByColumn<T>(
   starts: usize, rowsOut: usize, valuesOut: usize, counts: usize, columns: usize, values: usize,
-  capacity: usize, rows: usize, width: usize, thread: usize, threads: usize,
+  capacity: usize, rows: usize, from: usize, to: usize,
 ): void {
-  memory.fill(starts, 0, (width + 1) * 4);
-  let entries: usize = 0;
+  if (from >= to) return;
+  // Count: the entry count of column p stands at starts[p + 1].
+  memory.fill(starts + from * 4, 0, (to - from + 1) * 4);
+  let before: usize = 0;
   for (let r: usize = 0; r < rows; r++) {
-    const count = <usize>load<u32>(counts + r * 4);
     const list = columns + r * capacity * 4;
+    const count = <usize>load<u32>(counts + r * 4);
+    const first = firstFrom(list, count, from);
+    before += first;
     const end = list + count * 4;
-    for (let entry = list; entry < end; entry += 4) {
-      const slot = starts + <usize>load<u32>(entry) * 4;
-      store<u32>(slot, load<u32>(slot, 4) + 1, 4);
+    for (let entry = list + first * 4; entry < end; entry += 4) {
+      const p = <usize>load<u32>(entry);
+      if (p >= to) break;
+      const slot = starts + (p + 1) * 4;
+      store<u32>(slot, load<u32>(slot) + 1);
     }
-    entries += count;
   }
   // Where each column begins: kept one place too far to the right while the entries are filled in.
-  const lowest = <u32>((<u64>entries * thread) / threads);
-  const highest = <u32>((<u64>entries * (thread + 1)) / threads);
-  let from: usize = 0;
-  let to: usize = 0;
-  let before: u32 = 0;
-  for (let p: usize = 0; p < width; p++) {
-    from += usize(before < lowest);
-    to += usize(before < highest);
+  store<u32>(starts + from * 4, <u32>before);
+  for (let p = from; p < to; p++) {
     const slot = starts + (p + 1) * 4;
     const count = load<u32>(slot);
-    store<u32>(slot, before);
+    store<u32>(slot, <u32>before);
     before += count;
   }
-  // The columns past the last entry are the last thread's.
-  if (thread == threads - 1) to = width;
-  store<u32>(starts + width * 4, <u32>from, 4);
-  store<u32>(starts + width * 4, <u32>to, 8);
-  if (from >= to) return;
-  store<u32>(starts + from * 4, load<u32>(starts + from * 4, 4));
   for (let r: usize = 0; r < rows; r++) {
     const list = columns + r * capacity * 4;
     const count = <usize>load<u32>(counts + r * 4);
-    for (let e: usize = 0; e < count; e++) {
+    for (let e = firstFrom(list, count, from); e < count; e++) {
       const p = <usize>load<u32>(list + e * 4);
-      if (p < from) continue;
       if (p >= to) break;
       const slot = starts + (p + 1) * 4;
       const place = <usize>load<u32>(slot);
@@ -225,21 +228,19 @@ function blockEnd(rowsOf: usize, entry: usize, end: usize): usize {
 }
 
 /**
- * output (inputs, columns) = X' D, or += with Start.add, for a batch X by columns of `batch` rows: the rows of
- * the output that are the columns of X in this thread's share.
+ * output (inputs, columns) = X' D, or += with Start.add, for a batch X by columns of `batch` rows: the rows
+ * `inputFrom` to `inputTo` of the output.
  *
  * Sums are made in registers, a block of columns at a time; with `sums`, a row of scratch, in memory, whole
  * rows of D at a time: wide rows a power of two apart would drive each other's blocks out of the cache.
  */
 export function sparseGradient<T>(
-  output: usize, starts: usize, rowsOf: usize, values: usize, gradient: usize, inputs: usize, columns: usize,
-  batch: usize, start: Start, sums: usize,
+  output: usize, starts: usize, rowsOf: usize, values: usize, gradient: usize, inputFrom: usize, inputTo: usize,
+  columns: usize, batch: usize, start: Start, sums: usize,
 ): void {
   const stride = columns * sizeof<T>();
   const blocked = start == Start.add && batch > <usize>SUM_BLOCK;
-  const shares = starts + inputs * 4;
-  const end = <usize>load<u32>(shares, 8);
-  for (let p = <usize>load<u32>(shares, 4); p < end; p++) {
+  for (let p = inputFrom; p < inputTo; p++) {
     const y = output + p * stride;
     const first = <usize>load<u32>(starts + p * 4);
     const last = <usize>load<u32>(starts + p * 4, 4);

@@ -10,7 +10,7 @@
 // core from the thread that is waited for. So a run begins with the patience that its number of threads allows
 // (executors/wasm/pool.ts); spinning in vain halves it, spinning until the others came doubles it again.
 
-import { Control, LONGEST_SPIN, SHORTEST_SPIN } from "./ops";
+import { Control, LONGEST_SPIN, QUEUE_CELLS, SHORTEST_SPIN } from "./ops";
 
 
 /**
@@ -46,4 +46,9 @@ function meetOthers(control: usize, generation: usize, current: i32): void {
     return;
   }
   if (patience < LONGEST_SPIN) atomic.store<i32>(learned, patience << 1);
+}
+
+/** Takes a part from a thread's queue: how many have been taken from it before, in this run. */
+export function takePart(control: usize, thread: usize): u32 {
+  return atomic.add<u32>(control + (<usize>Control.queues + thread * <usize>QUEUE_CELLS) * 4, 1);
 }

@@ -21,7 +21,8 @@ export const activations = {
   /** f(z) = 1 / (1 + exp(-z)) */
   sigmoid: {
     forward: (builder, z, rows, width) => builder.forward(Op.sigmoid, z, z, rows * width, rows),
-    backward: (builder, d, y, rows, width) => builder.backward(Op.sigmoidBackward, d, d, y, rows * width, rows),
+    backward: (builder, d, y, rows, width) =>
+      builder.backward(Op.sigmoidBackward, d, d, y, rows * width, rows),
     initialBound: glorot,
   },
   /** f(z) = max(z, 0) */

@@ -13,6 +13,7 @@ import {
   Elementwise,
   Gather,
   GatherSparse,
+  Layout,
   LONGEST_BLOCK,
   Loss,
   NO_EPILOGUE,
@@ -98,9 +99,6 @@ export interface SparseMatrix {
   readonly capacity: number;
   readonly rows: number;
   readonly width: number;
-  byColumn:
-    | { starts: number; startsBytes: number; rowsOf: number; valuesOf: number; share: Share }
-    | undefined;
 }
 
 /** What a layer multiplies by its weights: a dense matrix, or a sparse one. */
@@ -122,6 +120,10 @@ const batchRows = (rows: number): Share => `rows of ${rows}`;
 function sharedByRows(m: number, n: number, transposed: boolean, threads: number): boolean {
   return m > n || (!transposed && m >= ROWS_PER_THREAD * threads);
 }
+
+/** Parts of a phase for each thread, and the values of a factor that not every part should pack. */
+const PARTS_PER_THREAD = 4;
+const LARGE_FACTOR = 2 ** 13;
 
 /** Packing costs two vectors' copies where the rows of a thread each repay one multiplication. */
 const ROWS_PER_THREAD = 16;
@@ -189,7 +191,6 @@ export class ProgramBuilder {
       capacity,
       rows,
       width,
-      byColumn: undefined,
     };
   }
 
@@ -228,34 +229,51 @@ export class ProgramBuilder {
     record[Compress.capacity] = capacity;
   }
 
-  /** Sorts a sparse batch by column, once. */
-  #sortByColumn(matrix: SparseMatrix): NonNullable<SparseMatrix["byColumn"]> {
-    if (matrix.byColumn) return matrix.byColumn;
-    const { counts, columns, values, capacity, rows, width } = matrix;
-    const startsBytes = Math.ceil(((width + 3) * 4) / 64) * 64;
+  /**
+   * output = start + X' D, X sorted by column first. Where the columns begin, each thread keeps for itself: both
+   * operations must be in one phase, so the first claims all that the second touches.
+   */
+  #sparseGradient(output: number, left: SparseMatrix, gradient: number, n: number, start: Start): void {
+    const { counts, columns, values, capacity, rows, width } = left;
+    const startsBytes = Math.ceil(((width + 1) * 4) / 64) * 64;
     const starts = this.heap.allocate(startsBytes * this.#threads);
     const rowsOf = this.heap.allocate(rows * capacity * 4);
     const valuesOf = this.heap.allocateElements(rows * capacity);
-    const share = `columns of ${starts}`;
-    const record = this.#emit(
+    const share = `columns of ${counts}`;
+    const sort = this.#emit(
       Op.sortByColumn,
-      [counts, columns, values],
+      [counts, columns, values, gradient],
       [],
-      [starts, rowsOf, valuesOf],
+      [starts, rowsOf, valuesOf, output],
       share,
     );
-    record[SortByColumn.starts] = starts;
-    record[SortByColumn.startsBytes] = startsBytes;
-    record[SortByColumn.rowsOf] = rowsOf;
-    record[SortByColumn.valuesOf] = valuesOf;
-    record[SortByColumn.counts] = counts;
-    record[SortByColumn.columns] = columns;
-    record[SortByColumn.values] = values;
-    record[SortByColumn.capacity] = capacity;
-    record[SortByColumn.rows] = rows;
-    record[SortByColumn.width] = width;
-    matrix.byColumn = { starts, startsBytes, rowsOf, valuesOf, share };
-    return matrix.byColumn;
+    sort[SortByColumn.starts] = starts;
+    sort[SortByColumn.startsBytes] = startsBytes;
+    sort[SortByColumn.rowsOf] = rowsOf;
+    sort[SortByColumn.valuesOf] = valuesOf;
+    sort[SortByColumn.counts] = counts;
+    sort[SortByColumn.columns] = columns;
+    sort[SortByColumn.values] = values;
+    sort[SortByColumn.capacity] = capacity;
+    sort[SortByColumn.rows] = rows;
+    sort[SortByColumn.width] = width;
+
+    const record = this.#emit(Op.sparseGradient, [gradient], [starts, rowsOf, valuesOf], [output], share);
+    record[SparseGradient.output] = output;
+    record[SparseGradient.starts] = starts;
+    record[SparseGradient.startsBytes] = startsBytes;
+    record[SparseGradient.rowsOf] = rowsOf;
+    record[SparseGradient.valuesOf] = valuesOf;
+    record[SparseGradient.gradient] = gradient;
+    record[SparseGradient.inputs] = left.width;
+    record[SparseGradient.width] = n;
+    record[SparseGradient.rows] = left.rows;
+    record[SparseGradient.start] = start;
+    const rowBytes = n * bytesOf(this.heap.dtype);
+    // 64 bytes more for each thread, so that none shares a cache line.
+    if (rowBytes >= WIDE_ROW_BYTES) {
+      record[SparseGradient.scratch] = this.heap.allocate((rowBytes + 64) * this.#threads);
+    }
   }
 
   #sparseProduct(
@@ -284,32 +302,6 @@ export class ProgramBuilder {
     record[SparseProduct.start] = start;
     record[SparseProduct.bias] = bias;
     record[SparseProduct.epilogue] = NO_EPILOGUE;
-  }
-
-  #sparseGradient(output: number, left: SparseMatrix, gradient: number, n: number, start: Start): void {
-    const { starts, startsBytes, rowsOf, valuesOf, share } = this.#sortByColumn(left);
-    const record = this.#emit(
-      Op.sparseGradient,
-      [gradient],
-      [starts, rowsOf, valuesOf],
-      [output],
-      share,
-    );
-    record[SparseGradient.output] = output;
-    record[SparseGradient.starts] = starts;
-    record[SparseGradient.startsBytes] = startsBytes;
-    record[SparseGradient.rowsOf] = rowsOf;
-    record[SparseGradient.valuesOf] = valuesOf;
-    record[SparseGradient.gradient] = gradient;
-    record[SparseGradient.inputs] = left.width;
-    record[SparseGradient.width] = n;
-    record[SparseGradient.rows] = left.rows;
-    record[SparseGradient.start] = start;
-    const rowBytes = n * bytesOf(this.heap.dtype);
-    // 64 bytes more for each thread, so that none shares a cache line.
-    if (rowBytes >= WIDE_ROW_BYTES) {
-      record[SparseGradient.scratch] = this.heap.allocate((rowBytes + 64) * this.#threads);
-    }
   }
 
   /**
@@ -353,12 +345,13 @@ export class ProgramBuilder {
     record[Product.m] = m;
     record[Product.n] = n;
     record[Product.k] = k;
-    record[Product.transposed] = transposed ? 1 : 0;
+    record[Product.layout] =
+      (transposed ? Layout.transposed : 0) |
+      (rightTransposed && packed ? Layout.rightTransposed : 0) |
+      (byRows ? Layout.byRows : 0);
     record[Product.start] = start;
     record[Product.bias] = bias;
     record[Product.epilogue] = NO_EPILOGUE;
-    record[Product.rightTransposed] = rightTransposed && packed ? 1 : 0;
-    record[Product.byRows] = byRows ? 1 : 0;
     if (packed) record[Product.scratchBytes] = packedBytes(n, k, bytesOf(this.heap.dtype));
   }
 
@@ -533,12 +526,27 @@ export class ProgramBuilder {
 
   #barrier(): void {
     const last = this.#records.at(-1);
-    if (last) last[Word.barrier] = 1;
+    if (last) last[Word.barrier] = this.#parts();
     this.#reads.clear();
     this.#writes.clear();
   }
 
-  /** One scratch serves all products: a barrier, or being the only thread, keeps them apart. */
+  /**
+   * In how many parts the threads share the operations since the last barrier: in some for each, so that a thread
+   * that is fast or free can do more of them; in one where every part would pack a large factor for itself.
+   */
+  #parts(): number {
+    if (this.#threads === 1) return 1;
+    const packsMuch = (record: Uint32Array) =>
+      record[Word.opcode] === Op.product &&
+      record[Product.scratchBytes] > 0 &&
+      (record[Product.layout] & (Layout.byRows | Layout.transposed)) === Layout.byRows &&
+      record[Product.k] * record[Product.n] > LARGE_FACTOR;
+    const last = this.#records.findLastIndex((record) => record[Word.barrier] !== 0);
+    return this.#threads * (this.#records.slice(last + 1).some(packsMuch) ? 1 : PARTS_PER_THREAD);
+  }
+
+  /** One scratch serves all products: each thread has a piece of its own, and does one thing after the other. */
   #placeScratch(): void {
     const products = this.#records.filter((record) => record[Word.opcode] === Op.product);
     const bytes = Math.max(0, ...products.map((record) => record[Product.scratchBytes]));

@@ -1,18 +1,23 @@
 // The program builder: what it fuses, and where threads must meet.
 
 import { describe, expect, test } from "vitest";
+import * as ops from "../assembly/ops.js";
 import { NO_EPILOGUE, Product, RECORD_WORDS, Start, Word } from "../assembly/ops.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { Heap } from "../src/heap.js";
 import { Op, ProgramBuilder } from "../src/program.js";
 
-/** The records of what `emit` emits, with ten matrices of 4 x 4 to use. */
-function recordsOf(emit: (builder: ProgramBuilder, matrices: number[]) => void): Uint32Array[] {
+/** The records of what `emit` emits for `threads`, with ten matrices of `rows` x 4 to use. */
+function recordsOf(
+  emit: (builder: ProgramBuilder, matrices: number[]) => void,
+  threads = 1,
+  rows = 4,
+): Uint32Array[] {
   const heap = new Heap(new ReferenceExecutor({ dtype: "float64" }), "float64");
-  const builder = new ProgramBuilder(heap);
+  const builder = new ProgramBuilder(heap, threads);
   emit(
     builder,
-    Array.from({ length: 10 }, () => builder.matrix(4, 4)),
+    Array.from({ length: 10 }, () => builder.matrix(rows, 4)),
   );
   const { offset, count } = builder.finish();
   return Array.from({ length: count }, (_, i) =>
@@ -200,4 +205,95 @@ describe("threads meet", () => {
   ])("%s", (_, emit, expected) => {
     expect(barriers(recordsOf(emit))).toEqual(expected);
   });
+});
+
+describe("threads share a phase in parts:", () => {
+  const phases = (records: Uint32Array[]) =>
+    records.map((record) => [ops.Op[record[Word.opcode]], record[Word.barrier]]);
+  const rows = 64;
+
+  test("rows of a batch stay with their thread from operation to operation", () => {
+    const records = recordsOf(
+      (builder, [x, w, h, y, target, gradient, losses, hits, prediction]) => {
+        const cell = builder.cell(1);
+        builder.gather(x, { data: 0, order: 0, batch: rows }, ops.DataType.u8, 4, rows, cell);
+        builder.oneHot(target, { data: 0, order: 0, batch: rows }, 4, rows);
+        builder.product(h, x, w, rows, 4, 4);
+        builder.forward(Op.relu, h, h, rows * 4, rows);
+        builder.product(y, h, w, rows, 4, 4);
+        const buffers = { gradient, losses, hits, prediction, logits: y, target };
+        builder.loss(Op.crossEntropy, buffers, rows, 4, cell);
+        builder.product(x, gradient, w, rows, 4, 4);
+        builder.backward(Op.reluBackward, x, x, h, rows * 4, rows);
+        builder.product(w, x, gradient, 4, 4, rows, { transposed: true });
+      },
+      2,
+      rows,
+    );
+    expect(phases(records)).toEqual([
+      ["gather", 0],
+      ["oneHot", 0],
+      ["product", 0],
+      ["product", 0],
+      ["crossEntropy", 0],
+      ["product", 8],
+      ["product", 8],
+    ]);
+  });
+
+  test("but not from a batch to one of another size", () => {
+    const records = recordsOf(
+      (builder, [x, y, z]) => {
+        builder.softmax(y, x, rows, 4);
+        builder.softmax(z, y, rows / 2, 4);
+      },
+      2,
+      rows,
+    );
+    expect(phases(records)).toEqual([
+      ["softmax", 8],
+      ["softmax", 8],
+    ]);
+  });
+
+  test("sorting by column is in one phase with the gradient that reads it, whatever that waits for", () => {
+    const records = recordsOf(
+      (builder, [d, e, w, x]) => {
+        const batch = builder.sparseMatrix(rows, 4, 4);
+        builder.compress(batch, x);
+        builder.columnSums(d, e, rows, 4);
+        builder.columnSums(e, w, rows, 4);
+        builder.product(w, batch, d, 4, 4, rows, { transposed: true, start: Start.add });
+      },
+      2,
+      rows,
+    );
+    expect(phases(records)).toEqual([
+      ["compress", 0],
+      ["columnSums", 8],
+      ["columnSums", 8],
+      ["sortByColumn", 0],
+      ["sparseGradient", 8],
+    ]);
+  });
+
+  test("one part a thread where each part would pack a large factor", () => {
+    const records = recordsOf((builder) => {
+      const [x, w, y] = [builder.matrix(rows, 128), builder.matrix(128, 128), builder.matrix(rows, 128)];
+      builder.product(y, x, w, rows, 128, 128);
+    }, 2);
+    expect(phases(records)).toEqual([["product", 2]]);
+  });
+});
+
+test("every operand has a place in its record", () => {
+  const places = Object.entries(ops).filter(
+    ([, value]) =>
+      typeof value === "object" && Object.values(value).includes(2) && !("crossEntropy" in value),
+  );
+  expect(places.length).toBeGreaterThan(15);
+  for (const [name, operands] of places) {
+    const words = Object.values(operands).filter((value) => typeof value === "number");
+    expect(Math.max(...words), name).toBeLessThan(RECORD_WORDS);
+  }
 });

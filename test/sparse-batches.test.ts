@@ -29,7 +29,6 @@ function placeSparse(bench: Bench, rows: number, width: number, capacity: number
     capacity,
     rows,
     width,
-    byColumn: undefined,
   };
 }
 

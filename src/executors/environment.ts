@@ -1,7 +1,8 @@
 // What the process or page offers: cores, and memory that threads can share.
 
-/** Most threads of a network. */
-export const MOST_THREADS = 64;
+import { MOST_THREADS } from "../../assembly/ops.js";
+
+export { MOST_THREADS };
 
 /** A module of Node, without an import that browsers and bundlers would trip over; undefined elsewhere. */
 export function nodeModule<M>(name: string): M | undefined {

@@ -8,6 +8,7 @@ import {
   Elementwise,
   Gather,
   GatherSparse,
+  Layout,
   Loss,
   NO_EPILOGUE,
   OneHot,
@@ -106,9 +107,9 @@ function execute(machine: Machine, record: number, step: number): void {
       const m = word(Product.m);
       const n = word(Product.n);
       const k = word(Product.k);
-      const transposed = word(Product.transposed);
+      const transposed = word(Product.layout) & Layout.transposed;
       const output = element(Product.output);
-      if (word(Product.rightTransposed)) {
+      if (word(Product.layout) & Layout.rightTransposed) {
         const start = word(Product.start);
         const bias = element(Product.bias);
         productOfTransposed(f, output, element(Product.left), element(Product.right), m, n, k, start, bias);

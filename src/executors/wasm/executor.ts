@@ -2,7 +2,7 @@
 // pool's instances over the same memory.
 
 import { instantiateSync } from "@assemblyscript/loader";
-import { Control } from "../../../assembly/ops.js";
+import { CONTROL_CELLS } from "../../../assembly/ops.js";
 import type { Executor, ExecutorOptions, Program } from "../executor.js";
 import { chooseBuild, compiled } from "./module.js";
 import { pool } from "./pool.js";
@@ -43,7 +43,8 @@ export class WasmExecutor implements Executor {
     this.#module = compiled(chooseBuild(deterministic), shared);
     const { exports } = instantiateSync<Exports>(this.#module, { env: { memory: this.#memory } });
     this.#control = Math.ceil(exports.heapBase() / 64) * 64;
-    this.heapBase = this.#control + Control.cells * 4;
+    // One thread alone needs no control block.
+    this.heapBase = this.#control + (shared ? CONTROL_CELLS * 4 : 0);
     this.#name = dtype === "float64" ? "run64" : "run32";
     this.#run = exports[this.#name];
   }

@@ -4,7 +4,7 @@
 // find too few wait in line. Workers never keep the process alive while idle, and end after IDLE ms without
 // work.
 
-import { Control, LONGEST_SPIN, SHORTEST_SPIN } from "../../../assembly/ops.js";
+import { CONTROL_CELLS, Control, LONGEST_SPIN, SHORTEST_SPIN } from "../../../assembly/ops.js";
 import { workerSource } from "../../../build/worker.js";
 import { availableThreads, nodeModule } from "../environment.js";
 import { RunFailure } from "../executor.js";
@@ -103,8 +103,9 @@ export class Pool {
    */
   async run(job: Job): Promise<void> {
     const members = await this.#take(job.threads);
-    const cells = new Int32Array(job.memory.buffer, job.control, Control.cells);
+    const cells = new Int32Array(job.memory.buffer, job.control, CONTROL_CELLS);
     const crowded = this.#members.size - this.#idle.length > availableThreads();
+    cells.fill(0, Control.queues);
     cells[Control.patience] = crowded ? SHORTEST_SPIN : LONGEST_SPIN;
     let death: Error | undefined;
     const answers = members.map(
@@ -199,7 +200,7 @@ export class Pool {
 
 /** Makes the other threads of a job leave: those that wait are woken, those that run see it at their barrier. */
 function abandon({ memory, control }: Job): void {
-  const cells = new Int32Array(memory.buffer, control, Control.cells);
+  const cells = new Int32Array(memory.buffer, control, CONTROL_CELLS);
   Atomics.store(cells, Control.abandoned, 1);
   Atomics.add(cells, Control.generation, 1);
   Atomics.notify(cells, Control.generation);
