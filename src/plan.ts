@@ -83,8 +83,8 @@ function uploadSparse(
 }
 
 /**
- * Multiplications a step that make another thread worth its barriers: a first estimate, from about 20
- * microseconds of work against barriers of 0.2 each. The crossover itself has not been measured.
+ * Multiplications a step, for each thread, that make threads worth their barriers: two threads drew level with
+ * one at about 2 ** 19 (128-128-10 in float64, 128-64-10 in float32, batches of 32), of 70 to 170 microseconds.
  */
 const WORK_PER_THREAD = 2 ** 18;
 
@@ -103,8 +103,8 @@ export function threadsFor(
 }
 
 /**
- * Share of non-zero inputs below which the first layer walks only those. A first estimate: at 0.19 (MNIST) the
- * sparse layer clearly wins; where it stops to win has not been measured.
+ * Share of non-zero inputs below which the first layer walks only those. Measured on random data: dense and
+ * sparse layers draw level at 0.4 to 0.5, whatever the width, the batch and the element type.
  */
 export const SPARSE_BELOW = 0.4;
 
