@@ -209,7 +209,7 @@ describe("threads meet", () => {
 
 describe("threads share a phase in parts:", () => {
   const phases = (records: Uint32Array[]) =>
-    records.map((record) => [ops.Op[record[Word.opcode]], record[Word.barrier]]);
+    records.map((record) => [record[Word.opcode], record[Word.barrier]]);
   const rows = 64;
 
   test("rows of a batch stay with their thread from operation to operation", () => {
@@ -231,13 +231,13 @@ describe("threads share a phase in parts:", () => {
       rows,
     );
     expect(phases(records)).toEqual([
-      ["gather", 0],
-      ["oneHot", 0],
-      ["product", 0],
-      ["product", 0],
-      ["crossEntropy", 0],
-      ["product", 8],
-      ["product", 8],
+      [Op.gather, 0],
+      [Op.oneHot, 0],
+      [Op.product, 0],
+      [Op.product, 0],
+      [Op.crossEntropy, 0],
+      [Op.product, 8],
+      [Op.product, 8],
     ]);
   });
 
@@ -251,8 +251,8 @@ describe("threads share a phase in parts:", () => {
       rows,
     );
     expect(phases(records)).toEqual([
-      ["softmax", 8],
-      ["softmax", 8],
+      [Op.softmax, 8],
+      [Op.softmax, 8],
     ]);
   });
 
@@ -269,11 +269,11 @@ describe("threads share a phase in parts:", () => {
       rows,
     );
     expect(phases(records)).toEqual([
-      ["compress", 0],
-      ["columnSums", 8],
-      ["columnSums", 8],
-      ["sortByColumn", 0],
-      ["sparseGradient", 8],
+      [Op.compress, 0],
+      [Op.columnSums, 8],
+      [Op.columnSums, 8],
+      [Op.sortByColumn, 0],
+      [Op.sparseGradient, 8],
     ]);
   });
 
@@ -282,7 +282,7 @@ describe("threads share a phase in parts:", () => {
       const [x, w, y] = [builder.matrix(rows, 128), builder.matrix(128, 128), builder.matrix(rows, 128)];
       builder.product(y, x, w, rows, 128, 128);
     }, 2);
-    expect(phases(records)).toEqual([["product", 2]]);
+    expect(phases(records)).toEqual([[Op.product, 2]]);
   });
 });
 
