@@ -35,7 +35,7 @@ function workOf(label: string): Work {
   current = undefined;
   const kernel = kernels.find((kernel) => kernel.label === label);
   const task = tasks.find((task) => task.label === label);
-  const work = kernel ? kernelWork(kernel, dtype, executor) : taskWork(task!, dtype, executor);
+  const work = kernel ? kernelWork(kernel, dtype, executor) : taskWork(task!, dtype, { executor });
   current = { label, work };
   return work;
 }

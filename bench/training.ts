@@ -37,8 +37,20 @@ export const tasks: readonly Task[] = [
   ]),
 ];
 
+/** What bench/threads.ts measures besides. */
+export const largeTask: Task = {
+  label: "784-512-512-10, batch 1024, MNIST",
+  sizes: [784, 512, 512, 10],
+  batch: 1024,
+  data: mnist,
+};
+
 /** The training on an executor; a unit is one step. */
-export function taskWork({ sizes, batch, data: make }: Task, dtype: DType, executor: ExecutorName): Work {
+export function taskWork(
+  { sizes, batch, data: make }: Task,
+  dtype: DType,
+  { executor = "wasm", threads = 1 }: { executor?: ExecutorName; threads?: number },
+): Work {
   const data = make(dtype);
   const [inputs, ...outputs] = sizes;
   const classes = outputs[outputs.length - 1];
@@ -47,7 +59,8 @@ export function taskWork({ sizes, batch, data: make }: Task, dtype: DType, execu
       return new Dense(size, { activation: size > 1 ? "softmax" : "sigmoid" });
     return new Dense(size, { activation: classes > 1 ? "relu" : "tanh" });
   });
-  const network = new Network({ inputs, layers, inputScale: data.inputScale, dtype, executor, seed: 1 });
+  const { inputScale } = data;
+  const network = new Network({ inputs, layers, inputScale, dtype, executor, threads, seed: 1 });
   return async (count) => {
     const steps = Math.min(count, ROWS / batch);
     const epochs = Math.ceil(count / steps);
