@@ -78,7 +78,9 @@ export class Pacer {
 
   #adapt(steps: number, elapsed: number, target: number): void {
     if (elapsed > TOLERANCE * target) this.#steps = Math.max(1, Math.floor((steps * target) / elapsed));
-    // Doubling at most: the first steps run before the engine has optimized the kernels.
-    else if (elapsed < target / 2 && steps === this.#steps) this.#steps = Math.min(2 ** 24, this.#steps * 2);
+    // Careful at the end: the first steps run before the engine has optimized the kernels.
+    else if (elapsed < target / 2 && steps === this.#steps) {
+      this.#steps = Math.min(2 ** 24, this.#steps * (elapsed < target / 8 ? 4 : 2));
+    }
   }
 }

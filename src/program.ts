@@ -121,11 +121,25 @@ function sharedByRows(m: number, n: number, transposed: boolean, threads: number
   return m > n || (!transposed && m >= ROWS_PER_THREAD * threads);
 }
 
-/** Parts of a phase for each thread, and the values of a factor that not every part should pack. */
+/** Parts of a phase for each thread. */
 const PARTS_PER_THREAD = 4;
+
+/**
+ * Whether a product cut into `parts` would spend itself in packing: every part packs the one factor that it has
+ * whole. Cut by rows that is the right one, two vectors' copies for every row's multiplication; cut by columns the
+ * left one, at twice the price. Factors of under LARGE_FACTOR values do not matter.
+ */
+function packsTooMuch(record: Uint32Array, parts: number): boolean {
+  if (record[Word.opcode] !== Op.product || record[Product.scratchBytes] === 0) return false;
+  const [m, n, k] = [record[Product.m], record[Product.n], record[Product.k]];
+  const byRows = (record[Product.layout] & Layout.byRows) !== 0;
+  if (k * (byRows ? n : m) <= LARGE_FACTOR) return false;
+  return byRows ? m < 2 * ROWS_PER_THREAD * parts : n < 4 * ROWS_PER_THREAD * parts;
+}
+
 const LARGE_FACTOR = 2 ** 13;
 
-/** Packing costs two vectors' copies where the rows of a thread each repay one multiplication. */
+/** With so many rows a thread, packing the right factor for itself costs it an eighth of the multiplications. */
 const ROWS_PER_THREAD = 16;
 
 export class ProgramBuilder {
@@ -533,17 +547,16 @@ export class ProgramBuilder {
 
   /**
    * In how many parts the threads share the operations since the last barrier: in some for each, so that a thread
-   * that is fast or free can do more of them; in one where every part would pack a large factor for itself.
+   * that is fast or free can do more of them; in one where smaller parts would pack too much.
    */
   #parts(): number {
-    if (this.#threads === 1) return 1;
-    const packsMuch = (record: Uint32Array) =>
-      record[Word.opcode] === Op.product &&
-      record[Product.scratchBytes] > 0 &&
-      (record[Product.layout] & (Layout.byRows | Layout.transposed)) === Layout.byRows &&
-      record[Product.k] * record[Product.n] > LARGE_FACTOR;
+    const threads = this.#threads;
+    if (threads === 1) return 1;
     const last = this.#records.findLastIndex((record) => record[Word.barrier] !== 0);
-    return this.#threads * (this.#records.slice(last + 1).some(packsMuch) ? 1 : PARTS_PER_THREAD);
+    const phase = this.#records.slice(last + 1);
+    return phase.some((record) => packsTooMuch(record, threads * PARTS_PER_THREAD))
+      ? threads
+      : threads * PARTS_PER_THREAD;
   }
 
   /** One scratch serves all products: each thread has a piece of its own, and does one thing after the other. */
