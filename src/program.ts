@@ -126,15 +126,16 @@ const PARTS_PER_THREAD = 4;
 
 /**
  * Whether a product cut into `parts` would spend itself in packing: every part packs the one factor that it has
- * whole. Cut by rows that is the right one, two vectors' copies for every row's multiplication; cut by columns the
- * left one, at twice the price. Factors of under LARGE_FACTOR values do not matter.
+ * whole, which pays where the part has enough of the other's rows or columns. Factors of up to LARGE_FACTOR values
+ * do not matter.
  */
 function packsTooMuch(record: Uint32Array, parts: number): boolean {
   if (record[Word.opcode] !== Op.product || record[Product.scratchBytes] === 0) return false;
-  const [m, n, k] = [record[Product.m], record[Product.n], record[Product.k]];
   const byRows = (record[Product.layout] & Layout.byRows) !== 0;
-  if (k * (byRows ? n : m) <= LARGE_FACTOR) return false;
-  return byRows ? m < 2 * ROWS_PER_THREAD * parts : n < 4 * ROWS_PER_THREAD * parts;
+  const [cut, whole] = byRows
+    ? [record[Product.m], record[Product.n]]
+    : [record[Product.n], record[Product.m]];
+  return record[Product.k] * whole > LARGE_FACTOR && cut < 2 * ROWS_PER_THREAD * parts;
 }
 
 const LARGE_FACTOR = 2 ** 13;
