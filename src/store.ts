@@ -39,9 +39,10 @@ export class Store {
     return this.heap.elements(offset, length);
   }
 
-  /** A copy of all parameters. */
-  snapshot(): Uint8Array {
-    return this.heap.u8.slice(this.#begin, this.#end);
+  /** A copy of all parameters, in `target` if it is given: an earlier snapshot. */
+  snapshot(target: Uint8Array = new Uint8Array(this.bytes)): Uint8Array {
+    target.set(this.heap.u8.subarray(this.#begin, this.#end));
+    return target;
   }
 
   /** Puts a snapshot back. */
@@ -51,6 +52,12 @@ export class Store {
 
   /** Whether no parameter is NaN or infinite. */
   isFinite(): boolean {
-    return this.#regions.every(({ offset, count }) => this.view(offset, count).every(Number.isFinite));
+    // Zero times a number is 0, and NaN if it is none. A call for each (every, Number.isFinite) takes ten times as long.
+    let sum = 0;
+    for (const { offset, count } of this.#regions) {
+      const values = this.view(offset, count);
+      for (let i = 0; i < count; i++) sum += 0 * values[i];
+    }
+    return sum === 0;
   }
 }

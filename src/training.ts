@@ -150,9 +150,10 @@ export async function train(model: Model, settings: Settings, seed: number): Pro
     const pacer = new Pacer(model.executor, settings.signal);
     const history: EpochEntry[] = [];
     model.density = density;
+    const good = store.snapshot();
 
     for (let epoch = 1; epoch <= settings.epochs; epoch++) {
-      const good = store.snapshot();
+      if (epoch > 1) store.snapshot(good);
       const start = performance.now();
       if (order) shuffle(model, order, inputs.rows, seed);
       statistics.clear();
