@@ -436,7 +436,7 @@ function packedProduct<T>(
       else if (block) from = SumStart.output;
       else if (start == Start.bias) from = SumStart.bias;
       for (let i: usize = 0; i < m; ) {
-        const rows = tileRows(m - i);
+        const rows = tileRows(m - i, terms);
         const c = output + i * outputRow + side * sizeof<T>();
         const a = left + i * leftRow + block * leftStep;
         i += rows;
@@ -472,10 +472,14 @@ function packedProduct<T>(
   }
 }
 
+/** With fewer terms a tall tile takes longer to start and to store than it saves, where the core is its own. */
+// @ts-ignore: decorator
+@inline const TALL_TERMS: usize = 64;
+
 /** Rows of the next tile when `left` are left: no tile of less than four, if it can be had. */
 // @ts-ignore: decorator
-@inline function tileRows(left: usize): usize {
-  if (FUSED && left >= <usize>TALL_ROWS && left != <usize>(2 * TILE_ROWS)) return TALL_ROWS;
+@inline function tileRows(left: usize, terms: usize): usize {
+  if (FUSED && terms >= TALL_TERMS && left >= <usize>TALL_ROWS && left != <usize>(2 * TILE_ROWS)) return TALL_ROWS;
   return min<usize>(left, TILE_ROWS);
 }
 
