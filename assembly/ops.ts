@@ -60,7 +60,7 @@ export const QUEUE_CELLS = 16;
 export const MOST_THREADS = 64;
 
 /** Cells of the control block. */
-export const CONTROL_CELLS = 48 + QUEUE_CELLS * MOST_THREADS;
+export const CONTROL_CELLS = Control.queues + QUEUE_CELLS * MOST_THREADS;
 
 /** Bounds of the patience of threads that wait, in turns of a loop, each about a nanosecond. */
 export const SHORTEST_SPIN = 1 << 8;

@@ -1,5 +1,6 @@
 // The options of a network and of its calls: what they are, and their checks.
 
+import { MOST_THREADS } from "../assembly/ops.js";
 import type { Activation } from "./activations.js";
 import {
   checkBoolean,
@@ -21,7 +22,7 @@ import {
   toTargets,
 } from "./dataset.js";
 import type { DType, FloatArray } from "./dtype.js";
-import { availableThreads, MOST_THREADS } from "./executors/environment.js";
+import { availableThreads } from "./executors/environment.js";
 import { Dense } from "./layers/dense.js";
 import { defaultLoss, type Loss, losses, lossRow } from "./losses.js";
 import type { BatchEntry, EpochEntry, Settings } from "./training.js";

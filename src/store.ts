@@ -39,10 +39,9 @@ export class Store {
     return this.heap.elements(offset, length);
   }
 
-  /** A copy of all parameters, in `target` if it is given: an earlier snapshot. */
-  snapshot(target: Uint8Array = new Uint8Array(this.bytes)): Uint8Array {
+  /** Copies all parameters to `target`, `bytes` long. */
+  snapshot(target: Uint8Array): void {
     target.set(this.heap.u8.subarray(this.#begin, this.#end));
-    return target;
   }
 
   /** Puts a snapshot back. */

@@ -150,10 +150,10 @@ export async function train(model: Model, settings: Settings, seed: number): Pro
     const pacer = new Pacer(model.executor, settings.signal);
     const history: EpochEntry[] = [];
     model.density = density;
-    const good = store.snapshot();
+    const good = new Uint8Array(store.bytes);
 
     for (let epoch = 1; epoch <= settings.epochs; epoch++) {
-      if (epoch > 1) store.snapshot(good);
+      store.snapshot(good);
       const start = performance.now();
       if (order) shuffle(model, order, inputs.rows, seed);
       statistics.clear();

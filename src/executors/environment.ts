@@ -2,8 +2,6 @@
 
 import { MOST_THREADS } from "../../assembly/ops.js";
 
-export { MOST_THREADS };
-
 /** A module of Node, without an import that browsers and bundlers would trip over; undefined elsewhere. */
 export function nodeModule<M>(name: string): M | undefined {
   const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => M | undefined } };

@@ -115,7 +115,7 @@ export class Pool {
             member.settle = undefined;
             if (answer instanceof Error) {
               death ??= answer;
-              abandon(job);
+              abandon(cells);
             }
             resolve();
           };
@@ -199,8 +199,7 @@ export class Pool {
 }
 
 /** Makes the other threads of a job leave: those that wait are woken, those that run see it at their barrier. */
-function abandon({ memory, control }: Job): void {
-  const cells = new Int32Array(memory.buffer, control, CONTROL_CELLS);
+function abandon(cells: Int32Array): void {
   Atomics.store(cells, Control.abandoned, 1);
   Atomics.add(cells, Control.generation, 1);
   Atomics.notify(cells, Control.generation);
