@@ -133,90 +133,15 @@ const enum SumStart {
 }
 
 /**
- * Four whole rows of the output, panel by panel: `bytes` of each row, a multiple of a panel's. The tile of
- * A lies packed at `left`, the panels of B, `panel` bytes each, from `right` on.
+ * `height` (four or six) whole rows of the output, panel by panel: `bytes` of each row, a multiple of a panel's.
+ * The tile of A lies packed at `left`, the panels of B, `panel` bytes each, from `right` on.
  */
-function packedRows4<T>(
-  from: SumStart, output: usize, outputRow: usize, bytes: usize, left: usize, right: usize, panel: usize, k: usize,
-  bias: usize,
+// @ts-ignore: decorator
+@inline function packedRows<T>(
+  height: usize, from: SumStart, output: usize, outputRow: usize, bytes: usize, left: usize, right: usize,
+  panel: usize, k: usize, bias: usize,
 ): void {
-  const end = left + k * 64;
-  const last = output + bytes;
-  while (output < last) {
-    let c00 = splat<T>(0);
-    let c01 = splat<T>(0);
-    let c10 = splat<T>(0);
-    let c11 = splat<T>(0);
-    let c20 = splat<T>(0);
-    let c21 = splat<T>(0);
-    let c30 = splat<T>(0);
-    let c31 = splat<T>(0);
-    if (from == SumStart.bias) {
-      c00 = v128.load(bias);
-      c01 = v128.load(bias, 16);
-      c10 = c00;
-      c11 = c01;
-      c20 = c00;
-      c21 = c01;
-      c30 = c00;
-      c31 = c01;
-      bias += PANEL_ROW_BYTES;
-    }
-    if (from == SumStart.output) {
-      let row = output;
-      c00 = v128.load(row);
-      c01 = v128.load(row, 16);
-      row += outputRow;
-      c10 = v128.load(row);
-      c11 = v128.load(row, 16);
-      row += outputRow;
-      c20 = v128.load(row);
-      c21 = v128.load(row, 16);
-      row += outputRow;
-      c30 = v128.load(row);
-      c31 = v128.load(row, 16);
-    }
-    let b = right;
-    for (let a = left; a < end; a += 64) {
-      const b0 = v128.load(b);
-      const b1 = v128.load(b, 16);
-      const x0 = v128.load(a);
-      c00 = madd<T>(x0, b0, c00);
-      c01 = madd<T>(x0, b1, c01);
-      const x1 = v128.load(a, 16);
-      c10 = madd<T>(x1, b0, c10);
-      c11 = madd<T>(x1, b1, c11);
-      const x2 = v128.load(a, 32);
-      c20 = madd<T>(x2, b0, c20);
-      c21 = madd<T>(x2, b1, c21);
-      const x3 = v128.load(a, 48);
-      c30 = madd<T>(x3, b0, c30);
-      c31 = madd<T>(x3, b1, c31);
-      b += PANEL_ROW_BYTES;
-    }
-    const add = from == SumStart.zeroThenAdd;
-    let row = output;
-    storeWholeRow<T>(row, c00, c01, add);
-    row += outputRow;
-    storeWholeRow<T>(row, c10, c11, add);
-    row += outputRow;
-    storeWholeRow<T>(row, c20, c21, add);
-    row += outputRow;
-    storeWholeRow<T>(row, c30, c31, add);
-    output += PANEL_ROW_BYTES;
-    right += panel;
-  }
-}
-
-/**
- * Six rows, as packedRows4: a tenth fewer instructions for each multiplication, but 12 accumulators leave no
- * register for the products of separate multiplications and additions; for fused ones only.
- */
-function packedRows6<T>(
-  from: SumStart, output: usize, outputRow: usize, bytes: usize, left: usize, right: usize, panel: usize, k: usize,
-  bias: usize,
-): void {
-  const end = left + k * 96;
+  const end = left + k * height * 16;
   const last = output + bytes;
   while (output < last) {
     let c00 = splat<T>(0);
@@ -240,10 +165,12 @@ function packedRows6<T>(
       c21 = c01;
       c30 = c00;
       c31 = c01;
-      c40 = c00;
-      c41 = c01;
-      c50 = c00;
-      c51 = c01;
+      if (height == TALL_ROWS) {
+        c40 = c00;
+        c41 = c01;
+        c50 = c00;
+        c51 = c01;
+      }
       bias += PANEL_ROW_BYTES;
     }
     if (from == SumStart.output) {
@@ -259,15 +186,17 @@ function packedRows6<T>(
       row += outputRow;
       c30 = v128.load(row);
       c31 = v128.load(row, 16);
-      row += outputRow;
-      c40 = v128.load(row);
-      c41 = v128.load(row, 16);
-      row += outputRow;
-      c50 = v128.load(row);
-      c51 = v128.load(row, 16);
+      if (height == TALL_ROWS) {
+        row += outputRow;
+        c40 = v128.load(row);
+        c41 = v128.load(row, 16);
+        row += outputRow;
+        c50 = v128.load(row);
+        c51 = v128.load(row, 16);
+      }
     }
     let b = right;
-    for (let a = left; a < end; a += 96) {
+    for (let a = left; a < end; a += height * 16) {
       const b0 = v128.load(b);
       const b1 = v128.load(b, 16);
       const x0 = v128.load(a);
@@ -282,12 +211,14 @@ function packedRows6<T>(
       const x3 = v128.load(a, 48);
       c30 = madd<T>(x3, b0, c30);
       c31 = madd<T>(x3, b1, c31);
-      const x4 = v128.load(a, 64);
-      c40 = madd<T>(x4, b0, c40);
-      c41 = madd<T>(x4, b1, c41);
-      const x5 = v128.load(a, 80);
-      c50 = madd<T>(x5, b0, c50);
-      c51 = madd<T>(x5, b1, c51);
+      if (height == TALL_ROWS) {
+        const x4 = v128.load(a, 64);
+        c40 = madd<T>(x4, b0, c40);
+        c41 = madd<T>(x4, b1, c41);
+        const x5 = v128.load(a, 80);
+        c50 = madd<T>(x5, b0, c50);
+        c51 = madd<T>(x5, b1, c51);
+      }
       b += PANEL_ROW_BYTES;
     }
     const add = from == SumStart.zeroThenAdd;
@@ -299,13 +230,33 @@ function packedRows6<T>(
     storeWholeRow<T>(row, c20, c21, add);
     row += outputRow;
     storeWholeRow<T>(row, c30, c31, add);
-    row += outputRow;
-    storeWholeRow<T>(row, c40, c41, add);
-    row += outputRow;
-    storeWholeRow<T>(row, c50, c51, add);
+    if (height == TALL_ROWS) {
+      row += outputRow;
+      storeWholeRow<T>(row, c40, c41, add);
+      row += outputRow;
+      storeWholeRow<T>(row, c50, c51, add);
+    }
     output += PANEL_ROW_BYTES;
     right += panel;
   }
+}
+
+function packedRows4<T>(
+  from: SumStart, output: usize, outputRow: usize, bytes: usize, left: usize, right: usize, panel: usize, k: usize,
+  bias: usize,
+): void {
+  packedRows<T>(TILE_ROWS, from, output, outputRow, bytes, left, right, panel, k, bias);
+}
+
+/**
+ * A tenth fewer instructions for each multiplication, but 12 accumulators leave no register for the products of
+ * separate multiplications and additions: for fused ones only.
+ */
+function packedRows6<T>(
+  from: SumStart, output: usize, outputRow: usize, bytes: usize, left: usize, right: usize, panel: usize, k: usize,
+  bias: usize,
+): void {
+  packedRows<T>(TALL_ROWS, from, output, outputRow, bytes, left, right, panel, k, bias);
 }
 
 /**
