@@ -364,8 +364,9 @@ export const enum Compress {
 
 /** Makes a batch by columns of a batch by rows. */
 export const enum SortByColumn {
-  /** u32 (width + 1), for each thread */
+  /** u32 (width + 1), for each thread, and behind them two for each row, to work with */
   starts = 2,
+  /** From one thread's to the next one's. */
   startsBytes,
   /** u32 (entries) */
   rowsOf,

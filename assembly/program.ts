@@ -161,8 +161,9 @@ function runSparse<T>(
     }
     case Op.sortByColumn: {
       const width = word(record, SortByColumn.width);
+      const starts = word(record, SortByColumn.starts) + thread * word(record, SortByColumn.startsBytes);
       sortByColumn<T>(
-        word(record, SortByColumn.starts) + thread * word(record, SortByColumn.startsBytes),
+        starts, starts + (width + 1) * 4,
         word(record, SortByColumn.rowsOf), word(record, SortByColumn.valuesOf), word(record, SortByColumn.counts),
         word(record, SortByColumn.columns), word(record, SortByColumn.values), word(record, SortByColumn.capacity),
         word(record, SortByColumn.rows), partStart(width, 1, part, parts), partStart(width, 1, part + 1, parts),

@@ -250,7 +250,7 @@ export class ProgramBuilder {
    */
   #sparseGradient(output: number, left: SparseMatrix, gradient: number, n: number, start: Start): void {
     const { counts, columns, values, capacity, rows, width } = left;
-    const startsBytes = Math.ceil(((width + 1) * 4) / 64) * 64;
+    const startsBytes = Math.ceil(((width + 1 + 2 * rows) * 4) / 64) * 64;
     const starts = this.heap.allocate(startsBytes * this.#threads);
     const rowsOf = this.heap.allocate(rows * capacity * 4);
     const valuesOf = this.heap.allocateElements(rows * capacity);
