@@ -20,25 +20,37 @@ function table(head, rows) {
 }
 
 /** Seconds a sample of every round (undefined where there is none): what ratios are made of. */
-const costs = (entry, runs) =>
-  runs?.map((run) => run && (entry.unit === "s" ? run.seconds : run.seconds / run.samples));
+const costs = (entry, answers) =>
+  answers.map((answer) => answer && (entry.unit === "s" ? answer.seconds : answer.seconds / answer.samples));
 
 /** `theirs` over `ours`, round by round: "2.10 (1.98–2.20)", above 1 where wasmgrad is faster. */
 function ratio(entry, ours, theirs) {
-  const [a, b] = [costs(entry, ours), costs(entry, theirs)];
-  const ratios = (a ?? []).map((cost, i) => b?.[i] / cost).filter(Number.isFinite);
+  if (!ours || !theirs) return "-";
+  const [a, b] = [costs(entry, ours.answers), costs(entry, theirs.answers)];
+  const ratios = a.map((cost, i) => b[i] / cost).filter(Number.isFinite);
   if (ratios.length === 0) return "-";
   return `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`;
 }
 
+/** A contender's run on at most so many threads: the one that was faster, in the median. */
+function better(entry, runs, name, threads) {
+  const cost = ({ answers }) => median(costs(entry, answers).filter(Number.isFinite));
+  return runs
+    .filter((run) => run.name === name && run.threads <= threads)
+    .sort((a, b) => cost(a) - cost(b))[0];
+}
+
 /** "median / best" of the rounds, in the unit of the task. */
-function absolute(entry, runs) {
-  const figures = (runs ?? []).filter(Boolean).map((run) => figure(entry.unit, entry.task, run));
+function absolute(entry, run) {
+  const answers = (run?.answers ?? []).filter(Boolean);
+  const figures = answers.map((answer) => figure(entry.unit, entry.task, answer));
   if (figures.length === 0) return "-";
   if (entry.unit === "%") return figures[0].toFixed(1);
   const best = entry.unit === "samples/s" ? Math.max(...figures) : Math.min(...figures);
   const epochs =
-    entry.unit === "s" ? `, ${Math.max(...runs.map((run) => run.samples)) / entry.task.rows} epochs` : "";
+    entry.unit === "s"
+      ? `, ${Math.max(...answers.map(({ samples }) => samples)) / entry.task.rows} epochs`
+      : "";
   return `${short(median(figures))} / ${short(best)}${epochs}`;
 }
 
@@ -55,20 +67,24 @@ function grouped(problems) {
 }
 
 /**
- * @param results [{ name (of the task), lane, runs: { contender: [{ seconds, samples, accuracy }, ...] } }]
+ * @param results [{ name (of the task), dtype, runs: [{ name, threads, answers: [{ seconds, samples, accuracy }, ...] }] }]
  * @param names the contenders that took part
  * @param problems what is missing: [{ who, where, why }]
  */
 export function report({ results, names, versions, problems, command, rounds }) {
-  const rows = (timed, cell) =>
+  const rows = (timed, cells) =>
     results
       .map((result) => ({ ...result, entry: tasks.find((entry) => entry.name === result.name) }))
       .filter(({ entry }) => (entry.unit !== "%") === timed)
       .sort((a, b) => tasks.indexOf(a.entry) - tasks.indexOf(b.entry))
-      .map((result) => {
-        const [dtype, threads] = result.lane.split(" ");
-        return [result.entry.title, `${dtype.replace("float", "f")}, ${threads}`, ...cell(result)];
-      });
+      .flatMap(({ entry, dtype, runs }) =>
+        [...new Set(runs.map(({ threads }) => threads))].sort().map((threads) => {
+          const of = (name, count = threads) =>
+            runs.find((run) => run.name === name && run.threads === count);
+          const label = `${dtype.replace("float", "f")}, ${threads}`;
+          return [entry.title, label, ...cells({ entry, runs, threads, of })];
+        }),
+      );
   const peers = names.filter((name) => name !== "wasmgrad");
   const sections = [
     "# wasmgrad and its peers",
@@ -76,22 +92,26 @@ export function report({ results, names, versions, problems, command, rounds }) 
       `${platform()}. Medians of ${rounds} rounds. [How to read this](README.md).`,
     versions.map((line) => `- ${line}`).join("\n"),
     "## How many times as fast as each peer wasmgrad is",
-    "Above 1 wasmgrad is faster. In brackets: the lowest and the highest of the rounds.",
+    "Above 1 wasmgrad is faster. In brackets: the lowest and the highest of the rounds. On two threads it is set " +
+      "against whichever of one and two is the faster for the peer.",
     table(
-      ["Task", "dtype, threads", ...peers],
-      rows(true, ({ entry, runs }) => peers.map((name) => ratio(entry, runs.wasmgrad, runs[name]))),
+      ["Task", "dtype, threads", ...peers, "itself on one thread"],
+      rows(true, ({ entry, runs, threads, of }) => [
+        ...peers.map((name) => ratio(entry, of("wasmgrad"), better(entry, runs, name, threads))),
+        threads > 1 ? ratio(entry, of("wasmgrad"), of("wasmgrad", 1)) : "-",
+      ]),
     ),
     "## The figures themselves",
     "Median / best of the rounds. Machines are seldom quiet: it is the table above that compares.",
     table(
       ["Task", "dtype, threads", "unit", ...names],
-      rows(true, ({ entry, runs }) => [entry.unit, ...names.map((name) => absolute(entry, runs[name]))]),
+      rows(true, ({ entry, of }) => [entry.unit, ...names.map((name) => absolute(entry, of(name)))]),
     ),
     "## Test accuracy, %",
     "That all of them learn the same thing: one pass over the samples, learning rate 0.1 (brain.js: its own).",
     table(
       ["Task", "dtype, threads", ...names],
-      rows(false, ({ entry, runs }) => names.map((name) => absolute(entry, runs[name]))),
+      rows(false, ({ entry, of }) => names.map((name) => absolute(entry, of(name)))),
     ),
   ];
   if (problems.length > 0) sections.push("## What is missing", grouped(problems));

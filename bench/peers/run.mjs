@@ -1,15 +1,15 @@
 // Compares wasmgrad with its peers: node bench/peers/run.mjs [--rounds N] [--only numpy,torch] [--tasks xor,predict]
 // [--quick] [--write]. A full run writes bench/RESULTS.md; --write makes a partial one write it too.
 //
-// Every contender is a process of its own that stays alive for a lane (a dtype and a number of threads). They take
-// turns: each round measures them one after the other, and a ratio compares figures of one round only.
+// Every contender is, for each number of threads it has, a process of its own that stays alive for a dtype. They
+// take turns: each round measures them one after the other, and a ratio compares figures of one round only.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Child } from "./child.mjs";
 import { median, report } from "./report.mjs";
-import { contenders, lanes, tasks } from "./tasks.mjs";
+import { contenders, dtypes, tasks } from "./tasks.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -38,10 +38,12 @@ const missing = findMissing();
 const results = [];
 const versions = new Set();
 
-for (const lane of lanes) await runLane(lane);
+for (const dtype of dtypes) await runDtype(dtype);
 if (results.length === 0) throw new Error(`nothing was measured: ${JSON.stringify(problems)}`);
 
-const names = contenders.map(({ name }) => name).filter((name) => results.some(({ runs }) => runs[name]));
+const names = contenders
+  .map(({ name }) => name)
+  .filter((name) => results.some(({ runs }) => runs.some((run) => run.name === name)));
 const command = [
   "npm run bench:peers",
   ...(process.argv.length > 2 ? ["--"] : []),
@@ -77,81 +79,78 @@ function findMissing() {
   return reasons;
 }
 
-async function runLane(lane) {
-  const [dtype, threads] = lane.split(" ");
+async function runDtype(dtype) {
   const plan = tasks.filter(
-    (entry) =>
-      matches(options.tasks, entry.name) &&
-      (!entry.one || threads === "1") &&
-      (entry.dtypes ?? [dtype]).includes(dtype),
+    (entry) => matches(options.tasks, entry.name) && (entry.dtypes ?? [dtype]).includes(dtype),
   );
   if (plan.length === 0) return;
 
-  const children = new Map();
-  for (const { name, file, args = [], lanes } of contenders) {
+  const runners = [];
+  for (const { name, file, args = [], threads: counts } of contenders) {
     const wanted = name === "wasmgrad" || matches(options.only, `${name} ${file}`);
-    if (!wanted || !lanes.includes(lane) || missing.has(name)) continue;
-    try {
-      const child = await Child.start(
-        file.endsWith(".py") ? python : node,
-        [path(`contenders/${file}`), dtype, threads, ...args],
-        { MNIST_DATA: mnist },
-      );
-      children.set(name, child);
-      versions.add(child.versions);
-    } catch (error) {
-      problem(name, error.message, lane);
+    if (!wanted || missing.has(name)) continue;
+    for (const threads of counts[dtype] ?? []) {
+      try {
+        const child = await Child.start(
+          file.endsWith(".py") ? python : node,
+          [path(`contenders/${file}`), dtype, threads, ...args],
+          { MNIST_DATA: mnist },
+        );
+        runners.push({ name, threads, child, lane: `${dtype} ${threads}` });
+        versions.add(child.versions);
+      } catch (error) {
+        problem(name, error.message, `${dtype} ${threads}`);
+      }
     }
   }
 
   for (const entry of plan) {
-    log(`${lane}: ${entry.title}`);
-    const runs = await measure(entry, lane, children);
-    results.push({ name: entry.name, lane, runs });
-    if (entry.task.kind === "accuracy") dropTheWrong(runs, lane, children);
+    log(`${dtype}: ${entry.title}`);
+    const runs = await measure(
+      entry,
+      runners.filter(({ child, threads }) => child.alive && !(entry.one && threads > 1)),
+    );
+    results.push({ name: entry.name, dtype, runs });
+    if (entry.task.kind === "accuracy") stopTheWrong(runs);
   }
-  for (const child of children.values()) child.stop();
+  for (const { child } of runners) child.stop();
 }
 
-/** The answers of each contender to a task: { name: [answer of round 0, 1, ...] }. */
-async function measure({ name: task, task: request, skip = {}, only }, lane, children) {
-  const runs = {};
-  const amounts = new Map();
-  const fail = (name, error) => {
-    const child = children.get(name);
+/** The answers of each runner to a task: [{ name, threads, answers: [of round 0, 1, ...] }]. */
+async function measure({ name: task, task: request, skip = {}, only }, runners) {
+  const runs = [];
+  const fail = ({ name, child, lane }, error) =>
     problem(name, error.message, child.alive ? `${lane} ${task}` : `${lane} ${task} and what followed`);
-    amounts.delete(name);
-    delete runs[name];
-    if (!child.alive) children.delete(name);
-  };
 
-  for (const [name, child] of children) {
+  for (const runner of runners) {
+    const { name, child } = runner;
     if (skip[name]) problem(name, skip[name], task);
     if (skip[name] || (only && !only.includes(name))) continue;
     try {
-      amounts.set(name, await calibrate(child, request));
-      runs[name] = [];
+      runs.push({ ...runner, amount: await calibrate(child, request), answers: [] });
     } catch (error) {
-      fail(name, error);
+      fail(runner, error);
     }
   }
   const times = request.kind === "accuracy" ? 1 : request.kind === "reach" ? Math.min(rounds, 3) : rounds;
   for (let round = 0; round < times; round++) {
-    for (const [name, amount] of amounts) {
+    for (const run of runs.filter(({ failed }) => !failed)) {
       try {
-        runs[name].push(await children.get(name).ask({ ...request, amount }, 300));
-        const { seconds, samples, accuracy } = runs[name].at(-1);
+        run.answers.push(await run.child.ask({ ...request, amount: run.amount }, 300));
+        const { seconds, samples, accuracy } = run.answers.at(-1);
         const note = accuracy === undefined ? "" : `, accuracy ${accuracy}`;
         log(
-          `  ${round} ${name}: ${samples} in ${seconds.toFixed(3)} s, ${(samples / seconds).toFixed(0)}/s${note}`,
+          `  ${round} ${run.name} ${run.threads}: ${samples} in ${seconds.toFixed(3)} s, ` +
+            `${(samples / seconds).toFixed(0)}/s${note}`,
         );
         if (accuracy < request.target) throw new Error(`only reached ${accuracy} after ${samples} samples`);
       } catch (error) {
-        fail(name, error);
+        run.failed = true;
+        fail(run, error);
       }
     }
   }
-  return runs;
+  return runs.filter(({ failed }) => !failed);
 }
 
 /** Warms a contender up and returns how much of the task takes about `seconds`. */
@@ -173,15 +172,14 @@ async function calibrate(child, request) {
   }
 }
 
-/** A contender that learns less than the others do from the same samples is out of the lane. */
-function dropTheWrong(runs, lane, children) {
-  const accuracy = (name) => runs[name][0].accuracy;
-  for (const name of Object.keys(runs)) {
-    const others = Object.keys(runs).filter((other) => other !== name);
-    if (others.length === 0 || accuracy(name) >= median(others.map(accuracy)) - 0.02) continue;
-    problem(name, `failed, its test accuracy is only ${(accuracy(name) * 100).toFixed(1)} %`, lane);
+/** A contender that learns less than the others do from the same samples is out of the rest. */
+function stopTheWrong(runs) {
+  const accuracy = ({ answers }) => answers[0].accuracy;
+  for (const run of runs) {
+    const others = runs.filter((other) => other !== run);
+    if (others.length === 0 || accuracy(run) >= median(others.map(accuracy)) - 0.02) continue;
+    problem(run.name, `failed, its test accuracy is only ${(accuracy(run) * 100).toFixed(1)} %`, run.lane);
     process.exitCode = 1;
-    children.get(name).stop();
-    children.delete(name);
+    run.child.stop();
   }
 }

@@ -78,18 +78,18 @@ export const tasks = [
   },
 ];
 
-/** The contenders, each with the lanes (dtype, threads) it has. `file` is in contenders/; .py runs in Python. */
-const everywhere = ["float64 1", "float64 2", "float32 1", "float32 2"];
+/** The contenders, each with the numbers of threads it has for a dtype. `file` is in contenders/; .py runs in Python. */
+const both = { float64: [1, 2], float32: [1, 2] };
 export const contenders = [
-  { name: "wasmgrad", file: "wasmgrad.mjs", lanes: everywhere },
-  { name: "NumPy", file: "numpy_sgd.py", lanes: everywhere },
-  { name: "PyTorch", file: "torch_sgd.py", lanes: everywhere },
-  { name: "jax-js", file: "jax.mjs", lanes: ["float64 1", "float32 1"] },
-  { name: "TensorFlow.js", file: "tfjs.mjs", lanes: ["float32 1"] },
-  { name: "TensorFlow.js by hand", file: "tfjs.mjs", lanes: ["float32 1"], args: ["by-hand"] },
-  { name: "brain.js", file: "brain.mjs", lanes: ["float32 1"] },
+  { name: "wasmgrad", file: "wasmgrad.mjs", threads: both },
+  { name: "NumPy", file: "numpy_sgd.py", threads: both },
+  { name: "PyTorch", file: "torch_sgd.py", threads: both },
+  { name: "jax-js", file: "jax.mjs", threads: { float64: [1], float32: [1] } },
+  { name: "TensorFlow.js", file: "tfjs.mjs", threads: { float32: [1] } },
+  { name: "TensorFlow.js by hand", file: "tfjs.mjs", threads: { float32: [1] }, args: ["by-hand"] },
+  { name: "brain.js", file: "brain.mjs", threads: { float32: [1] } },
 ];
-export const lanes = everywhere;
+export const dtypes = Object.keys(both);
 
 /** What is shown of an answer { seconds, samples, accuracy }. */
 export function figure(unit, task, { seconds, samples, accuracy }) {
