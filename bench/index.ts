@@ -4,22 +4,20 @@
 //   npm run bench -- [--quick] [--only <part of a row's name>]
 //
 // The reference gets the conditions it has where WebAssembly is blocked:
-// - It is bundled as in the package. tsx alone would leave every member of an enum a look-up: XOR took 7 times as long.
+// - It is bundled as in the package: see bundle.ts.
 // - Each executor has a process of its own, so that nothing the other one makes of the engine's state (a memory
 //   that grows detaches its buffer) can slow it down.
 // - Each element type has a process of its own. V8 specializes a function for the types it has seen.
 
-import { fork } from "node:child_process";
 import { cpus } from "node:os";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { build as bundle } from "esbuild";
 import type { DType } from "../src/dtype.js";
 import { chooseBuild } from "../src/executors/wasm/module.js";
-import type { ExecutorName } from "../src/index.js";
-import type { Order } from "./child.js";
+import { bundle } from "./bundle.js";
+import { type Contender, startContender } from "./contender.js";
 import { kernels } from "./kernels.js";
-import { contest, median, type Ratio, ratioOf, type Work } from "./measure.js";
+import { contest, median, ratioOf } from "./measure.js";
+import { micro, percent, rate, show, table } from "./table.js";
 import { tasks } from "./training.js";
 
 const { values: options } = parseArgs({
@@ -29,7 +27,6 @@ const settings = { rounds: options.quick ? 3 : 9, length: 0.03 };
 /** Of training: an epoch of one large step would mostly be what fit does once an epoch. */
 const trainingSettings = { ...settings, length: 0.25 };
 const build = chooseBuild(false);
-const script = fileURLToPath(new URL("../build/bench.mjs", import.meta.url));
 const start = performance.now();
 
 const { versions, platform, arch } = process;
@@ -39,48 +36,16 @@ console.log(
     "times as fast as the reference, with the lowest and the highest of the rounds. Of peak: the share of what\n" +
     "a loop of multiply-adds in registers alone does in the same round, median / best round against best round.",
 );
-await bundle({
-  entryPoints: [fileURLToPath(new URL("child.ts", import.meta.url))],
-  outfile: script,
-  bundle: true,
-  format: "esm",
-  platform: "node",
-  target: "es2022",
-});
+const script = await bundle("child");
 for (const dtype of ["float64", "float32"] as const) {
-  const wasm = startContender(dtype, "wasm");
-  const reference = startContender(dtype, "reference");
+  const wasm = startContender(script, dtype, "wasm");
+  const reference = startContender(script, dtype, "reference");
   await measureKernels(dtype, wasm, reference);
   await measureTasks(dtype, wasm, reference);
   wasm.stop();
   reference.stop();
 }
 console.log(`\n${((performance.now() - start) / 1000).toFixed(0)} s in all`);
-
-interface Contender {
-  work(row: Order["row"]): Work;
-  stop(): void;
-}
-
-function startContender(dtype: DType, executor: ExecutorName): Contender {
-  const child = fork(script, [dtype, executor], { execArgv: [] });
-  const died = (code: number | null) => {
-    console.error(`the process of ${executor} in ${dtype} ended with code ${code}`);
-    process.exit(1);
-  };
-  child.once("exit", died);
-  return {
-    work: (row) => (count) =>
-      new Promise((resolve) => {
-        child.once("message", (seconds) => resolve(seconds as number));
-        child.send({ row, count } satisfies Order);
-      }),
-    stop() {
-      child.off("exit", died);
-      child.disconnect();
-    },
-  };
-}
 
 async function measureKernels(dtype: DType, wasm: Contender, reference: Contender): Promise<void> {
   const selected = kernels.filter(({ label }) => label.includes(options.only));
@@ -119,36 +84,7 @@ async function measureTasks(dtype: DType, wasm: Contender, reference: Contender)
   }
 }
 
-/** Prints the head of a Markdown table and returns what prints its rows. */
-function table(head: readonly string[], widths: readonly number[]): (cells: readonly string[]) => void {
-  const print = (cells: readonly string[]) => {
-    const padded = cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])));
-    console.log(`| ${padded.join(" | ")} |`);
-  };
-  console.log("");
-  print(head);
-  print(widths.map((width, i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)));
-  return print;
-}
-
-function rate(perSecond: number): string {
-  return `${(perSecond / 1e9).toFixed(2)} GFLOP/s`;
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(0)} %`;
-}
-
 /** As ratioOf, of the best round of each. */
 function best(first: readonly number[], second: readonly number[]): number {
   return Math.min(...second) / Math.min(...first);
-}
-
-function micro(seconds: number): string {
-  return `${(seconds * 1e6).toLocaleString("en", { maximumSignificantDigits: 4 })} µs`;
-}
-
-function show({ median, lowest, highest }: Ratio): string {
-  const [middle, low, high] = [median, lowest, highest].map((value) => value.toFixed(value < 99.995 ? 2 : 0));
-  return `${middle} [${low} to ${high}]`;
 }

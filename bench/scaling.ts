@@ -1,23 +1,54 @@
 // The table of threads.ts for one element type.
 
 import type { DType } from "../src/dtype.js";
-import { contest, median, ratioOf } from "./measure.js";
+import { type Contender, startContender } from "./contender.js";
+import { contest, median, ratioOf, type Work } from "./measure.js";
+import { micro, show, table } from "./table.js";
 import { largeTask, tasks, taskWork } from "./training.js";
 
 const settings = { rounds: 9, length: 0.25 };
 
-export async function scaling(dtype: DType, counts: readonly number[], only: string): Promise<void> {
+/**
+ * @param threads numbers of threads for a training
+ * @param processes numbers of trainings on one thread each, side by side
+ * @param child child.ts, bundled
+ */
+export async function scaling(
+  dtype: DType,
+  threads: readonly number[],
+  processes: readonly number[],
+  child: string,
+  only: string,
+): Promise<void> {
   const rows = [...tasks, largeTask].filter(({ label, sizes }) => sizes[0] > 2 && label.includes(only));
-  const head = [`${dtype} training step`, "1 thread", ...counts.map((count) => `${count} threads`)];
-  console.log(`\n| ${head.join(" | ")} |\n| --- |${" ---: |".repeat(counts.length + 1)}`);
+  const head = [
+    `${dtype} training step`,
+    "1 thread",
+    ...threads.map((count) => `${count} threads`),
+    ...processes.map((count) => `${count} processes`),
+  ];
+  const print = table(head, [38, 17, ...[...threads, ...processes].map(() => 22)]);
+  const children = Array.from({ length: Math.max(0, ...processes) }, () =>
+    startContender(child, dtype, "wasm"),
+  );
   for (const task of rows) {
-    const works = [1, ...counts].map((threads) => taskWork(task, dtype, { threads }));
-    const [alone, ...others] = await contest(works, settings);
-    const micro = (median(alone) * 1e6).toLocaleString("en", { maximumSignificantDigits: 4 });
-    const cells = others.map((times) => {
-      const { median, lowest, highest } = ratioOf(times, alone);
-      return `${median.toFixed(2)} [${lowest.toFixed(2)} to ${highest.toFixed(2)}]`;
-    });
-    console.log(`| ${[task.label, `${micro} µs`, ...cells].join(" | ")} |`);
+    const [alone, ...others] = await contest(
+      [
+        ...[1, ...threads].map((count) => taskWork(task, dtype, { threads: count })),
+        ...processes.map((count) => sideBySide(children.slice(0, count), task.label)),
+      ],
+      settings,
+    );
+    print([task.label, micro(median(alone)), ...others.map((times) => show(ratioOf(times, alone)))]);
   }
+  for (const contender of children) contender.stop();
+}
+
+/** The steps shared out among contenders, who train at the same time; the last to end says how long it took. */
+function sideBySide(contenders: readonly Contender[], row: string): Work {
+  return async (count) => {
+    const share = Math.ceil(count / contenders.length);
+    const seconds = await Promise.all(contenders.map((contender) => contender.work(row)(share)));
+    return (Math.max(...seconds) * count) / (share * contenders.length);
+  };
 }
