@@ -99,6 +99,21 @@ function planSweep(
   };
 }
 
+/** Copies a whole data set into the heap, without its zeros if they are many, and plans a pass over it. */
+function placeAndPlan(
+  model: Model,
+  { inputs, targets }: { inputs: Table; targets: Targets },
+  { order, batch }: { order: number; batch: number },
+  loss: Loss,
+  statistics: Statistics,
+  purpose: Purpose,
+): { sweep: Sweep; density: number } {
+  const density = densityOf(inputs);
+  const placed = place(model.heap, inputs, targets, order, batch, density < SPARSE_BELOW);
+  const threads = threadsFor(model, batch, density);
+  return { sweep: planSweep(model, placed, inputs.rows, loss, statistics, purpose, threads), density };
+}
+
 async function runSweep(sweep: Sweep, pacer: Pacer, stop?: () => boolean): Promise<void> {
   if (sweep.full) await pacer.run(sweep.full, 0, sweep.fullSteps, stop);
   if (sweep.rest && !stop?.()) await pacer.run(sweep.rest, sweep.fullSteps, sweep.steps, stop);
@@ -128,24 +143,15 @@ export function evaluate(model: Model, inputs: Table, targets: Targets, loss: Lo
 /** Trains, and returns one entry an epoch. Everything it plans is released when it ends, however it ends. */
 export async function train(model: Model, settings: Settings, seed: number): Promise<EpochEntry[]> {
   const { heap, store } = model;
-  const { inputs, targets, batchSize, loss, validation } = settings;
+  const { inputs, batchSize, loss, validation } = settings;
   const mark = heap.top;
   try {
     const batch = Math.min(batchSize, inputs.rows);
     const order = settings.shuffle ? heap.allocate(inputs.rows * 4) : 0;
     const statistics = new Statistics(heap);
     const purpose: Purpose = { kind: "train", learningRate: settings.learningRate };
-    const density = densityOf(inputs);
-    const placed = place(heap, inputs, targets, order, batch, density < SPARSE_BELOW);
-    const sweep = planSweep(
-      model,
-      placed,
-      inputs.rows,
-      loss,
-      statistics,
-      purpose,
-      threadsFor(model, batch, density),
-    );
+    const share = { order, batch };
+    const { sweep, density } = placeAndPlan(model, settings, share, loss, statistics, purpose);
     const validate = validation && planValidation(model, validation, loss);
     const pacer = new Pacer(model.executor, settings.signal);
     const history: EpochEntry[] = [];
@@ -222,17 +228,8 @@ function planValidation(
 ): (pacer: Pacer) => Promise<Figures> {
   const statistics = new Statistics(model.heap);
   const batch = Math.min(EVALUATION_BATCH, inputs.rows);
-  const density = densityOf(inputs);
-  const placed = place(model.heap, inputs, targets, 0, batch, density < SPARSE_BELOW);
-  const sweep = planSweep(
-    model,
-    placed,
-    inputs.rows,
-    loss,
-    statistics,
-    { kind: "evaluate" },
-    threadsFor(model, batch, density),
-  );
+  const share = { order: 0, batch };
+  const { sweep } = placeAndPlan(model, { inputs, targets }, share, loss, statistics, { kind: "evaluate" });
   return async (pacer) => {
     statistics.clear();
     await runSweep(sweep, pacer);

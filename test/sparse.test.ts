@@ -11,16 +11,24 @@ function sparseValues(count: number, seed: number, density: number): Float64Arra
   return Float64Array.from({ length: count }, () => (next() < density ? Math.fround(4 * next() - 2) : 0));
 }
 
-/** Widths around the vectors and the pairs of them; rows up to more than a block of 256; empty rows too. */
+/**
+ * Widths around the vectors, the pairs of them and the strides of 16 (32 f64, 64 f32); rows up to more than a block of
+ * 256; empty rows too. Rows of every number of entries modulo 4 come of the density.
+ */
 const shapes = [
   { rows: 1, inputs: 1, width: 1 },
   { rows: 3, inputs: 5, width: 3 },
   { rows: 4, inputs: 67, width: 7 },
   { rows: 7, inputs: 40, width: 16 },
+  { rows: 9, inputs: 23, width: 31 },
+  { rows: 9, inputs: 23, width: 32 },
   { rows: 33, inputs: 31, width: 33 },
+  { rows: 9, inputs: 23, width: 64 },
   { rows: 19, inputs: 130, width: 70 },
   { rows: 257, inputs: 6, width: 9 },
   { rows: 600, inputs: 9, width: 34 },
+  { rows: 21, inputs: 17, width: 129 },
+  { rows: 21, inputs: 17, width: 520 },
 ];
 
 describe.each(settings)("on %s", (_, setting) => {
