@@ -190,18 +190,22 @@ export function sortByColumn<T>(
     x3 = v128.load_splat<T>(value, 3 * sizeof<T>());
     w3 = rows + <usize>load<u32>(index, 12) * stride;
   }
+  // Long strides for the one that does most of the work.
+  const bytes: usize = height > 3 ? 256 : 64;
   let left = columns;
-  while (left >= 16 * lanes<T>()) {
+  while (left >= bytes / sizeof<T>()) {
     addFourVectors<T>(height, SKEW, y, x0, w0, x1, w1, x2, w2, x3, w3);
-    addFourVectors<T>(height, SKEW + 64, y, x0, w0, x1, w1, x2, w2, x3, w3);
-    addFourVectors<T>(height, SKEW + 128, y, x0, w0, x1, w1, x2, w2, x3, w3);
-    addFourVectors<T>(height, SKEW + 192, y, x0, w0, x1, w1, x2, w2, x3, w3);
-    y += 256;
-    w0 += 256;
-    if (height > 1) w1 += 256;
-    if (height > 2) w2 += 256;
-    if (height > 3) w3 += 256;
-    left -= 16 * lanes<T>();
+    if (height > 3) {
+      addFourVectors<T>(height, SKEW + 64, y, x0, w0, x1, w1, x2, w2, x3, w3);
+      addFourVectors<T>(height, SKEW + 128, y, x0, w0, x1, w1, x2, w2, x3, w3);
+      addFourVectors<T>(height, SKEW + 192, y, x0, w0, x1, w1, x2, w2, x3, w3);
+    }
+    y += bytes;
+    w0 += bytes;
+    if (height > 1) w1 += bytes;
+    if (height > 2) w2 += bytes;
+    if (height > 3) w3 += bytes;
+    left -= bytes / sizeof<T>();
   }
   while (left) {
     const sum = sumVector<T>(height, SKEW, y, x0, w0, x1, w1, x2, w2, x3, w3);
