@@ -14,7 +14,7 @@ import { DataType, Start, SUM_BLOCK } from "./ops";
 }
 
 /**
- * Copies `rows` rows of a sparse data set into a batch by rows: row r's columns and values begin at
+ * Copies the rows `from` to `to` of a batch out of a sparse data set: row r's columns and values begin at
  * r * capacity, and counts[r] says how many there are.
  */
 export function gatherSparse<T>(
@@ -239,17 +239,17 @@ function addFour<T>(y: usize, columns: usize, index: usize, value: usize, rows: 
   addSome<T>(4, y, columns, index, value, rows, stride);
 }
 
-/** y += x w over `columns` columns. */
-function addRow<T>(y: usize, columns: usize, x: v128, w: usize): void {
+/** y += x over `columns` columns. */
+function addRow<T>(y: usize, columns: usize, x: usize): void {
   for (let left = columns; left; left -= lanes<T>()) {
-    const sum = madd<T>(x, v128.load(w), v128.load(y));
+    const sum = v128.add<T>(v128.load(y), v128.load(x));
     if (left < lanes<T>()) {
       storePartial<T>(y, sum, left);
       return;
     }
     v128.store(y, sum);
     y += 16;
-    w += 16;
+    x += 16;
   }
 }
 
@@ -322,7 +322,7 @@ export function sparseGradient<T>(
         addRows<T>(
           sums, columns, rowsOf + from * 4, values + from * sizeof<T>(), to - from, gradient, stride,
         );
-        addRow<T>(y, columns, splat<T>(1), sums);
+        addRow<T>(y, columns, sums);
       } else {
         addOuterProducts<T>(y, rowsOf, values, gradient, stride, columns, from, to);
       }

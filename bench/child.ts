@@ -6,7 +6,7 @@ import type { ExecutorName } from "../src/index.js";
 import { kernels, kernelWork } from "./kernels.js";
 import type { Work } from "./measure.js";
 import { peak } from "./peak.js";
-import { largeTask, tasks, taskWork } from "./training.js";
+import { everyTask, taskWork } from "./training.js";
 
 /** What to do: `count` units of the row with this label, or of the peak loop of a build. */
 export interface Order {
@@ -34,7 +34,7 @@ function workOf(label: string): Work {
   if (current?.label === label) return current.work;
   current = undefined;
   const kernel = kernels.find((kernel) => kernel.label === label);
-  const task = [...tasks, largeTask].find((task) => task.label === label);
+  const task = everyTask.find((task) => task.label === label);
   const work = kernel ? kernelWork(kernel, dtype, executor) : taskWork(task!, dtype, { executor });
   current = { label, work };
   return work;

@@ -4,9 +4,9 @@ import type { DType } from "../src/dtype.js";
 import { type Contender, startContender } from "./contender.js";
 import { contest, median, ratioOf, type Work } from "./measure.js";
 import { micro, show, table } from "./table.js";
-import { largeTask, tasks, taskWork } from "./training.js";
+import { everyTask, taskWork } from "./training.js";
 
-const settings = { rounds: 9, length: 0.25 };
+export const settings = { rounds: 9, length: 0.25 };
 
 /**
  * @param threads numbers of threads for a training
@@ -20,7 +20,7 @@ export async function scaling(
   child: string,
   only: string,
 ): Promise<void> {
-  const rows = [...tasks, largeTask].filter(({ label, sizes }) => sizes[0] > 2 && label.includes(only));
+  const rows = everyTask.filter(({ label, sizes }) => sizes[0] > 2 && label.includes(only));
   const head = [
     `${dtype} training step`,
     "1 thread",

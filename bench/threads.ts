@@ -18,11 +18,11 @@ const counts = options.threads?.split(",").map(Number) ?? [2, 4, 8, 16].filter((
 
 const { versions, platform, arch } = process;
 console.log(`${cpus()[0].model}, ${cores} cores, ${platform} ${arch}, Node ${versions.node}`);
+const { scaling, settings } = await import(await bundle("scaling"));
 console.log(
-  "Medians of 9 rounds. Ratio: how many times as fast as one thread, lowest and highest of the rounds. Processes: as\n" +
-    "many trainings side by side, each on one thread.",
+  `Medians of ${settings.rounds} rounds, fewer where a round takes seconds. Ratio: how many times as fast as one thread,\n` +
+    "lowest and highest of the rounds. Processes: as many trainings side by side, each on one thread.",
 );
-const { scaling } = await import(await bundle("scaling"));
 const child = await bundle("child");
 for (const dtype of ["float64", "float32"]) {
   await scaling(

@@ -124,6 +124,8 @@ function sharedByRows(m: number, n: number, transposed: boolean, threads: number
 /** Parts of a phase for each thread. */
 const PARTS_PER_THREAD = 4;
 
+const LARGE_FACTOR = 2 ** 13;
+
 /**
  * Whether a product cut into `parts` would spend itself in packing: every part packs the one factor that it has
  * whole, which pays where the part has enough of the other's rows or columns. Factors of up to LARGE_FACTOR values
@@ -137,8 +139,6 @@ function packsTooMuch(record: Uint32Array, parts: number): boolean {
     : [record[Product.n], record[Product.m]];
   return record[Product.k] * whole > LARGE_FACTOR && cut < 2 * ROWS_PER_THREAD * parts;
 }
-
-const LARGE_FACTOR = 2 ** 13;
 
 /** With so many rows a thread, packing the right factor for itself costs it an eighth of the multiplications. */
 const ROWS_PER_THREAD = 16;

@@ -1,18 +1,9 @@
-// @ts-nocheck AssemblyScript: bench/peak.ts compiles it.
+// AssemblyScript: bench/peak.ts compiles it.
 //
 // As many multiply-adds as V8's code does in 128-bit vectors: a loop over registers alone. Ten independent
 // accumulators, two rounds of them a turn: more ran out of V8's registers or were no faster, in either type.
 
-function splat<T>(value: f64): v128 {
-  if (sizeof<T>() === 8) return f64x2.splat(value);
-  return f32x4.splat(<f32>value);
-}
-
-/** a * b + c, as madd() of assembly/lanes.ts. */
-function madd<T>(a: v128, b: v128, c: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_madd<T>(a, b, c);
-  return v128.add<T>(v128.mul<T>(a, b), c);
-}
+import { madd, splat } from "../../assembly/lanes";
 
 /** Does `count` times 20 vector multiply-adds c = c factor + term. Returns a value that depends on all of them. */
 function peak<T>(count: i32, factor: f64, term: f64): f64 {

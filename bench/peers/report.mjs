@@ -19,22 +19,21 @@ function table(head, rows) {
   return [line(head), line(head.map((_, i) => (i ? "---:" : "---"))), ...rows.map(line)].join("\n");
 }
 
-/** Seconds a sample of every round (undefined where there is none): what ratios are made of. */
-const costs = (entry, answers) =>
-  answers.map((answer) => answer && (entry.unit === "s" ? answer.seconds : answer.seconds / answer.samples));
+/** Seconds a sample of every round: what ratios are made of. */
+const costs = (entry, { answers }) =>
+  answers.map(({ seconds, samples }) => (entry.unit === "s" ? seconds : seconds / samples));
 
 /** `theirs` over `ours`, round by round: "2.10 (1.98–2.20)", above 1 where wasmgrad is faster. */
 function ratio(entry, ours, theirs) {
   if (!ours || !theirs) return "-";
-  const [a, b] = [costs(entry, ours.answers), costs(entry, theirs.answers)];
-  const ratios = a.map((cost, i) => b[i] / cost).filter(Number.isFinite);
-  if (ratios.length === 0) return "-";
+  const [a, b] = [costs(entry, ours), costs(entry, theirs)];
+  const ratios = a.map((cost, i) => b[i] / cost);
   return `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`;
 }
 
 /** A contender's run on at most so many threads: the one that was faster, in the median. */
 function better(entry, runs, name, threads) {
-  const cost = ({ answers }) => median(costs(entry, answers).filter(Number.isFinite));
+  const cost = (run) => median(costs(entry, run));
   return runs
     .filter((run) => run.name === name && run.threads <= threads)
     .sort((a, b) => cost(a) - cost(b))[0];
@@ -42,9 +41,9 @@ function better(entry, runs, name, threads) {
 
 /** "median / best" of the rounds, in the unit of the task. */
 function absolute(entry, run) {
-  const answers = (run?.answers ?? []).filter(Boolean);
+  if (!run) return "-";
+  const { answers } = run;
   const figures = answers.map((answer) => figure(entry.unit, entry.task, answer));
-  if (figures.length === 0) return "-";
   if (entry.unit === "%") return figures[0].toFixed(1);
   const best = entry.unit === "samples/s" ? Math.max(...figures) : Math.min(...figures);
   const epochs =

@@ -90,16 +90,17 @@ async function runDtype(dtype) {
     const wanted = name === "wasmgrad" || matches(options.only, `${name} ${file}`);
     if (!wanted || missing.has(name)) continue;
     for (const threads of counts[dtype] ?? []) {
+      const lane = `${dtype} ${threads}`;
       try {
         const child = await Child.start(
           file.endsWith(".py") ? python : node,
           [path(`contenders/${file}`), dtype, threads, ...args],
           { MNIST_DATA: mnist },
         );
-        runners.push({ name, threads, child, lane: `${dtype} ${threads}` });
+        runners.push({ name, threads, child, lane });
         versions.add(child.versions);
       } catch (error) {
-        problem(name, error.message, `${dtype} ${threads}`);
+        problem(name, error.message, lane);
       }
     }
   }
