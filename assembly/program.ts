@@ -16,7 +16,7 @@ import {
 import { shuffle, uniform } from "./random";
 import { columnSums, report } from "./reductions";
 import { compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse";
-import { barrier, takePart } from "./threads";
+import { assemble, barrier, takePart } from "./threads";
 import { transpose } from "./transpose";
 
 // Smallest parts worth the while: elements of an elementwise operation, and columns or rows of a matrix.
@@ -375,6 +375,7 @@ export function run<T>(
 function runShared<T>(
   control: usize, program: usize, end: usize, thread: usize, threads: usize, fromStep: usize, toStep: usize,
 ): bool {
+  if (!assemble(control, <i32>threads)) return false;
   // Parts that have been taken from a queue before this phase, attempts at an empty one included.
   let taken: u32 = 0;
   for (let step = fromStep; step < toStep; step++) {

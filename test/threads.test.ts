@@ -118,6 +118,21 @@ test("A worker that dies fails the fit, restores the last good epoch, and the ne
   await expect(network.fit(dense, classes, { epochs: 2 })).resolves.toHaveLength(2);
 });
 
+test("Those who work on while a worker dies do not wait for it", async () => {
+  const size = 1024;
+  const wide = new Network({ inputs: size, layers: [new Dense(size), new Dense(size)], threads: 2, seed: 1 });
+  const rows = randomValues(size * size, 1, -1, 1);
+  const training = wide.fit(rows, rows, {
+    epochs: 1000,
+    batchSize: size,
+    loss: "meanSquaredError",
+    learningRate: 0.001,
+    // Every operation takes long, so that the other one is in the middle of one when the death is known.
+    onEpoch: ({ epoch }) => void (epoch === 1 && setTimeout(() => pool.killOne(), 20)),
+  });
+  await expect(training).rejects.toThrow(/^a worker thread died in the middle of training/);
+});
+
 test.each([
   [0, "threads is 0, but must be an integer from 1 to 64"],
   [-1, "threads is -1, but must be an integer from 1 to 64"],
