@@ -325,8 +325,8 @@ export const enum Shuffle {
 // counts[r] of them, columns ascending; by columns, column p's entries run from starts[p] to starts[p + 1],
 // rows ascending.
 //
-// Threads share the columns of a batch by columns. Every thread has `starts` of its own, `startsBytes` apart, of
-// which it fills in those of the columns it works on.
+// A batch by columns is made in pieces, one for each thread: the columns are cut among them. Every piece has `starts`
+// of its own, `startsBytes` apart, of which those of its columns are filled in.
 
 /** As gather, from a sparse data set into a batch by rows. */
 export const enum GatherSparse {
@@ -362,22 +362,26 @@ export const enum Compress {
   capacity,
 }
 
-/** Makes a batch by columns of a batch by rows. */
+/** As gatherSparse, but into a batch by columns. */
 export const enum SortByColumn {
-  /** u32 (width + 1), for each thread, and behind them two for each row, to work with */
+  /** u32 (width + 1), for each piece, and behind them two for each row, to work with */
   starts = 2,
-  /** From one thread's to the next one's. */
   startsBytes,
   /** u32 (entries) */
   rowsOf,
   /** T (entries) */
   valuesOf,
-  counts,
-  columns,
-  values,
-  capacity,
+  dataStarts,
+  dataColumns,
+  dataValues,
+  dataType,
+  order,
   rows,
+  batch,
+  /** f64 cell */
+  scale,
   width,
+  pieces,
 }
 
 /** output (rows, width) = start + X W for a batch X by rows; epilogue as in product. Never Start.add. */
@@ -412,4 +416,6 @@ export const enum SparseGradient {
   start,
   /** Room for one row of sums for each thread, or 0: sums stay in registers. */
   scratch,
+  /** Pieces of the batch by columns. A phase has as many parts, or several in each piece. */
+  pieces,
 }

@@ -161,12 +161,19 @@ function runSparse<T>(
     }
     case Op.sortByColumn: {
       const width = word(record, SortByColumn.width);
-      const starts = word(record, SortByColumn.starts) + thread * word(record, SortByColumn.startsBytes);
+      const pieces = word(record, SortByColumn.pieces);
+      const partsOfPiece = parts / pieces;
+      const piece = part / partsOfPiece;
+      // A piece is made whole, with the first of its parts: cutting it finer would cost more than it saves.
+      if (part != piece * partsOfPiece) break;
+      const starts = word(record, SortByColumn.starts) + piece * word(record, SortByColumn.startsBytes);
       sortByColumn<T>(
-        starts, starts + (width + 1) * 4,
-        word(record, SortByColumn.rowsOf), word(record, SortByColumn.valuesOf), word(record, SortByColumn.counts),
-        word(record, SortByColumn.columns), word(record, SortByColumn.values), word(record, SortByColumn.capacity),
-        word(record, SortByColumn.rows), partStart(width, 1, part, parts), partStart(width, 1, part + 1, parts),
+        starts, starts + (width + 1) * 4, word(record, SortByColumn.rowsOf), word(record, SortByColumn.valuesOf),
+        word(record, SortByColumn.dataStarts), word(record, SortByColumn.dataColumns),
+        word(record, SortByColumn.dataValues), <DataType>word(record, SortByColumn.dataType),
+        word(record, SortByColumn.order), step * word(record, SortByColumn.batch), word(record, SortByColumn.rows),
+        partStart(width, 1, piece, pieces), partStart(width, 1, piece + 1, pieces),
+        cell(record, SortByColumn.scale),
       );
       break;
     }
@@ -177,9 +184,10 @@ function runSparse<T>(
       const width = word(record, SparseGradient.width);
       const inputs = word(record, SparseGradient.inputs);
       const scratch = word(record, SparseGradient.scratch);
+      const piece = (part * word(record, SparseGradient.pieces)) / parts;
       sparseGradient<T>(
         word(record, SparseGradient.output),
-        word(record, SparseGradient.starts) + thread * word(record, SparseGradient.startsBytes),
+        word(record, SparseGradient.starts) + piece * word(record, SparseGradient.startsBytes),
         word(record, SparseGradient.rowsOf), word(record, SparseGradient.valuesOf),
         word(record, SparseGradient.gradient), partStart(inputs, 1, part, parts), partStart(inputs, 1, part + 1, parts),
         width, word(record, SparseGradient.rows), <Start>word(record, SparseGradient.start),

@@ -14,6 +14,24 @@ import { DataType, Start, SUM_BLOCK } from "./ops";
 }
 
 /**
+ * Reads what a sparse data set holds of `rows` samples. They lie anywhere, and are too short for the processor to see
+ * what comes next: all of them are asked for before any is waited for. It halves the time of what follows.
+ */
+function touchSamples(
+  starts: usize, columns: usize, values: usize, dataType: DataType, order: usize, position: usize, rows: usize,
+): void {
+  const end = position + rows;
+  for (let at = position; at < end; at++) touch(starts + sampleAt(order, at) * 4, 4);
+  for (let at = position; at < end; at++) {
+    const sample = sampleAt(order, at);
+    const first = <usize>load<u32>(starts + sample * 4);
+    const count = <usize>load<u32>(starts + sample * 4, 4) - first;
+    touch(columns + first * 4, count * 4);
+    touch(values + first * bytesOf(dataType), count * bytesOf(dataType));
+  }
+}
+
+/**
  * Copies the rows `from` to `to` of a batch out of a sparse data set: row r's columns and values begin at
  * r * capacity, and counts[r] says how many there are.
  */
@@ -22,16 +40,7 @@ export function gatherSparse<T>(
   dataValues: usize, dataType: DataType, order: usize, position: usize, from: usize, to: usize, scale: f64,
 ): void {
   const factor = splat<T>(scale);
-  // Samples lie anywhere, and a row is too short for the processor to see what comes next: all rows are asked for
-  // before any is waited for. It halves the time.
-  for (let r = from; r < to; r++) touch(starts + sampleAt(order, position + r) * 4, 4);
-  for (let r = from; r < to; r++) {
-    const sample = sampleAt(order, position + r);
-    const first = <usize>load<u32>(starts + sample * 4);
-    const count = <usize>load<u32>(starts + sample * 4, 4) - first;
-    touch(dataColumns + first * 4, count * 4);
-    touch(dataValues + first * bytesOf(dataType), count * bytesOf(dataType));
-  }
+  touchSamples(starts, dataColumns, dataValues, dataType, order, position + from, to - from);
   for (let r = from; r < to; r++) {
     const sample = sampleAt(order, position + r);
     const first = <usize>load<u32>(starts + sample * 4);
@@ -80,27 +89,48 @@ function firstFrom(columns: usize, count: usize, column: usize): usize {
   return low;
 }
 
+/** Puts the entries of a row, whose values are of type V, where those of their columns are to be. */
+// @ts-ignore: decorator
+@inline function scatterRow<T, V>(
+  starts: usize, rowsOf: usize, valuesOf: usize, row: usize, columns: usize, end: usize, values: usize, factor: T,
+): void {
+  while (columns < end) {
+    const slot = starts + <usize>load<u32>(columns) * 4;
+    const place = <usize>load<u32>(slot, 4);
+    store<u32>(slot, <u32>place + 1, 4);
+    store<u32>(rowsOf + place * 4, <u32>row);
+    store<T>(valuesOf + place * sizeof<T>(), <T>load<V>(values) * factor);
+    columns += 4;
+    values += sizeof<V>();
+  }
+}
+
 /**
- * Sorts a batch by rows into one by columns, for the columns `from` to `to`: starts[p] to starts[p + 1] are
+ * Sorts a batch out of a sparse data set by columns, for the columns `from` to `to`: starts[p] to starts[p + 1] are
  * the entries of column p, each its row and its value, rows ascending. The entries of a range begin where
- * those of all columns before it end, so that ranges can be sorted side by side.
- * `ranges` is room for two numbers a row: where its entries of these columns begin and end.
+ * those of all columns before it end, so that ranges can be sorted side by side. It reads the data set and not the
+ * batch by rows, of which the other threads have just written their rows: that is slow to read.
+ * `ranges` is room for two numbers a row: where its entries of these columns begin and end in the data set.
  */
 export function sortByColumn<T>(
-  starts: usize, ranges: usize, rowsOut: usize, valuesOut: usize, counts: usize, columns: usize, values: usize,
-  capacity: usize, rows: usize, from: usize, to: usize,
+  starts: usize, ranges: usize, rowsOf: usize, valuesOf: usize, dataStarts: usize, dataColumns: usize,
+  dataValues: usize, dataType: DataType, order: usize, position: usize, rows: usize, from: usize, to: usize,
+  scale: f64,
 ): void {
   if (from >= to) return;
+  touchSamples(dataStarts, dataColumns, dataValues, dataType, order, position, rows);
   // Count: the entry count of column p stands at starts[p + 1].
   memory.fill(starts + from * 4, 0, (to - from + 1) * 4);
   let before: usize = 0;
   for (let r: usize = 0; r < rows; r++) {
-    const list = columns + r * capacity * 4;
-    const count = <usize>load<u32>(counts + r * 4);
+    const sample = sampleAt(order, position + r);
+    const begin = <usize>load<u32>(dataStarts + sample * 4);
+    const count = <usize>load<u32>(dataStarts + sample * 4, 4) - begin;
+    const list = dataColumns + begin * 4;
     const first = firstFrom(list, count, from);
     const end = first + firstFrom(list + first * 4, count - first, to);
-    store<u32>(ranges + r * 8, <u32>first);
-    store<u32>(ranges + r * 8, <u32>end, 4);
+    store<u32>(ranges + r * 8, <u32>(begin + first));
+    store<u32>(ranges + r * 8, <u32>(begin + end), 4);
     before += first;
     const last = list + end * 4;
     for (let entry = list + first * 4; entry < last; entry += 4) {
@@ -116,17 +146,16 @@ export function sortByColumn<T>(
     store<u32>(slot, <u32>before);
     before += count;
   }
+  const factor = <T>scale;
   for (let r: usize = 0; r < rows; r++) {
-    const first = r * capacity + <usize>load<u32>(ranges + r * 8);
-    const last = columns + (r * capacity + <usize>load<u32>(ranges + r * 8, 4)) * 4;
-    let value = values + first * sizeof<T>();
-    for (let entry = columns + first * 4; entry < last; entry += 4) {
-      const slot = starts + <usize>load<u32>(entry) * 4;
-      const place = <usize>load<u32>(slot, 4);
-      store<u32>(slot, <u32>place + 1, 4);
-      store<u32>(rowsOut + place * 4, <u32>r);
-      store<T>(valuesOut + place * sizeof<T>(), load<T>(value));
-      value += sizeof<T>();
+    const first = <usize>load<u32>(ranges + r * 8);
+    const columns = dataColumns + first * 4;
+    const end = dataColumns + <usize>load<u32>(ranges + r * 8, 4) * 4;
+    const values = dataValues + first * bytesOf(dataType);
+    switch (dataType) {
+      case DataType.u8: scatterRow<T, u8>(starts, rowsOf, valuesOf, r, columns, end, values, factor); break;
+      case DataType.f32: scatterRow<T, f32>(starts, rowsOf, valuesOf, r, columns, end, values, factor); break;
+      default: scatterRow<T, f64>(starts, rowsOf, valuesOf, r, columns, end, values, factor); break;
     }
   }
 }

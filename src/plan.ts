@@ -131,21 +131,27 @@ export function place(
   };
 }
 
-function emitInputs(model: Model, builder: ProgramBuilder, inputs: PlacedInputs, rows: number): Matrix {
+/** The next `rows` inputs, as the first layer takes them; `sorted`: sparse ones as its gradient takes them too. */
+function emitInputs(
+  model: Model,
+  builder: ProgramBuilder,
+  inputs: PlacedInputs,
+  rows: number,
+  sorted: boolean,
+): Matrix {
   const scale = builder.cell(model.inputScale);
   const { dataType, sparse } = inputs;
   if (sparse) {
     const x = builder.sparseMatrix(rows, model.inputs, sparse.capacity);
     builder.gatherSparse(x, { ...inputs, ...sparse }, dataType, scale);
+    if (sorted) builder.sortByColumn(x);
     return x;
   }
   const x = builder.matrix(rows, model.inputs);
   builder.gather(x, inputs, dataType, model.inputs, rows, scale);
   if (rows > 1) return x;
   // One row: its zeros are cheap to leave out, and there may be many.
-  const compressed = builder.sparseMatrix(rows, model.inputs, model.inputs);
-  builder.compress(compressed, x);
-  return compressed;
+  return builder.compressRow(x, model.inputs);
 }
 
 const noUpdates: Updates = {
@@ -160,7 +166,7 @@ export function planPredict(
   rows: number,
 ): { program: Program; output: number } {
   const builder = new ProgramBuilder(model.heap);
-  let y: Matrix = emitInputs(model, builder, inputs, rows);
+  let y: Matrix = emitInputs(model, builder, inputs, rows, false);
   let output = 0;
   for (const layer of model.layers) {
     output = layer.forward(builder, y, rows, noUpdates, true).output;
@@ -194,7 +200,7 @@ export function planLoss(
 ): Program {
   const { heap, layers, outputs } = model;
   const builder = new ProgramBuilder(heap, threads);
-  const x = emitInputs(model, builder, inputs, rows);
+  const x = emitInputs(model, builder, inputs, rows, purpose.kind !== "evaluate");
   const target = builder.matrix(rows, outputs);
   if (targets.dataType === undefined) builder.oneHot(target, targets, outputs, rows);
   else builder.gather(target, targets, targets.dataType, outputs, rows, builder.cell(1));

@@ -9,7 +9,7 @@ import {
   COLUMN_BLOCK_BYTES,
   ColumnSums,
   Compress,
-  type DataType,
+  DataType,
   Elementwise,
   Gather,
   GatherSparse,
@@ -99,15 +99,30 @@ export interface SparseMatrix {
   readonly capacity: number;
   readonly rows: number;
   readonly width: number;
+  /** Where its entries come from, for sortByColumn(). */
+  source?: SparseSource;
+}
+
+interface SparseSource extends Omit<SparseBatches, "capacity"> {
+  dataType: DataType;
+  scale: number;
+}
+
+/** A batch by columns. */
+interface SortedMatrix {
+  starts: number;
+  startsBytes: number;
+  rowsOf: number;
+  valuesOf: number;
+  pieces: number;
 }
 
 /** What a layer multiplies by its weights: a dense matrix, or a sparse one. */
 export type Matrix = number | SparseMatrix;
 
 /**
- * How the threads share what an operation touches: each touches only its own rows of a batch of so many, only
- * its own columns of a certain sparse matrix, or (undefined) any thread anything. What two operations share
- * alike, each thread has made itself.
+ * How the threads share what an operation touches: each touches only its own rows of a batch of so many, or
+ * (undefined) any thread anything. What two operations share alike, each thread has made itself.
  */
 type Share = string | undefined;
 
@@ -150,6 +165,7 @@ export class ProgramBuilder {
   /** What has been read and written since the last barrier, and how the threads shared it. */
   readonly #reads = new Map<number, Share>();
   readonly #writes = new Map<number, Share>();
+  readonly #sorted = new Map<SparseMatrix, SortedMatrix>();
 
   constructor(heap: Heap, threads = 1) {
     this.heap = heap;
@@ -211,6 +227,7 @@ export class ProgramBuilder {
 
   gatherSparse(output: SparseMatrix, from: SparseBatches, dataType: DataType, scale: number): void {
     const { counts, columns, values, capacity, rows } = output;
+    output.source = { ...from, dataType, scale };
     const record = this.#emit(
       Op.gatherSparse,
       [from.starts, from.columns, from.data, from.order, scale],
@@ -244,36 +261,63 @@ export class ProgramBuilder {
     record[Compress.capacity] = capacity;
   }
 
+  /** One dense row without its zeros. */
+  compressRow(input: number, width: number): SparseMatrix {
+    // As a data set of one sample: its entries begin at 0, and how many there are says where they end.
+    const starts = this.heap.allocate(8);
+    this.heap.u32[starts / 4] = 0;
+    const columns = this.heap.allocate(width * 4);
+    const values = this.matrix(1, width);
+    const dataType = this.heap.dtype === "float64" ? DataType.f64 : DataType.f32;
+    const source = { starts, columns, data: values, order: 0, batch: 0, dataType, scale: this.cell(1) };
+    const row = { counts: starts + 4, columns, values, capacity: width, rows: 1, width, source };
+    this.compress(row, input);
+    return row;
+  }
+
   /**
-   * output = start + X' D, X sorted by column first. Where the columns begin, each thread keeps for itself: both
-   * operations must be in one phase, so the first claims all that the second touches.
+   * Sorts a sparse batch by columns. It is done once, by the first gradient that needs it if not before; best is
+   * next to the gathering, for both read the data set and neither waits for the other.
    */
-  #sparseGradient(output: number, left: SparseMatrix, gradient: number, n: number, start: Start): void {
-    const { counts, columns, values, capacity, rows, width } = left;
+  sortByColumn(matrix: SparseMatrix): SortedMatrix {
+    const known = this.#sorted.get(matrix);
+    if (known) return known;
+    const { capacity, rows, width, source } = matrix;
+    if (!source) throw new Error("a sparse matrix of unknown source");
+    const pieces = this.#threads;
     const startsBytes = Math.ceil(((width + 1 + 2 * rows) * 4) / 64) * 64;
-    const starts = this.heap.allocate(startsBytes * this.#threads);
+    const starts = this.heap.allocate(startsBytes * pieces);
     const rowsOf = this.heap.allocate(rows * capacity * 4);
     const valuesOf = this.heap.allocateElements(rows * capacity);
-    const share = `columns of ${counts}`;
-    const sort = this.#emit(
+    const record = this.#emit(
       Op.sortByColumn,
-      [counts, columns, values, gradient],
+      [source.starts, source.columns, source.data, source.order, source.scale],
       [],
-      [starts, rowsOf, valuesOf, output],
-      share,
+      [starts, rowsOf, valuesOf],
     );
-    sort[SortByColumn.starts] = starts;
-    sort[SortByColumn.startsBytes] = startsBytes;
-    sort[SortByColumn.rowsOf] = rowsOf;
-    sort[SortByColumn.valuesOf] = valuesOf;
-    sort[SortByColumn.counts] = counts;
-    sort[SortByColumn.columns] = columns;
-    sort[SortByColumn.values] = values;
-    sort[SortByColumn.capacity] = capacity;
-    sort[SortByColumn.rows] = rows;
-    sort[SortByColumn.width] = width;
+    record[SortByColumn.starts] = starts;
+    record[SortByColumn.startsBytes] = startsBytes;
+    record[SortByColumn.rowsOf] = rowsOf;
+    record[SortByColumn.valuesOf] = valuesOf;
+    record[SortByColumn.dataStarts] = source.starts;
+    record[SortByColumn.dataColumns] = source.columns;
+    record[SortByColumn.dataValues] = source.data;
+    record[SortByColumn.dataType] = source.dataType;
+    record[SortByColumn.order] = source.order;
+    record[SortByColumn.rows] = rows;
+    record[SortByColumn.batch] = source.batch;
+    record[SortByColumn.scale] = source.scale;
+    record[SortByColumn.width] = width;
+    record[SortByColumn.pieces] = pieces;
+    const sorted = { starts, startsBytes, rowsOf, valuesOf, pieces };
+    this.#sorted.set(matrix, sorted);
+    return sorted;
+  }
 
-    const record = this.#emit(Op.sparseGradient, [gradient], [starts, rowsOf, valuesOf], [output], share);
+  /** output = start + X' D */
+  #sparseGradient(output: number, left: SparseMatrix, gradient: number, n: number, start: Start): void {
+    const { starts, startsBytes, rowsOf, valuesOf, pieces } = this.sortByColumn(left);
+    const record = this.#emit(Op.sparseGradient, [gradient, starts, rowsOf, valuesOf], [], [output]);
     record[SparseGradient.output] = output;
     record[SparseGradient.starts] = starts;
     record[SparseGradient.startsBytes] = startsBytes;
@@ -284,6 +328,7 @@ export class ProgramBuilder {
     record[SparseGradient.width] = n;
     record[SparseGradient.rows] = left.rows;
     record[SparseGradient.start] = start;
+    record[SparseGradient.pieces] = pieces;
     const rowBytes = n * bytesOf(this.heap.dtype);
     // 64 bytes more for each thread, so that none shares a cache line.
     if (rowBytes >= WIDE_ROW_BYTES) {

@@ -7,7 +7,7 @@ import type { Executor } from "../src/executors/executor.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
 import { Heap } from "../src/heap.js";
-import { ProgramBuilder } from "../src/program.js";
+import { DataType, ProgramBuilder, type SparseMatrix } from "../src/program.js";
 
 // A busy machine must not fail a test: no test here is about time.
 vi.setConfig({ testTimeout: 60_000 });
@@ -259,3 +259,40 @@ export const settings = dtypes.flatMap((dtype) =>
 
 /** The sizes 0 to 67: below, at, above and at a multiple of every tile. */
 export const sizes = Array.from({ length: 68 }, (_, size) => size);
+
+/** A data set without its zeros, as it lies in the heap. */
+export function withoutZeros(
+  data: Uint8Array | Float32Array | Float64Array,
+  width: number,
+  rows = data.length / width,
+) {
+  const entries = [...data.keys()].filter((i) => data[i] !== 0);
+  const starts = Uint32Array.from(
+    { length: rows + 1 },
+    (_, r) => entries.filter((i) => i < r * width).length,
+  );
+  return {
+    starts,
+    columns: Uint32Array.from(entries, (i) => i % width),
+    values: data.filter((value) => value !== 0),
+    capacity: Math.max(0, ...Array.from({ length: rows }, (_, r) => starts[r + 1] - starts[r])),
+  };
+}
+
+/** A sparse batch of x (rows, width), gathered from a data set of just these rows. */
+export function sparseInput(bench: Bench, x: Float64Array, rows: number, width: number): SparseMatrix {
+  const { dtype } = bench.builder.heap;
+  const { starts, columns, values, capacity } = withoutZeros(elements(dtype, x), width, rows);
+  const matrix = bench.builder.sparseMatrix(rows, width, capacity);
+  const from = {
+    starts: bench.place(starts),
+    columns: bench.place(columns),
+    data: bench.place(values),
+    capacity,
+    order: 0,
+    batch: rows,
+  };
+  const dataType = dtype === "float64" ? DataType.f64 : DataType.f32;
+  bench.builder.gatherSparse(matrix, from, dataType, bench.builder.cell(1));
+  return matrix;
+}

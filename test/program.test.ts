@@ -256,23 +256,23 @@ describe("threads share a phase in parts:", () => {
     ]);
   });
 
-  test("sorting by column is in one phase with the gradient that reads it, whatever that waits for", () => {
+  test("a batch is sorted by columns beside its gathering, and waited for by the gradient alone", () => {
     const records = recordsOf(
-      (builder, [d, e, w, x]) => {
+      (builder, [d, w, y]) => {
+        const from = { starts: 0, columns: 0, capacity: 4, data: 0, order: 0, batch: rows };
         const batch = builder.sparseMatrix(rows, 4, 4);
-        builder.compress(batch, x);
-        builder.columnSums(d, e, rows, 4);
-        builder.columnSums(e, w, rows, 4);
+        builder.gatherSparse(batch, from, ops.DataType.u8, builder.cell(1));
+        builder.sortByColumn(batch);
+        builder.product(y, batch, w, rows, 4, 4);
         builder.product(w, batch, d, 4, 4, rows, { transposed: true, start: Start.add });
       },
       2,
       rows,
     );
     expect(phases(records)).toEqual([
-      [Op.compress, 0],
-      [Op.columnSums, 8],
-      [Op.columnSums, 8],
+      [Op.gatherSparse, 0],
       [Op.sortByColumn, 0],
+      [Op.sparseProduct, 8],
       [Op.sparseGradient, 8],
     ]);
   });

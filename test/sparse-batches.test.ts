@@ -12,6 +12,7 @@ import {
   randomValues,
   settings,
   sizes,
+  sparseInput,
 } from "./helpers.js";
 
 /** Random values of which about `density` are not zero. */
@@ -141,15 +142,15 @@ describe.each(settings)("sparse products in %s", (_, { dtype, shifted }) => {
         const [rows, terms] = transposed ? [k, m] : [m, k];
         const [sparse, dense] = lab.run(
           (bench) => {
-            const input = bench.input(sparseValues(m * k, density, k));
+            const x = sparseValues(m * k, density, k);
+            const input = bench.input(x);
             const right = bench.input(randomValues(terms * n, 5));
             const options = { transposed, start, bias: bench.input(randomValues(n, 6)) };
             const initial = randomValues(rows * n, 7);
             const outputs = [0, 1].map(() =>
               start === Start.add ? bench.inPlace(initial) : bench.output(rows * n),
             );
-            const matrix = placeSparse(bench, m, k, k);
-            bench.builder.compress(matrix, input);
+            const matrix = sparseInput(bench, x, m, k);
             bench.builder.product(outputs[0], matrix, right, rows, n, terms, options);
             bench.builder.product(outputs[1], input, right, rows, n, terms, options);
           },

@@ -3,7 +3,16 @@
 import { describe, expect, test } from "vitest";
 import { Dense, Network } from "../src/index.js";
 import { DataType, Start } from "../src/program.js";
-import { type Bench, elements, expectSameBits, Lab, random, settings } from "./helpers.js";
+import {
+  type Bench,
+  elements,
+  expectSameBits,
+  Lab,
+  random,
+  settings,
+  sparseInput,
+  withoutZeros,
+} from "./helpers.js";
 
 /** Values of which about `density` are not zero. */
 function sparseValues(count: number, seed: number, density: number): Float64Array {
@@ -43,8 +52,7 @@ describe.each(settings)("on %s", (_, setting) => {
           const w = sparseValues(inputs * width, 2, 1);
           const b = sparseValues(width, 3, 1);
           const [sparse, dense] = lab.run((bench) => {
-            const matrix = bench.builder.sparseMatrix(rows, inputs, inputs);
-            bench.builder.compress(matrix, bench.input(x));
+            const matrix = sparseInput(bench, x, rows, inputs);
             const [weights, bias] = [bench.input(w), bench.input(b)];
             bench.builder.product(bench.output(rows * width), matrix, weights, rows, width, inputs, {
               start,
@@ -73,8 +81,7 @@ describe.each(settings)("on %s", (_, setting) => {
           const d = sparseValues(rows * width, 5, 1);
           const old = sparseValues(inputs * width, 6, 1);
           const [sparse, dense] = lab.run((bench) => {
-            const matrix = bench.builder.sparseMatrix(rows, inputs, inputs);
-            bench.builder.compress(matrix, bench.input(x));
+            const matrix = sparseInput(bench, x, rows, inputs);
             const gradient = bench.input(d);
             const options = { transposed: true, start };
             bench.builder.product(bench.inPlace(old), matrix, gradient, inputs, width, rows, options);
@@ -122,22 +129,6 @@ describe.each(settings)("on %s", (_, setting) => {
     }
   });
 });
-
-/** A data set without its zeros, as it lies in the heap. */
-function withoutZeros(data: Uint8Array | Float32Array | Float64Array, width: number) {
-  const entries = [...data.keys()].filter((i) => data[i] !== 0);
-  const rows = data.length / width;
-  const starts = Uint32Array.from(
-    { length: rows + 1 },
-    (_, r) => entries.filter((i) => i < r * width).length,
-  );
-  return {
-    starts,
-    columns: Uint32Array.from(entries, (i) => i % width),
-    values: data.filter((value) => value !== 0),
-    capacity: Math.max(...Array.from({ length: rows }, (_, r) => starts[r + 1] - starts[r])),
-  };
-}
 
 describe("a network", () => {
   const make = () =>

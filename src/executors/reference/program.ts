@@ -307,21 +307,27 @@ function executeSparse(machine: Machine, op: Op, record: number, step: number): 
         word(Compress.rows),
       );
       break;
-    case Op.sortByColumn:
+    case Op.sortByColumn: {
+      const source = sourceOf(machine, word(SortByColumn.dataType));
       sortByColumn(
         f,
+        round,
         u32,
+        source,
         word(SortByColumn.starts) / 4,
         word(SortByColumn.rowsOf) / 4,
         element(SortByColumn.valuesOf),
-        word(SortByColumn.counts) / 4,
-        word(SortByColumn.columns) / 4,
-        element(SortByColumn.values),
-        word(SortByColumn.capacity),
+        word(SortByColumn.dataStarts) / 4,
+        word(SortByColumn.dataColumns) / 4,
+        word(SortByColumn.dataValues) / source.BYTES_PER_ELEMENT,
+        word(SortByColumn.order) / 4,
+        step * word(SortByColumn.batch),
         word(SortByColumn.rows),
         word(SortByColumn.width),
+        f64[word(SortByColumn.scale) / 8],
       );
       break;
+    }
     case Op.sparseProduct: {
       const rows = word(SparseProduct.rows);
       const width = word(SparseProduct.width);

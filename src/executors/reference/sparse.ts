@@ -60,25 +60,30 @@ export function compress(
   }
 }
 
-/** Makes a batch by columns of a batch by rows: a counting sort. */
+/** Sorts `rows` rows of a sparse data set into a batch by columns: a counting sort. */
 export function sortByColumn(
   f: FloatArray,
+  round: Round,
   u32: Uint32Array,
+  source: Uint8Array | FloatArray,
   starts: number,
   rowsOf: number,
   valuesOf: number,
-  counts: number,
-  columns: number,
-  values: number,
-  capacity: number,
+  dataStarts: number,
+  dataColumns: number,
+  dataValues: number,
+  order: number,
+  position: number,
   rows: number,
   width: number,
+  scale: number,
 ): void {
+  const factor = round(scale);
   u32.fill(0, starts, starts + width + 1);
   for (let r = 0; r < rows; r++) {
-    const from = columns + r * capacity;
-    const to = from + u32[counts + r];
-    for (let e = from; e < to; e++) u32[starts + u32[e] + 1]++;
+    const sample = order ? u32[order + position + r] : position + r;
+    const end = u32[dataStarts + sample + 1];
+    for (let e = u32[dataStarts + sample]; e < end; e++) u32[starts + u32[dataColumns + e] + 1]++;
   }
   // Where each column begins: kept one place too far to the right while the entries are filled in.
   let before = 0;
@@ -88,12 +93,12 @@ export function sortByColumn(
     before += count;
   }
   for (let r = 0; r < rows; r++) {
-    const at = r * capacity;
-    const count = u32[counts + r];
-    for (let e = 0; e < count; e++) {
-      const place = u32[starts + u32[columns + at + e] + 1]++;
+    const sample = order ? u32[order + position + r] : position + r;
+    const end = u32[dataStarts + sample + 1];
+    for (let e = u32[dataStarts + sample]; e < end; e++) {
+      const place = u32[starts + u32[dataColumns + e] + 1]++;
       u32[rowsOf + place] = r;
-      f[valuesOf + place] = f[values + at + e];
+      f[valuesOf + place] = round(source[dataValues + e]) * factor;
     }
   }
 }
