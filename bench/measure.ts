@@ -36,7 +36,7 @@ export async function contest(works: readonly Work[], { rounds, length }: Settin
 }
 
 /** Warms up until a unit no longer gets faster, and returns the units that take `length` seconds. */
-async function calibrate(work: Work, length: number): Promise<number> {
+export async function calibrate(work: Work, length: number): Promise<number> {
   let count = 1;
   let total = 0;
   let best = Number.POSITIVE_INFINITY;

@@ -4,6 +4,8 @@
 // And what they could be worth at most: as many trainings side by side, on one thread each and in processes of their
 // own. Cores that run alone are often faster than cores that all run.
 //
+// Last, what two threads are worth while their cores are near each other and while they are far apart.
+//
 //   npm run bench:threads -- [--threads 2,4] [--only <part of a row's name>]
 
 import { availableParallelism, cpus } from "node:os";
@@ -32,4 +34,11 @@ for (const dtype of ["float64", "float32"]) {
     child,
     options.only,
   );
+}
+if (cores > 1) {
+  console.log(
+    "\nNear and far: how long a cache line takes from one core to the other and back, see bench/README.md.",
+  );
+  const { distance } = await import(await bundle("distance"));
+  await distance("float64", options.only, await bundle("player"));
 }
