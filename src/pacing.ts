@@ -8,6 +8,8 @@ const TARGET = 20;
 const POOL_TARGET = 60;
 /** A slice that takes this many times its aim makes the next ones shorter. */
 const TOLERANCE = 1.5;
+/** A slice may have this many times the steps of the one before. */
+const FASTEST_GROWTH = 32;
 
 /** Lets other tasks run: timers, I/O, rendering. */
 function turn(): Promise<void> {
@@ -78,9 +80,10 @@ export class Pacer {
 
   #adapt(steps: number, elapsed: number, target: number): void {
     if (elapsed > TOLERANCE * target) this.#steps = Math.max(1, Math.floor((steps * target) / elapsed));
-    // Careful at the end: the first steps run before the engine has optimized the kernels.
+    // The first steps are slower than those to come, for the engine has yet to optimize the kernels: what they
+    // promise is kept. But clocks are coarse, and a slice that took no time promises too much.
     else if (elapsed < target / 2 && steps === this.#steps) {
-      this.#steps = Math.min(2 ** 24, this.#steps * (elapsed < target / 8 ? 4 : 2));
+      this.#steps = Math.min(2 ** 24, Math.floor(steps * Math.min(FASTEST_GROWTH, target / elapsed)));
     }
   }
 }
