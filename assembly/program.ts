@@ -163,9 +163,9 @@ function runSparse<T>(
       const width = word(record, SortByColumn.width);
       const pieces = word(record, SortByColumn.pieces);
       const partsOfPiece = parts / pieces;
-      const piece = part / partsOfPiece;
       // A piece is made whole, with the first of its parts: cutting it finer would cost more than it saves.
-      if (part != piece * partsOfPiece) break;
+      if (part % partsOfPiece) break;
+      const piece = part / partsOfPiece;
       const starts = word(record, SortByColumn.starts) + piece * word(record, SortByColumn.startsBytes);
       sortByColumn<T>(
         starts, starts + (width + 1) * 4, word(record, SortByColumn.rowsOf), word(record, SortByColumn.valuesOf),
@@ -184,7 +184,7 @@ function runSparse<T>(
       const width = word(record, SparseGradient.width);
       const inputs = word(record, SparseGradient.inputs);
       const scratch = word(record, SparseGradient.scratch);
-      const piece = (part * word(record, SparseGradient.pieces)) / parts;
+      const piece = part / (parts / word(record, SparseGradient.pieces));
       sparseGradient<T>(
         word(record, SparseGradient.output),
         word(record, SparseGradient.starts) + piece * word(record, SparseGradient.startsBytes),

@@ -8,7 +8,7 @@ import type { DType } from "../src/dtype.js";
 import { calibrate, median } from "./measure.js";
 import { RoundTrip } from "./round-trip.js";
 import { table } from "./table.js";
-import { everyTask, type Task, taskWork } from "./training.js";
+import { type Task, taskWork, threadTasks } from "./training.js";
 
 /** Seconds for each row of the table, and of one turn. */
 const ROW = 20;
@@ -26,15 +26,12 @@ interface Turn {
  * @param player player.ts, bundled
  */
 export async function distance(dtype: DType, only: string, player: string): Promise<void> {
-  const tasks = everyTask.filter(
-    ({ label, batch, sizes }) => sizes[0] > 2 && batch < 1024 && label.includes(only),
-  );
   const roundTrip = new RoundTrip(player);
   const print = table(
     [`${dtype}, 2 threads against 1`, "near: round trip", "ratio", "far: round trip", "ratio"],
     [38, 16, 17, 16, 17],
   );
-  for (const task of tasks) {
+  for (const task of threadTasks(only)) {
     const [alone, both] = await turns(task, dtype, roundTrip);
     const trips = [...alone, ...both].flatMap(({ before, after }) => [before, after]);
     const limit = 2 * lowestTenth(trips);

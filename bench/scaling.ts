@@ -4,7 +4,7 @@ import type { DType } from "../src/dtype.js";
 import { type Contender, startContender } from "./contender.js";
 import { contest, median, ratioOf, type Work } from "./measure.js";
 import { micro, show, table } from "./table.js";
-import { everyTask, taskWork } from "./training.js";
+import { taskWork, threadTasks } from "./training.js";
 
 export const settings = { rounds: 9, length: 0.25 };
 
@@ -20,7 +20,6 @@ export async function scaling(
   child: string,
   only: string,
 ): Promise<void> {
-  const rows = everyTask.filter(({ label, sizes }) => sizes[0] > 2 && label.includes(only));
   const head = [
     `${dtype} training step`,
     "1 thread",
@@ -31,7 +30,7 @@ export async function scaling(
   const children = Array.from({ length: Math.max(0, ...processes) }, () =>
     startContender(child, dtype, "wasm"),
   );
-  for (const task of rows) {
+  for (const task of threadTasks(only)) {
     const [alone, ...others] = await contest(
       [
         ...[1, ...threads].map((count) => taskWork(task, dtype, { threads: count })),

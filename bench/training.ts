@@ -43,6 +43,11 @@ export const everyTask: readonly Task[] = [
   { label: "784-512-512-10, batch 1024, MNIST", sizes: [784, 512, 512, 10], batch: 1024, data: mnist },
 ];
 
+/** Those large enough for threads, with `only` in their labels. */
+export function threadTasks(only: string): Task[] {
+  return everyTask.filter(({ label, sizes }) => sizes[0] > 2 && label.includes(only));
+}
+
 /** The training on an executor; a unit is one step. */
 export function taskWork(
   { sizes, batch, data: make }: Task,

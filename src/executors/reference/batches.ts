@@ -4,7 +4,7 @@ import type { FloatArray } from "../../dtype.js";
 import type { Round } from "./round.js";
 
 /** Index of the sample at `position`, through the order (an index into u32) if there is one. */
-function sampleAt(u32: Uint32Array, order: number, position: number): number {
+export function sampleAt(u32: Uint32Array, order: number, position: number): number {
   return order ? u32[order + position] : position;
 }
 

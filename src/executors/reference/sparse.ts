@@ -2,6 +2,7 @@
 
 import { Start, SUM_BLOCK } from "../../../assembly/ops.js";
 import type { FloatArray } from "../../dtype.js";
+import { sampleAt } from "./batches.js";
 import type { Round } from "./round.js";
 
 /** Copies `rows` rows of a sparse data set into a batch by rows. */
@@ -24,7 +25,7 @@ export function gatherSparse(
 ): void {
   const factor = round(scale);
   for (let r = 0; r < rows; r++) {
-    const sample = order ? u32[order + position + r] : position + r;
+    const sample = sampleAt(u32, order, position + r);
     const first = u32[starts + sample];
     const count = u32[starts + sample + 1] - first;
     u32[counts + r] = count;
@@ -81,7 +82,7 @@ export function sortByColumn(
   const factor = round(scale);
   u32.fill(0, starts, starts + width + 1);
   for (let r = 0; r < rows; r++) {
-    const sample = order ? u32[order + position + r] : position + r;
+    const sample = sampleAt(u32, order, position + r);
     const end = u32[dataStarts + sample + 1];
     for (let e = u32[dataStarts + sample]; e < end; e++) u32[starts + u32[dataColumns + e] + 1]++;
   }
@@ -93,7 +94,7 @@ export function sortByColumn(
     before += count;
   }
   for (let r = 0; r < rows; r++) {
-    const sample = order ? u32[order + position + r] : position + r;
+    const sample = sampleAt(u32, order, position + r);
     const end = u32[dataStarts + sample + 1];
     for (let e = u32[dataStarts + sample]; e < end; e++) {
       const place = u32[starts + u32[dataColumns + e] + 1]++;
