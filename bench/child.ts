@@ -5,27 +5,28 @@ import type { Build } from "../src/executors/wasm/module.js";
 import type { ExecutorName } from "../src/index.js";
 import { kernels, kernelWork } from "./kernels.js";
 import type { Work } from "./measure.js";
-import { peak } from "./peak.js";
+import { type Loop, peak } from "./peak.js";
 import { everyTask, taskWork } from "./training.js";
 
-/** What to do: `count` units of the row with this label, or of the peak loop of a build. */
+/** What to do: `count` units of the row with this label, or of a loop of a build. */
 export interface Order {
-  row: string | { peak: Build };
+  row: string | { loop: Loop; build: Build };
   count: number;
 }
 
 const [dtype, executor] = process.argv.slice(2) as [DType, ExecutorName];
-const peaks = new Map<Build, Work>();
+const loops = new Map<string, Work>();
 let current: { label: string; work: Work } | undefined;
 
 process.on("message", async ({ row, count }: Order) => {
-  const seconds = await (typeof row === "string" ? workOf(row) : peakOf(row.peak))(count);
+  const seconds = await (typeof row === "string" ? workOf(row) : loopOf(row.loop, row.build))(count);
   process.send!(seconds);
 });
 
-function peakOf(build: Build): Work {
-  const work = peaks.get(build) ?? peak(build, dtype);
-  peaks.set(build, work);
+function loopOf(loop: Loop, build: Build): Work {
+  const key = `${loop} ${build}`;
+  const work = loops.get(key) ?? peak(loop, build, dtype);
+  loops.set(key, work);
   return work;
 }
 

@@ -12,7 +12,7 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import type { DType } from "../src/dtype.js";
-import { chooseBuild } from "../src/executors/wasm/module.js";
+import { type Build, chooseBuild } from "../src/executors/wasm/module.js";
 import { bundle } from "./bundle.js";
 import { type Contender, startContender } from "./contender.js";
 import { kernels } from "./kernels.js";
@@ -34,7 +34,8 @@ console.log(`${cpus()[0].model}, ${platform} ${arch}, Node ${versions.node}, V8 
 console.log(
   `One thread, ${build} build. Medians of ${settings.rounds} rounds, fewer where a round takes seconds. Ratio: how many\n` +
     "times as fast as the reference, with the lowest and the highest of the rounds. Of peak: the share of what\n" +
-    "a loop of multiply-adds in registers alone does in the same round, median / best round against best round.",
+    "a loop of multiply-adds in registers alone does in the same round, median / best round against best round;\n" +
+    "of tile: the same of a loop that loads what it multiplies as the innermost loop of a product does.",
 );
 const script = await bundle("child");
 for (const dtype of ["float64", "float32"] as const) {
@@ -50,22 +51,28 @@ console.log(`\n${((performance.now() - start) / 1000).toFixed(0)} s in all`);
 async function measureKernels(dtype: DType, wasm: Contender, reference: Contender): Promise<void> {
   const selected = kernels.filter(({ label }) => label.includes(options.only));
   if (selected.length === 0) return;
-  const print = table([`${dtype} kernel`, "wasm", "reference", "ratio", "of peak"], [38, 17, 17, 22, 11]);
+  const print = table(
+    [`${dtype} kernel`, "wasm", "reference", "ratio", "of peak", "of tile"],
+    [38, 17, 17, 22, 11, 11],
+  );
+  const limits = (build: Build) => [wasm.work({ loop: "peak", build }), wasm.work({ loop: "tile", build })];
   for (const name of ["plain", "relaxed"] as const) {
-    const inEngine = name === "plain" || build === "relaxed";
-    const [times] = inEngine ? await contest([wasm.work({ peak: name })], settings) : [];
-    print([`peak, ${name} build`, times ? rate(1 / median(times)) : "not in engine", "", "", ""]);
+    if (name === "relaxed" && build === "plain") {
+      print([`peak, ${name} build`, "not in engine", "", "", "", ""]);
+      break;
+    }
+    const [peak, tile] = await contest(limits(name), settings);
+    print([`peak, ${name} build`, rate(1 / median(peak)), "", "", "", ""]);
+    print([`register tile, ${name} build`, rate(1 / median(tile)), "", "", share(tile, peak, 1), ""]);
   }
   for (const { label, amount, per } of selected) {
     const works = [wasm.work(label), reference.work(label)];
-    if (per === "operation") works.push(wasm.work({ peak: build }));
-    const [first, second, peak] = await contest(works, settings);
+    if (per === "operation") works.push(...limits(build));
+    const [first, second, peak, tile] = await contest(works, settings);
     const figure = (seconds: number) =>
       per === "operation" ? rate(amount / seconds) : `${((seconds / amount) * 1e9).toFixed(2)} ns/element`;
-    const share = peak
-      ? `${percent(ratioOf(first, peak).median * amount)} / ${percent(best(first, peak) * amount)}`
-      : "";
-    print([label, figure(median(first)), figure(median(second)), show(ratioOf(first, second)), share]);
+    const shares = peak ? [share(first, peak, amount), share(first, tile, amount)] : ["", ""];
+    print([label, figure(median(first)), figure(median(second)), show(ratioOf(first, second)), ...shares]);
   }
 }
 
@@ -84,7 +91,8 @@ async function measureTasks(dtype: DType, wasm: Contender, reference: Contender)
   }
 }
 
-/** As ratioOf, of the best round of each. */
-function best(first: readonly number[], second: readonly number[]): number {
-  return Math.min(...second) / Math.min(...first);
+/** What share of a limit so many operations reach: in the median of the rounds, and in the best round of each. */
+function share(times: readonly number[], limit: readonly number[], operations: number): string {
+  const best = Math.min(...limit) / Math.min(...times);
+  return `${percent(ratioOf(times, limit).median * operations)} / ${percent(best * operations)}`;
 }

@@ -1,4 +1,4 @@
-// The speed limit of the kernels: a register-only multiply-add loop, compiled the way the kernels are.
+// The speed limits of the kernels: loops of multiply-adds, compiled the way the kernels are.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -10,16 +10,18 @@ import type { DType } from "../src/dtype.js";
 import type { Build } from "../src/executors/wasm/module.js";
 import type { Work } from "./measure.js";
 
-/** Vector multiply-adds a turn of the loop in assembly/peak.ts. */
-const MULTIPLY_ADDS = 20;
+/** Over registers alone, or as a product's register tile does, which loads what it multiplies. */
+export type Loop = "peak" | "tile";
 
-type Loop = (count: number, factor: number, term: number) => number;
+/** Vector multiply-adds a turn of the loops in assembly/peak.ts. */
+const multiplyAdds = (loop: Loop, build: Build) => (loop === "peak" ? 20 : build === "relaxed" ? 12 : 8);
 
-/** The loop as work; a unit is one operation: a multiplication or an addition. */
-export function peak(build: Build, dtype: DType): Work {
+/** A loop as work; a unit is one operation: a multiplication or an addition. */
+export function peak(name: Loop, build: Build, dtype: DType): Work {
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(compile(build)));
-  const loop = (dtype === "float64" ? exports.peak64 : exports.peak32) as Loop;
-  const operations = MULTIPLY_ADDS * (dtype === "float64" ? 2 : 4) * 2;
+  const [bits, lanes] = dtype === "float64" ? [64, 2] : [32, 4];
+  const loop = exports[name + bits] as (count: number, factor: number, term: number) => number;
+  const operations = multiplyAdds(name, build) * lanes * 2;
   return (count) => {
     const turns = Math.ceil(count / operations);
     const start = performance.now();
