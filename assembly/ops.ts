@@ -328,7 +328,23 @@ export const enum Shuffle {
 // A batch by columns is made in pieces, one for each thread: the columns are cut among them. Every piece has `starts`
 // of its own, `startsBytes` apart, of which those of its columns are filled in.
 
-/** As gather, from a sparse data set into a batch by rows. */
+/** What gatherSparse and sortByColumn both read, a batch's samples in a sparse data set: words 6 to 13 of either. */
+export const enum SparseSamples {
+  /** u32 (samples + 1): where each sample's entries begin */
+  starts = 6,
+  /** u32 (entries) */
+  columns,
+  /** dataType (entries) */
+  values,
+  dataType,
+  order,
+  rows,
+  batch,
+  /** f64 cell */
+  scale,
+}
+
+/** As gather, from a sparse data set into a batch by rows; see also SparseSamples. */
 export const enum GatherSparse {
   /** u32 (rows) */
   counts = 2,
@@ -337,18 +353,6 @@ export const enum GatherSparse {
   /** T (rows, capacity) */
   values,
   capacity,
-  /** u32 (samples + 1): where each sample's entries begin */
-  starts,
-  /** u32 (entries) */
-  dataColumns,
-  /** dataType (entries) */
-  dataValues,
-  dataType,
-  order,
-  rows,
-  batch,
-  /** f64 cell */
-  scale,
 }
 
 /** Makes a batch by rows of a dense matrix. */
@@ -362,7 +366,7 @@ export const enum Compress {
   capacity,
 }
 
-/** As gatherSparse, but into a batch by columns. */
+/** As gatherSparse, but into a batch by columns; see also SparseSamples. */
 export const enum SortByColumn {
   /** u32 (width + 1), for each piece, and behind them two for each row, to work with */
   starts = 2,
@@ -371,16 +375,7 @@ export const enum SortByColumn {
   rowsOf,
   /** T (entries) */
   valuesOf,
-  dataStarts,
-  dataColumns,
-  dataValues,
-  dataType,
-  order,
-  rows,
-  batch,
-  /** f64 cell */
-  scale,
-  width,
+  width = 14,
   pieces,
 }
 

@@ -11,7 +11,7 @@ import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses";
 import {
   Backward, ColumnSums, Compress, DataType, Elementwise, Gather, GatherSparse, Layout, Loss, NO_EPILOGUE, OneHot,
   Op, Product, RECORD_WORDS, Report, Shuffle, Softmax, SoftmaxBackward, SortByColumn, SparseGradient, SparseProduct,
-  Start, TILE_ROWS, Transpose, Uniform, Word,
+  SparseSamples, Start, TILE_ROWS, Transpose, Uniform, Word,
 } from "./ops";
 import { shuffle, uniform } from "./random";
 import { columnSums, report } from "./reductions";
@@ -139,14 +139,14 @@ function runSparse<T>(
 ): void {
   switch (op) {
     case Op.gatherSparse: {
-      const rows = word(record, GatherSparse.rows);
+      const rows = word(record, SparseSamples.rows);
       gatherSparse<T>(
         word(record, GatherSparse.counts), word(record, GatherSparse.columns), word(record, GatherSparse.values),
-        word(record, GatherSparse.capacity), word(record, GatherSparse.starts),
-        word(record, GatherSparse.dataColumns), word(record, GatherSparse.dataValues),
-        <DataType>word(record, GatherSparse.dataType), word(record, GatherSparse.order),
-        step * word(record, GatherSparse.batch), rowStart(rows, part, parts),
-        rowStart(rows, part + 1, parts), cell(record, GatherSparse.scale),
+        word(record, GatherSparse.capacity), word(record, SparseSamples.starts),
+        word(record, SparseSamples.columns), word(record, SparseSamples.values),
+        <DataType>word(record, SparseSamples.dataType), word(record, SparseSamples.order),
+        step * word(record, SparseSamples.batch), rowStart(rows, part, parts),
+        rowStart(rows, part + 1, parts), cell(record, SparseSamples.scale),
       );
       break;
     }
@@ -169,11 +169,11 @@ function runSparse<T>(
       const starts = word(record, SortByColumn.starts) + piece * word(record, SortByColumn.startsBytes);
       sortByColumn<T>(
         starts, starts + (width + 1) * 4, word(record, SortByColumn.rowsOf), word(record, SortByColumn.valuesOf),
-        word(record, SortByColumn.dataStarts), word(record, SortByColumn.dataColumns),
-        word(record, SortByColumn.dataValues), <DataType>word(record, SortByColumn.dataType),
-        word(record, SortByColumn.order), step * word(record, SortByColumn.batch), word(record, SortByColumn.rows),
+        word(record, SparseSamples.starts), word(record, SparseSamples.columns),
+        word(record, SparseSamples.values), <DataType>word(record, SparseSamples.dataType),
+        word(record, SparseSamples.order), step * word(record, SparseSamples.batch), word(record, SparseSamples.rows),
         partStart(width, 1, piece, pieces), partStart(width, 1, piece + 1, pieces),
-        cell(record, SortByColumn.scale),
+        cell(record, SparseSamples.scale),
       );
       break;
     }

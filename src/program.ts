@@ -31,6 +31,7 @@ import {
   SortByColumn,
   SparseGradient,
   SparseProduct,
+  SparseSamples,
   Start,
   Transpose,
   Uniform,
@@ -228,10 +229,10 @@ export class ProgramBuilder {
   gatherSparse(output: SparseMatrix, from: SparseBatches, dataType: DataType, scale: number): void {
     const { counts, columns, values, capacity, rows } = output;
     output.source = { ...from, dataType, scale };
-    const record = this.#emit(
+    const record = this.#emitFromSamples(
       Op.gatherSparse,
-      [from.starts, from.columns, from.data, from.order, scale],
-      [],
+      output.source,
+      rows,
       [counts, columns, values],
       batchRows(rows),
     );
@@ -239,14 +240,21 @@ export class ProgramBuilder {
     record[GatherSparse.columns] = columns;
     record[GatherSparse.values] = values;
     record[GatherSparse.capacity] = capacity;
-    record[GatherSparse.starts] = from.starts;
-    record[GatherSparse.dataColumns] = from.columns;
-    record[GatherSparse.dataValues] = from.data;
-    record[GatherSparse.dataType] = dataType;
-    record[GatherSparse.order] = from.order;
-    record[GatherSparse.rows] = rows;
-    record[GatherSparse.batch] = from.batch;
-    record[GatherSparse.scale] = scale;
+  }
+
+  /** A record of an operation that takes the next `rows` samples out of a sparse data set. */
+  #emitFromSamples(op: Op, from: SparseSource, rows: number, writes: number[], share?: Share): Uint32Array {
+    const { starts, columns, data, dataType, order, batch, scale } = from;
+    const record = this.#emit(op, [starts, columns, data, order, scale], [], writes, share);
+    record[SparseSamples.starts] = starts;
+    record[SparseSamples.columns] = columns;
+    record[SparseSamples.values] = data;
+    record[SparseSamples.dataType] = dataType;
+    record[SparseSamples.order] = order;
+    record[SparseSamples.rows] = rows;
+    record[SparseSamples.batch] = batch;
+    record[SparseSamples.scale] = scale;
+    return record;
   }
 
   /** Leaves the zeros of the dense `input` out. */
@@ -289,24 +297,11 @@ export class ProgramBuilder {
     const starts = this.heap.allocate(startsBytes * pieces);
     const rowsOf = this.heap.allocate(rows * capacity * 4);
     const valuesOf = this.heap.allocateElements(rows * capacity);
-    const record = this.#emit(
-      Op.sortByColumn,
-      [source.starts, source.columns, source.data, source.order, source.scale],
-      [],
-      [starts, rowsOf, valuesOf],
-    );
+    const record = this.#emitFromSamples(Op.sortByColumn, source, rows, [starts, rowsOf, valuesOf]);
     record[SortByColumn.starts] = starts;
     record[SortByColumn.startsBytes] = startsBytes;
     record[SortByColumn.rowsOf] = rowsOf;
     record[SortByColumn.valuesOf] = valuesOf;
-    record[SortByColumn.dataStarts] = source.starts;
-    record[SortByColumn.dataColumns] = source.columns;
-    record[SortByColumn.dataValues] = source.data;
-    record[SortByColumn.dataType] = source.dataType;
-    record[SortByColumn.order] = source.order;
-    record[SortByColumn.rows] = rows;
-    record[SortByColumn.batch] = source.batch;
-    record[SortByColumn.scale] = source.scale;
     record[SortByColumn.width] = width;
     record[SortByColumn.pieces] = pieces;
     const sorted = { starts, startsBytes, rowsOf, valuesOf, pieces };

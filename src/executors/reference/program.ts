@@ -22,6 +22,7 @@ import {
   SortByColumn,
   SparseGradient,
   SparseProduct,
+  SparseSamples,
   Transpose,
   Uniform,
   Word,
@@ -275,7 +276,7 @@ function executeSparse(machine: Machine, op: Op, record: number, step: number): 
   const element = (index: number) => u32[record + index] >>> shift;
   switch (op) {
     case Op.gatherSparse: {
-      const source = sourceOf(machine, word(GatherSparse.dataType));
+      const source = sourceOf(machine, word(SparseSamples.dataType));
       gatherSparse(
         f,
         round,
@@ -285,13 +286,13 @@ function executeSparse(machine: Machine, op: Op, record: number, step: number): 
         word(GatherSparse.columns) / 4,
         element(GatherSparse.values),
         word(GatherSparse.capacity),
-        word(GatherSparse.starts) / 4,
-        word(GatherSparse.dataColumns) / 4,
-        word(GatherSparse.dataValues) / source.BYTES_PER_ELEMENT,
-        word(GatherSparse.order) / 4,
-        step * word(GatherSparse.batch),
-        word(GatherSparse.rows),
-        f64[word(GatherSparse.scale) / 8],
+        word(SparseSamples.starts) / 4,
+        word(SparseSamples.columns) / 4,
+        word(SparseSamples.values) / source.BYTES_PER_ELEMENT,
+        word(SparseSamples.order) / 4,
+        step * word(SparseSamples.batch),
+        word(SparseSamples.rows),
+        f64[word(SparseSamples.scale) / 8],
       );
       break;
     }
@@ -308,7 +309,7 @@ function executeSparse(machine: Machine, op: Op, record: number, step: number): 
       );
       break;
     case Op.sortByColumn: {
-      const source = sourceOf(machine, word(SortByColumn.dataType));
+      const source = sourceOf(machine, word(SparseSamples.dataType));
       sortByColumn(
         f,
         round,
@@ -317,14 +318,14 @@ function executeSparse(machine: Machine, op: Op, record: number, step: number): 
         word(SortByColumn.starts) / 4,
         word(SortByColumn.rowsOf) / 4,
         element(SortByColumn.valuesOf),
-        word(SortByColumn.dataStarts) / 4,
-        word(SortByColumn.dataColumns) / 4,
-        word(SortByColumn.dataValues) / source.BYTES_PER_ELEMENT,
-        word(SortByColumn.order) / 4,
-        step * word(SortByColumn.batch),
-        word(SortByColumn.rows),
+        word(SparseSamples.starts) / 4,
+        word(SparseSamples.columns) / 4,
+        word(SparseSamples.values) / source.BYTES_PER_ELEMENT,
+        word(SparseSamples.order) / 4,
+        step * word(SparseSamples.batch),
+        word(SparseSamples.rows),
         word(SortByColumn.width),
-        f64[word(SortByColumn.scale) / 8],
+        f64[word(SparseSamples.scale) / 8],
       );
       break;
     }
