@@ -114,7 +114,7 @@ function tile<T>(
 }
 
 /** Where the sums of a packed tile start, and whether they are added to the output in the end. */
-const enum SumStart {
+export const enum SumStart {
   zero,
   bias,
   output,
@@ -241,7 +241,7 @@ const enum SumStart {
   }
 }
 
-function packedRows4<T>(
+export function packedRows4<T>(
   from: SumStart, output: usize, outputRow: usize, bytes: usize, left: usize, right: usize, panel: usize, k: usize,
   bias: usize,
 ): void {
@@ -252,7 +252,7 @@ function packedRows4<T>(
  * A tenth fewer instructions for each multiplication, but 12 accumulators leave no register for the products of
  * separate multiplications and additions: for fused ones only.
  */
-function packedRows6<T>(
+export function packedRows6<T>(
   from: SumStart, output: usize, outputRow: usize, bytes: usize, left: usize, right: usize, panel: usize, k: usize,
   bias: usize,
 ): void {

@@ -6,21 +6,26 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { TALL_ROWS, TILE_ROWS } from "../assembly/ops.js";
 import type { DType } from "../src/dtype.js";
 import type { Build } from "../src/executors/wasm/module.js";
 import type { Work } from "./measure.js";
 
-/** Over registers alone, or as a product's register tile does, which loads what it multiplies. */
+/** Over registers alone, or a product's innermost loop, which loads what it multiplies. */
 export type Loop = "peak" | "tile";
 
+/** Terms of the tile in assembly/peak.ts. */
+const TERMS = 128;
+
 /** Vector multiply-adds a turn of the loops in assembly/peak.ts. */
-const multiplyAdds = (loop: Loop, build: Build) => (loop === "peak" ? 20 : build === "relaxed" ? 12 : 8);
+const multiplyAdds = (loop: Loop, build: Build) =>
+  loop === "peak" ? 20 : TERMS * 2 * (build === "relaxed" ? TALL_ROWS : TILE_ROWS);
 
 /** A loop as work; a unit is one operation: a multiplication or an addition. */
 export function peak(name: Loop, build: Build, dtype: DType): Work {
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(compile(build)));
   const [bits, lanes] = dtype === "float64" ? [64, 2] : [32, 4];
-  const loop = exports[name + bits] as (count: number, factor: number, term: number) => number;
+  const loop = exports[name + bits] as (count: number, factor: number, term: number) => unknown;
   const operations = multiplyAdds(name, build) * lanes * 2;
   return (count) => {
     const turns = Math.ceil(count / operations);

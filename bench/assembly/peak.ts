@@ -1,6 +1,8 @@
 // AssemblyScript: bench/peak.ts compiles it.
 
+import { packedRows4, packedRows6, SumStart } from "../../assembly/gemm";
 import { FUSED, madd, splat } from "../../assembly/lanes";
+import { PACKED_TERM_BYTES, PANEL_ROW_BYTES, TALL_ROWS } from "../../assembly/ops";
 
 // As many multiply-adds as V8's code does in 128-bit vectors: a loop over registers alone. Ten independent
 // accumulators, two rounds of them a turn: more ran out of V8's registers or were no faster, in either type.
@@ -41,68 +43,30 @@ function peak<T>(count: i32, factor: f64, term: f64): f64 {
     c8 = madd<T>(c8, a, b);
     c9 = madd<T>(c9, a, b);
   }
-  return lowLane<T>(add4<T>(c0, c1, c2, add4<T>(c3, c4, c5, add4<T>(c6, c7, c8, c9))));
+  const s0 = v128.add<T>(v128.add<T>(c0, c1), v128.add<T>(c2, c3));
+  const s1 = v128.add<T>(v128.add<T>(c4, c5), v128.add<T>(c6, c7));
+  const s2 = v128.add<T>(c8, c9);
+  const sum = v128.add<T>(v128.add<T>(s0, s1), s2);
+  if (sizeof<T>() === 8) return f64x2.extract_lane(sum, 0);
+  return <f64>f32x4.extract_lane(sum, 0);
 }
 
-// As many as the register tile of a product does (see assembly/gemm.ts), which loads what it multiplies: the same
-// loop, but for ever, and always out of the first-level cache.
+// As many as the innermost loop of a product does, which loads what it multiplies: the product's own code, on the same
+// packed tile of A and panel of B over and over, all in the first-level cache.
 
-/** What is multiplied: 128 turns of two vectors of B and up to six of A. */
-const FACTORS = memory.data(128 * 128, 16);
-const FACTORS_BYTES: usize = 128 * 128;
+/** Terms of the tile, as bench/peak.ts knows. */
+const TERMS = 128;
+const TILE = memory.data(TERMS * PACKED_TERM_BYTES, 16);
+const PANEL = memory.data(TERMS * PANEL_ROW_BYTES, 16);
+const OUTPUT = memory.data(TALL_ROWS * PANEL_ROW_BYTES, 16);
 
-/** Does `count` turns over a tile of 6 x 2 vectors, without fused multiply-adds 4 x 2. */
-function tile<T>(count: i32): f64 {
-  let c00 = splat<T>(0);
-  let c01 = splat<T>(0);
-  let c10 = splat<T>(0);
-  let c11 = splat<T>(0);
-  let c20 = splat<T>(0);
-  let c21 = splat<T>(0);
-  let c30 = splat<T>(0);
-  let c31 = splat<T>(0);
-  let c40 = splat<T>(0);
-  let c41 = splat<T>(0);
-  let c50 = splat<T>(0);
-  let c51 = splat<T>(0);
-  let at: usize = 0;
+/** Does `count` tiles of TERMS terms: of 6 x 2 vectors, without fused multiply-adds of 4 x 2. */
+function tile<T>(count: i32): void {
   for (let i = count; i; i--) {
-    const factors = FACTORS + at;
-    const b0 = v128.load(factors);
-    const b1 = v128.load(factors, 16);
-    const a0 = v128.load(factors, 32);
-    c00 = madd<T>(a0, b0, c00);
-    c01 = madd<T>(a0, b1, c01);
-    const a1 = v128.load(factors, 48);
-    c10 = madd<T>(a1, b0, c10);
-    c11 = madd<T>(a1, b1, c11);
-    const a2 = v128.load(factors, 64);
-    c20 = madd<T>(a2, b0, c20);
-    c21 = madd<T>(a2, b1, c21);
-    const a3 = v128.load(factors, 80);
-    c30 = madd<T>(a3, b0, c30);
-    c31 = madd<T>(a3, b1, c31);
-    if (FUSED) {
-      const a4 = v128.load(factors, 96);
-      c40 = madd<T>(a4, b0, c40);
-      c41 = madd<T>(a4, b1, c41);
-      const a5 = v128.load(factors, 112);
-      c50 = madd<T>(a5, b0, c50);
-      c51 = madd<T>(a5, b1, c51);
-    }
-    at = (at + 128) & (FACTORS_BYTES - 1);
+    if (FUSED)
+      packedRows6<T>(SumStart.zero, OUTPUT, PANEL_ROW_BYTES, PANEL_ROW_BYTES, TILE, PANEL, 0, TERMS, 0);
+    else packedRows4<T>(SumStart.zero, OUTPUT, PANEL_ROW_BYTES, PANEL_ROW_BYTES, TILE, PANEL, 0, TERMS, 0);
   }
-  const upper = add4<T>(c00, c01, c10, add4<T>(c11, c20, c21, c30));
-  return lowLane<T>(add4<T>(upper, c31, c40, add4<T>(c41, c50, c51, c51)));
-}
-
-function add4<T>(x: v128, y: v128, z: v128, w: v128): v128 {
-  return v128.add<T>(v128.add<T>(x, y), v128.add<T>(z, w));
-}
-
-function lowLane<T>(x: v128): f64 {
-  if (sizeof<T>() === 8) return f64x2.extract_lane(x, 0);
-  return <f64>f32x4.extract_lane(x, 0);
 }
 
 export function peak64(count: i32, factor: f64, term: f64): f64 {
@@ -113,10 +77,10 @@ export function peak32(count: i32, factor: f64, term: f64): f64 {
   return peak<f32>(count, factor, term);
 }
 
-export function tile64(count: i32): f64 {
-  return tile<f64>(count);
+export function tile64(count: i32): void {
+  tile<f64>(count);
 }
 
-export function tile32(count: i32): f64 {
-  return tile<f32>(count);
+export function tile32(count: i32): void {
+  tile<f32>(count);
 }
