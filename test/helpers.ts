@@ -260,21 +260,22 @@ export const settings = dtypes.flatMap((dtype) =>
 /** The sizes 0 to 67: below, at, above and at a multiple of every tile. */
 export const sizes = Array.from({ length: 68 }, (_, size) => size);
 
-/** A data set without its zeros, as it lies in the heap. */
-export function withoutZeros(
-  data: Uint8Array | Float32Array | Float64Array,
+/** Places a data set without its zeros. */
+export function placeWithoutZeros(
+  bench: Bench,
+  values: Uint8Array | Float32Array | Float64Array,
   width: number,
-  rows = data.length / width,
+  rows = values.length / width,
 ) {
-  const entries = [...data.keys()].filter((i) => data[i] !== 0);
+  const entries = [...values.keys()].filter((i) => values[i] !== 0);
   const starts = Uint32Array.from(
     { length: rows + 1 },
     (_, r) => entries.filter((i) => i < r * width).length,
   );
   return {
-    starts,
-    columns: Uint32Array.from(entries, (i) => i % width),
-    values: data.filter((value) => value !== 0),
+    starts: bench.place(starts),
+    columns: bench.place(Uint32Array.from(entries, (i) => i % width)),
+    data: bench.place(values.filter((value) => value !== 0)),
     capacity: Math.max(0, ...Array.from({ length: rows }, (_, r) => starts[r + 1] - starts[r])),
   };
 }
@@ -282,17 +283,10 @@ export function withoutZeros(
 /** A sparse batch of x (rows, width), gathered from a data set of just these rows. */
 export function sparseInput(bench: Bench, x: Float64Array, rows: number, width: number): SparseMatrix {
   const { dtype } = bench.builder.heap;
-  const { starts, columns, values, capacity } = withoutZeros(elements(dtype, x), width, rows);
-  const matrix = bench.builder.sparseMatrix(rows, width, capacity);
-  const from = {
-    starts: bench.place(starts),
-    columns: bench.place(columns),
-    data: bench.place(values),
-    capacity,
-    order: 0,
-    batch: rows,
-  };
+  const data = placeWithoutZeros(bench, elements(dtype, x), width, rows);
+  const matrix = bench.builder.sparseMatrix(rows, width, data.capacity);
   const dataType = dtype === "float64" ? DataType.f64 : DataType.f32;
+  const from = { ...data, order: 0, batch: rows };
   bench.builder.gatherSparse(matrix, from, dataType, bench.builder.cell(1));
   return matrix;
 }

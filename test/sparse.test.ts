@@ -8,10 +8,10 @@ import {
   elements,
   expectSameBits,
   Lab,
+  placeWithoutZeros,
   random,
   settings,
   sparseInput,
-  withoutZeros,
 } from "./helpers.js";
 
 /** Values of which about `density` are not zero. */
@@ -113,10 +113,9 @@ describe.each(settings)("on %s", (_, setting) => {
         const w = bench.input(weights);
         const from = { order: bench.place(order), batch };
         const cell = builder.cell(scale);
-        const { starts, columns, values, capacity } = withoutZeros(data, inputs);
-        const sparse = builder.sparseMatrix(batch, inputs, capacity);
-        const places = { starts: bench.place(starts), columns: bench.place(columns), capacity };
-        builder.gatherSparse(sparse, { ...from, ...places, data: bench.place(values) }, dataType, cell);
+        const entries = placeWithoutZeros(bench, data, inputs);
+        const sparse = builder.sparseMatrix(batch, inputs, entries.capacity);
+        builder.gatherSparse(sparse, { ...from, ...entries }, dataType, cell);
         builder.product(bench.output(batch * width), sparse, w, batch, width, inputs);
         const dense = builder.matrix(batch, inputs);
         builder.gather(dense, { ...from, data: bench.place(data) }, dataType, inputs, batch, cell);

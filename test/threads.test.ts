@@ -66,8 +66,8 @@ test("The event loop turns while workers train", async () => {
   const network = make({ threads: 2 });
   const controller = new AbortController();
   let turns = 0;
-  const interval = setInterval(() => ++turns === 5 && controller.abort(), 1);
-  const training = network.fit(dense, classes, { epochs: 100_000, signal: controller.signal });
+  const interval = setInterval(() => ++turns === 6 && controller.abort(), 1);
+  const training = network.fit(dense, classes, { epochs: 2000, signal: controller.signal });
   await expect(training).rejects.toThrow(expect.objectContaining({ name: "AbortError" }));
   clearInterval(interval);
 });
