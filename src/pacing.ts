@@ -180,9 +180,8 @@ export class Pacer {
   }
 
   /** In how many parts to do each phase of the program's steps. */
-  #partsOf({ threads, parts, pieces }: Program): number {
-    if (threads > 1) return 1;
-    return Math.ceil(Math.max(parts, this.#parts) / pieces) * pieces;
+  #partsOf({ threads, parts }: Program): number {
+    return threads > 1 ? 1 : Math.max(parts, this.#parts);
   }
 
   /** One step, part by part. Who aborts it finds the parameters of the step before. */

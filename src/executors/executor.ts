@@ -11,8 +11,6 @@ export interface Program {
   readonly phases: readonly { readonly first: number; readonly count: number }[];
   /** In how many parts to do each phase of a step that would take too long at a stretch; 1: it would not. */
   readonly parts: number;
-  /** Parts are a multiple of this. */
-  readonly pieces: number;
 }
 
 export interface Executor {
