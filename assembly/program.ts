@@ -16,7 +16,7 @@ import {
 import { shuffle, uniform } from "./random";
 import { columnSums, report } from "./reductions";
 import { columnOfPart, compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse";
-import { assemble, barrier, takePart } from "./threads";
+import { abandoned, assemble, barrier, takePart } from "./threads";
 import { transpose } from "./transpose";
 
 // Smallest parts worth the while: elements of an elementwise operation, and columns or rows of a matrix.
@@ -424,6 +424,7 @@ function runShared<T>(
       for (let i: usize = 0; i < threads; i++) {
         const owner = thread + i < threads ? thread + i : thread + i - threads;
         for (;;) {
+          if (abandoned(control)) return false;
           const place = takePart(control, owner) - taken;
           if (place >= queue) break;
           const part = owner * <usize>queue + <usize>place;

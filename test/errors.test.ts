@@ -385,7 +385,9 @@ describe("new Network refuses, and leaves its layers to another network:", () =>
 
   test("more parameters than any memory holds", () => {
     const layers = [new Dense(2 ** 20)];
-    expect(() => new Network({ inputs: 2 ** 20, layers })).toThrow(/would have to grow to 8,193 GiB .* Make the layers of 1048576-1048576 smaller, or use dtype "float32"/);
+    expect(() => new Network({ inputs: 2 ** 20, layers })).toThrow(
+      /would have to grow to 8,193 GiB .* Make the layers of 1048576-1048576 smaller, or use dtype "float32"/,
+    );
     expect(new Network({ inputs: 1, layers }).parameterCount).toBe(2 ** 21);
   });
 
