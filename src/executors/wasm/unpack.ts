@@ -1,5 +1,6 @@
 // The binaries out of what scripts/pack.mjs makes of them.
 
+/// <reference path="./tiny-inflate.d.ts" />
 import inflate from "tiny-inflate";
 
 /** Two near twins in one deflate stream: the plain binary, and the relaxed one as a patch of it. */
