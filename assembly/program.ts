@@ -179,7 +179,7 @@ function runSparse<T>(
       // Threads make a piece whole, with the first of its parts: cutting it finer would cost more than it saves.
       const alone = pieces == 1;
       if (!alone && part % partsOfPiece) break;
-      const piece = alone ? 0 : part / partsOfPiece;
+      const piece: usize = alone ? 0 : part / partsOfPiece;
       const starts = word(record, SortByColumn.starts) + piece * word(record, SortByColumn.startsBytes);
       sortByColumn<T>(
         starts, starts + (width + 1) * 4, word(record, SortByColumn.rowsOf), word(record, SortByColumn.valuesOf),
