@@ -1,12 +1,11 @@
 // Threads: the same bits whatever their number, a free event loop, and nothing that hangs or stays behind.
 
-import { spawnSync } from "node:child_process";
-import { build } from "esbuild";
 import { describe, expect, test, vi } from "vitest";
 import { canShareMemory } from "../src/executors/environment.js";
 import { pool } from "../src/executors/wasm/pool.js";
 import { Dense, Network, type NetworkOptions } from "../src/index.js";
 import { dtypes, expectSameBits, parameters, randomValues } from "./helpers.js";
+import { runProcess } from "./process.js";
 
 const SAMPLES = 101;
 const INPUTS = 37;
@@ -157,41 +156,24 @@ test("Without shared memory the warning comes once, and one thread does the work
 });
 
 describe("a process", () => {
-  /** Runs a script, with the library bundled in, in a process of its own. */
-  async function run(script: string) {
-    const { outputFiles } = await build({
-      stdin: {
-        contents: `import { Network, Dense } from "./src/index.js";\n${script}`,
-        resolveDir: process.cwd(),
-        loader: "ts",
-      },
-      bundle: true,
-      write: false,
-      format: "esm",
-      platform: "node",
-    });
-    const input = outputFiles[0].text;
-    return spawnSync(process.execPath, ["--input-type=module"], { input, encoding: "utf8", timeout: 50_000 });
-  }
-
   const training = `
     const network = new Network({ inputs: 2, layers: [new Dense(8), new Dense(1)], threads: 2, seed: 1 });
     const fit = (epochs) => network.fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0], { epochs });`;
 
   test("ends by itself after a training on threads", async () => {
-    const { status, stdout } = await run(`${training} await fit(5); console.log("done");`);
+    const { status, stdout } = await runProcess(`${training} await fit(5); console.log("done");`);
     expect({ status, stdout }).toEqual({ status: 0, stdout: "done\n" });
   });
 
   test("stays alive while threads train, with nothing else to wait for", async () => {
-    const { status, stdout } = await run(
+    const { status, stdout } = await runProcess(
       `${training} fit(2000).then((history) => console.log(history.length));`,
     );
     expect({ status, stdout }).toEqual({ status: 0, stdout: "2000\n" });
   });
 
   test("that exits in the middle of a training exits", async () => {
-    const { status } = await run(`${training} setTimeout(() => process.exit(3), 50); await fit(1e6);`);
+    const { status } = await runProcess(`${training} setTimeout(() => process.exit(3), 50); await fit(1e6);`);
     expect(status).toBe(3);
   });
 });

@@ -112,7 +112,7 @@ export function parseIdx(bytes: Uint8Array | ArrayBuffer): IdxArray {
  * @param data - The elements in row-major order (last dimension fastest), as many as the product of `shape`.
  * Its class decides the file's element type.
  * @returns The bytes of the file, not compressed: 4 + 4 × dimensions of header, then a copy of the elements.
- * @throws TypeError if `data` is not one of the six typed arrays of {@link IdxData}.
+ * @throws TypeError if `shape` is not an array, or `data` not one of the six typed arrays of {@link IdxData}.
  * @throws RangeError if `shape` is not as above, or `data` has another number of elements.
  * @see http://yann.lecun.com/exdb/mnist/ under "The IDX file format".
  * @example
@@ -121,6 +121,11 @@ export function parseIdx(bytes: Uint8Array | ArrayBuffer): IdxArray {
  * ```
  */
 export function formatIdx(shape: readonly number[], data: IdxData): Uint8Array {
+  if (!Array.isArray(shape)) {
+    throw new TypeError(
+      `formatIdx: shape is ${describe(shape)}, expected an array of the dimensions' lengths, e.g. [60000, 28, 28]`,
+    );
+  }
   const className = classOf(data);
   const [code] = [...arrayTypes].find(([, { name }]) => name === className) ?? [];
   if (code === undefined) {
@@ -138,7 +143,7 @@ export function formatIdx(shape: readonly number[], data: IdxData): Uint8Array {
   for (const [i, length] of shape.entries()) {
     if (!Number.isInteger(length) || length < 0 || length > 0xffffffff) {
       throw new RangeError(
-        `formatIdx: shape[${i}] is ${length}, expected an integer from 0 to 4294967295; correct the shape`,
+        `formatIdx: shape[${i}] is ${describe(length)}, expected an integer from 0 to 4294967295; correct the shape`,
       );
     }
   }
@@ -174,6 +179,13 @@ function asBytes(bytes: Uint8Array | ArrayBuffer): Uint8Array {
 /** The built-in class of a value, also of another realm or a subclass: "Uint8Array" for a Buffer. */
 function classOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice("[object ".length, -1);
+}
+
+/** A wrong value as it reads in a message. */
+function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 60));
+  if (typeof value === "bigint") return `${value}n`;
+  return typeof value === "object" && value !== null ? `of class ${classOf(value)}` : String(value);
 }
 
 function requireBytes(file: Uint8Array, expected: number, what: string): void {

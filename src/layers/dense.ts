@@ -28,7 +28,7 @@ export class Dense<A extends Activation = Activation> {
   readonly size: number;
   readonly activation: A;
   readonly #bounds: readonly [number, number] | undefined;
-  #place: { store: Store; inputs: number; weights: number; biases: number } | undefined;
+  #place: Place | undefined;
 
   /**
    * @param size number of outputs, a positive integer
@@ -53,24 +53,24 @@ export class Dense<A extends Activation = Activation> {
    * value written may be kept, or overwritten, or be updated once less; the network stays usable.
    */
   get weights(): FloatArray {
-    const { store, inputs, weights } = this.#attached();
+    const { store, inputs, weights } = Dense.#placeOf(this);
     return store.lend(weights, inputs * this.size);
   }
 
   /** Live view of the biases, shape (size); as `weights`. */
   get biases(): FloatArray {
-    const { store, biases } = this.#attached();
+    const { store, biases } = Dense.#placeOf(this);
     return store.lend(biases, this.size);
   }
 
   /** Number of inputs, known once the layer is part of a network. */
   get inputs(): number {
-    return this.#attached().inputs;
+    return Dense.#placeOf(this).inputs;
   }
 
   /** Number of weights and biases. */
   get parameterCount(): number {
-    return (this.#attached().inputs + 1) * this.size;
+    return (Dense.#placeOf(this).inputs + 1) * this.size;
   }
 
   /** What console.log shows in Node. @internal */
@@ -109,7 +109,7 @@ export class Dense<A extends Activation = Activation> {
 
   /** @internal */
   initialize(builder: ProgramBuilder, seed: number, stream: number): void {
-    const { store, inputs, weights, biases } = this.#attached();
+    const { store, inputs, weights, biases } = Dense.#placeOf(this);
     const bound = activations[this.activation].initialBound(inputs, this.size);
     const [low, high] = this.#bounds ?? [-bound, bound];
     builder.uniform(weights, inputs * this.size, builder.cell(low), builder.cell(high), seed, stream);
@@ -125,7 +125,7 @@ export class Dense<A extends Activation = Activation> {
     parameters: ParameterAccess,
     activate: boolean,
   ): Emitted {
-    const { inputs, weights, biases } = this.#attached();
+    const { inputs, weights, biases } = Dense.#placeOf(this);
     const { size } = this;
     const output = builder.matrix(rows, size);
     const right = parameters.source(weights);
@@ -151,14 +151,23 @@ export class Dense<A extends Activation = Activation> {
     return { output, backward };
   }
 
-  #attached() {
-    if (!(#place in this)) throw notItself("Dense");
-    if (this.#place) return this.#place;
+  /** Where a layer's parameters are, unless it is a Proxy that hides it. */
+  static #placeOf(layer: object): Place {
+    if (!(#place in layer)) throw notItself("Dense");
+    if (layer.#place) return layer.#place;
     throw new Error(
-      `this Dense(${this.size}) has no weights yet: give it to a network first, ` +
+      `this Dense(${layer.size}) has no weights yet: give it to a network first, ` +
         "new Network({ inputs, layers: [layer] })",
     );
   }
+}
+
+/** A layer's parameters in the store of its network. */
+interface Place {
+  store: Store;
+  inputs: number;
+  weights: number;
+  biases: number;
 }
 
 function checkBounds(bounds: readonly [number, number]): readonly [number, number] {

@@ -1,0 +1,87 @@
+// Worker threads that cannot be started: the call that needs them says so, and the next one works.
+
+import { EventEmitter } from "node:events";
+import { afterEach, expect, test, vi } from "vitest";
+import { pool } from "../src/executors/wasm/pool.js";
+import type { Network } from "../src/index.js";
+import { expectSameBits, makeClassifier, parameters, randomValues } from "./helpers.js";
+
+const threads = process.getBuiltinModule("node:worker_threads");
+const x = randomValues(64 * 4, 1);
+const classes = Uint8Array.from({ length: 64 }, (_, i) => i % 3);
+const train = (network: Network) => network.fit(x, classes, { epochs: 2 });
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const way =
+  "use fewer threads, threads: 1 needs none; or let the process start them (Node's permission model: --allow-worker), " +
+  "resp. the page (Content-Security-Policy: worker-src blob:). The weights are those of before this call of fit";
+
+/** Makes the `failing`th worker that is started from now on fail. */
+function failWorker(failing: number, fail: () => unknown) {
+  const { Worker } = threads;
+  let started = 0;
+  class Failing {
+    constructor(...parameters: ConstructorParameters<typeof Worker>) {
+      // biome-ignore lint/correctness/noConstructorReturn: it stands for the real class, all but once
+      return (++started === failing ? fail() : new Worker(...parameters)) as Failing;
+    }
+  }
+  return vi.spyOn(threads, "Worker").mockImplementation(Failing as unknown as typeof Worker);
+}
+
+test.each([1, 2, 3])("The %dth of three new workers that throws as it is made", async (failing) => {
+  const before = pool.size;
+  const count = before + 3;
+  const alone = makeClassifier();
+  const network = makeClassifier({ threads: count });
+  const untouched = parameters(network);
+  const worker = failWorker(failing, () => {
+    throw new Error("EAGAIN: resource temporarily unavailable");
+  });
+  await expect(train(network)).rejects.toThrow(
+    `could not start ${count} worker threads (EAGAIN: resource temporarily unavailable): ${way}`,
+  );
+  expect(worker).toHaveBeenCalledTimes(failing);
+  expectSameBits(parameters(network), untouched);
+  worker.mockRestore();
+  // Those that did start are there for others, and nothing stands in line before them.
+  expect(pool.size).toBe(before + failing - 1);
+  await train(alone);
+  await train(network);
+  expectSameBits(parameters(network), parameters(alone));
+});
+
+test("A worker that dies before it starts, as one that a page's policy blocks", async () => {
+  const count = pool.size + 2;
+  const network = makeClassifier({ threads: count });
+  const worker = failWorker(2, () => {
+    const dead = Object.assign(new EventEmitter(), {
+      ref() {},
+      unref() {},
+      postMessage() {},
+      terminate: async () => 1,
+    });
+    queueMicrotask(() => dead.emit("error", new Error("blocked by the page's policy")));
+    return dead;
+  });
+  await expect(train(network)).rejects.toThrow(
+    `could not start ${count} worker threads (blocked by the page's policy): ${way}`,
+  );
+  worker.mockRestore();
+  await expect(train(network)).resolves.toHaveLength(2);
+});
+
+test("A job that waits in line behind one that fails runs", async () => {
+  const count = pool.size + 1;
+  const failing = makeClassifier({ threads: count });
+  const waiting = makeClassifier({ threads: count });
+  const worker = failWorker(1, () => {
+    throw new Error("EAGAIN");
+  });
+  const outcomes = await Promise.allSettled([train(failing), train(waiting)]);
+  worker.mockRestore();
+  expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
+});
