@@ -2,6 +2,7 @@
 
 /// <reference path="./tiny-inflate.d.ts" />
 import inflate from "tiny-inflate";
+import { nodeModule } from "../environment.js";
 
 /** Two near twins in one deflate stream: the plain binary, and the relaxed one as a patch of it. */
 export interface Packed {
@@ -17,7 +18,12 @@ export interface Packed {
 
 /** Both binaries. */
 export function unpack({ plain, relaxed, patch, base64 }: Packed) {
-  const bytes = inflate(decode(base64), new Uint8Array(plain + patch));
+  const stream = decode(base64);
+  const bytes = new Uint8Array(plain + patch);
+  // Node's own takes a third of the time, for nothing of ours is compiled yet. Browsers have none that need not be awaited.
+  const zlib = nodeModule<{ inflateRawSync(stream: Uint8Array): Uint8Array }>("node:zlib");
+  if (zlib) bytes.set(zlib.inflateRawSync(stream));
+  else inflate(stream, bytes);
   return {
     plain: bytes.slice(0, plain),
     relaxed: patched(bytes.subarray(0, plain), bytes.subarray(plain), new Uint8Array(relaxed)),
