@@ -1,26 +1,56 @@
-// Bundles each public entry into one minified ES module in dist/, the WASM inlined.
+// Bundles each public entry into dist/, as an ES module and as CommonJS, and the licences of what is bundled. Nothing is
+// minified: who reads the file, or an error's trace, sees names and lines, and an application minifies it once more.
 
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { licenses } from "./licenses.mjs";
+import { mendLoader } from "./loader.mjs";
+import { bundledPackages } from "./packages.mjs";
 
 process.chdir(fileURLToPath(new URL("../", import.meta.url)));
 rmSync("dist", { recursive: true, force: true });
-await build({
-  entryPoints: { index: "src/index.ts", data: "src/data/index.ts" },
-  outdir: "dist",
-  bundle: true,
-  minify: true,
-  sourcemap: true,
-  sourcesContent: false,
-  format: "esm",
-  target: "es2022",
-  platform: "neutral",
-  mainFields: ["module", "main"],
-  conditions: ["import"],
+
+/**
+ * The binaries stay a module of their own: Node prints the line of an uncaught error, and 20 KB of base64 must not share
+ * a line, or a file, with anything that throws.
+ */
+const binariesApart = (extension) => ({
+  name: "binaries apart",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/build\/binaries\.js$/ }, () => ({
+      path: `./binaries${extension}`,
+      external: true,
+    }));
+  },
 });
-for (const file of ["dist/index.js", "dist/data.js"]) {
-  const bytes = readFileSync(file);
-  console.log(`${file}: ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} gzipped`);
+
+const entryPoints = { index: "src/index.ts", data: "src/data/index.ts", binaries: "build/binaries.ts" };
+
+function bundle(format, extension, options) {
+  return build({
+    outdir: "dist",
+    outExtension: { ".js": extension },
+    bundle: true,
+    sourcemap: true,
+    format,
+    target: "es2022",
+    // Neither Node's nor a browser's: of a package that has several, the module that runs everywhere.
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["import"],
+    plugins: [binariesApart(extension), mendLoader],
+    metafile: true,
+    logLevel: "warning",
+    ...options,
+  });
 }
+
+const { metafile } = await bundle("esm", ".js", { entryPoints });
+for (const [name, entry] of Object.entries(entryPoints)) {
+  const { exports } = metafile.outputs[`dist/${name}.js`];
+  // Never run: by this line Node knows what `import { Network } from` of a CommonJS file may ask for.
+  const footer = { js: `0 && (module.exports = { ${exports.join(", ")} });` };
+  await bundle("cjs", ".cjs", { entryPoints: { [name]: entry }, footer });
+}
+writeFileSync("dist/THIRD_PARTY_LICENSES.txt", licenses(["assemblyscript", ...bundledPackages(metafile)]));

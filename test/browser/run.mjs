@@ -11,6 +11,7 @@ const types = { html: "text/html", js: "text/javascript" };
 const files = new Map([
   ["/", "page.html"],
   ["/dist/index.js", "../../dist/index.js"],
+  ["/dist/binaries.js", "../../dist/binaries.js"],
 ]);
 
 /** Serves the page; isolated pages may share memory. */

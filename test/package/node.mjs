@@ -71,6 +71,19 @@ export function nodeChecks(home) {
         ],
       ]),
       [
+        `${where} loading it changes no global`,
+        async () => {
+          await succeed(node(version), ["globals.cjs"], { cwd: project() });
+        },
+      ],
+      [
+        `${where} import finds names in CommonJS, which are the sources'`,
+        async () => {
+          const { stdout } = await succeed(node(version), ["names.mjs"], { cwd: project() });
+          assert.equal(stdout, "Dense,Network,formatIdx,parseIdx\n");
+        },
+      ],
+      [
         `${where} two copies in one program are called that`,
         async () => {
           const result = await start(version, "copies.mjs");

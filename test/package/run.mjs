@@ -29,7 +29,8 @@ async function report([name, body]) {
     await body();
     return { ok: true, text: `ok    ${name}` };
   } catch (error) {
-    return { ok: false, text: `FAIL  ${name}\n${error.name === "Failure" ? error.message : error.stack}` };
+    const why = error.name === "Failure" ? error.message : error.stack;
+    return { ok: false, text: `FAIL  ${name}\n${why.replaceAll(/^(?=.)/gm, "      ")}` };
   }
 }
 

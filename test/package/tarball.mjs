@@ -55,6 +55,17 @@ export function tarballChecks(home) {
       },
     ],
     [
+      "the types show nothing that is marked @internal",
+      () => {
+        const declared = paths.filter((path) => /\.d\.[cm]?ts$/.test(path));
+        assert(declared.length > 0);
+        assert.deepEqual(
+          declared.filter((path) => home.read(path).includes("@internal")),
+          [],
+        );
+      },
+    ],
+    [
       "every link of README.md leads somewhere",
       () => {
         const readme = readFileSync(ofRepository("README.md"), "utf8");

@@ -1,11 +1,10 @@
-// The compiled binaries: inlined as base64, compiled on first use, kept for the life of the process.
+// The binaries: inlined, packed; unpacked and compiled on first use, kept for the life of the process.
 
-import { plain, relaxed } from "../../../build/binaries.js";
-
-const binaries = { plain, relaxed };
+import { packed } from "../../../build/binaries.js";
+import { unpack } from "./unpack.js";
 
 /** Which build of the kernels: see assembly/lanes.ts. */
-export type Build = keyof typeof binaries;
+export type Build = "plain" | "relaxed";
 
 /**
  * A module of one function that holds a relaxed SIMD instruction: engines without relaxed SIMD (Node 20,
@@ -26,6 +25,7 @@ export function chooseBuild(deterministic: boolean): Build {
   return !deterministic && WebAssembly.validate(RELAXED_SIMD) ? "relaxed" : "plain";
 }
 
+let binaries: Record<Build, Uint8Array<ArrayBuffer>> | undefined;
 const modules = new Map<string, WebAssembly.Module>();
 
 /** The compiled module of a build, for shared or for unshared memory. */
@@ -33,34 +33,27 @@ export function compiled(build: Build, shared: boolean): WebAssembly.Module {
   const key = `${build} ${shared}`;
   let module = modules.get(key);
   if (!module) {
-    const bytes = decode(binaries[build]);
-    if (!shared) unshare(bytes);
+    binaries ??= unpack(packed);
+    const bytes = shared ? binaries[build] : unshared(binaries[build]);
     module = new WebAssembly.Module(bytes);
     modules.set(key, module);
   }
   return module;
 }
 
-function decode(base64: string): Uint8Array<ArrayBuffer> {
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
-}
-
 /**
- * Makes the imported memory an unshared one. The binary is compiled for shared memory; the only difference is
- * the limits flag of the import: 3 (shared, has a maximum) becomes 1 (has a maximum). Atomic instructions run
- * on either.
+ * A copy that imports an unshared memory. The binary is compiled for shared memory; the only difference is the limits
+ * flag of the import: 3 (shared, has a maximum) becomes 1 (has a maximum). Atomic instructions run on either.
  */
-function unshare(bytes: Uint8Array): void {
+function unshared(binary: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const bytes = binary.slice();
   // "env" "memory", kind 2 (memory), limits flag 3
   const memoryImport = [3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2, 3];
   const last = bytes.length - memoryImport.length;
   for (let i = 0; i <= last; i++) {
     if (memoryImport.every((byte, j) => bytes[i + j] === byte)) {
       bytes[i + memoryImport.length - 1] = 1;
-      return;
+      return bytes;
     }
   }
   throw new Error("the binary does not import a shared memory: it was built with other options");
