@@ -172,6 +172,8 @@ export const enum Layout {
   rightTransposed = 2,
   /** Threads share the rows of the output, as those of a batch; else its columns. */
   byRows = 4,
+  /** One thread does the parts in order: each is a range of the terms, in whole blocks of SUM_BLOCK; only with Start.add. */
+  byTerms = 8,
 }
 
 /**

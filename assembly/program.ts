@@ -11,7 +11,7 @@ import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses";
 import {
   Backward, ColumnSums, Compress, DataType, Elementwise, Gather, GatherSparse, Layout, Loss, NO_EPILOGUE, OneHot,
   Op, Product, RECORD_WORDS, Report, Shuffle, Softmax, SoftmaxBackward, SortByColumn, SparseGradient, SparseProduct,
-  SparseSamples, Start, TILE_ROWS, Transpose, Uniform, Word,
+  SparseSamples, Start, SUM_BLOCK, TILE_ROWS, Transpose, Uniform, Word,
 } from "./ops";
 import { shuffle, uniform } from "./random";
 import { columnSums, report } from "./reductions";
@@ -63,21 +63,34 @@ import { transpose } from "./transpose";
   return rows ? rowStart(rows, part, parts) * (size / rows) : partStart(size, ELEMENT_GRAIN, part, parts);
 }
 
+/** A part is a rectangle of the output, or a range of the terms. */
 function runProduct<T>(record: usize, part: usize, parts: usize, thread: usize): void {
   const m = word(record, Product.m);
   const n = word(record, Product.n);
-  const k = word(record, Product.k);
-  // A part is a rectangle of the output.
+  const terms = word(record, Product.k);
   const layout = word(record, Product.layout);
+  if (layout & Layout.byTerms) {
+    const first = partStart(terms, SUM_BLOCK, part, parts);
+    const end = partStart(terms, SUM_BLOCK, part + 1, parts);
+    if (first < end) runRectangle<T>(record, layout, 0, 0, m, n, first, end - first, thread);
+    return;
+  }
   const byRows = (layout & Layout.byRows) != 0;
   const from = byRows ? rowStart(m, part, parts) : partStart(n, TILE_GRAIN, part, parts);
   const to = byRows ? rowStart(m, part + 1, parts) : partStart(n, TILE_GRAIN, part + 1, parts);
   if (from >= to) return;
-  const top: usize = byRows ? from : 0;
-  const side: usize = byRows ? 0 : from;
-  const rows = byRows ? to - from : m;
-  const columns = byRows ? n : to - from;
+  if (byRows) runRectangle<T>(record, layout, from, 0, to - from, n, 0, terms, thread);
+  else runRectangle<T>(record, layout, 0, from, m, to - from, 0, terms, thread);
+}
 
+/** The product's terms `first` to `first + count`, for `rows` x `columns` of the output from (top, side) on. */
+function runRectangle<T>(
+  record: usize, layout: usize, top: usize, side: usize, rows: usize, columns: usize, first: usize, count: usize,
+  thread: usize,
+): void {
+  const m = word(record, Product.m);
+  const n = word(record, Product.n);
+  const k = word(record, Product.k);
   const rightTransposed = (layout & Layout.rightTransposed) != 0;
   const outputRow = n * sizeof<T>();
   const transposed = (layout & Layout.transposed) != 0;
@@ -86,10 +99,10 @@ function runProduct<T>(record: usize, part: usize, parts: usize, thread: usize):
   const output = word(record, Product.output) + top * outputRow + side * sizeof<T>();
   product<T>(
     output, outputRow,
-    word(record, Product.left) + top * leftRow, leftRow, leftStep,
-    word(record, Product.right) + side * (rightTransposed ? k : 1) * sizeof<T>(),
+    word(record, Product.left) + top * leftRow + first * leftStep, leftRow, leftStep,
+    word(record, Product.right) + side * (rightTransposed ? k : 1) * sizeof<T>() + first * outputRow,
     rightTransposed ? k * sizeof<T>() : outputRow,
-    rows, columns, k, <Start>word(record, Product.start), word(record, Product.bias) + side * sizeof<T>(),
+    rows, columns, count, <Start>word(record, Product.start), word(record, Product.bias) + side * sizeof<T>(),
     word(record, Product.scratch) + thread * word(record, Product.scratchBytes), rightTransposed,
   );
 
@@ -377,6 +390,15 @@ export function run<T>(
     for (let record = program; record < end; record += RECORD_BYTES) execute<T>(record, step, 0, 1, 0);
   }
   return true;
+}
+
+/**
+ * Does one of the `parts` parts of a phase, its `count` records from `phase` on: for one thread that must not run a
+ * whole step at a stretch. It does the parts in order, and `parts` is a multiple of the pieces of sparse batches.
+ */
+export function runPart<T>(phase: usize, count: usize, step: usize, part: usize, parts: usize): void {
+  const end = phase + count * RECORD_BYTES;
+  for (let record = phase; record < end; record += RECORD_BYTES) execute<T>(record, step, part, parts, 0);
 }
 
 /** As run(), phase by phase: the threads take parts of a phase until there are none left, and then meet. */

@@ -1,18 +1,48 @@
 // Checks of what users pass in. Every error gives the value, what was expected, and the way out.
 
+/** Most characters of a text, elements of an array, and arrays in arrays that a message shows. */
+const LONGEST_TEXT = 60;
+const MOST_ELEMENTS = 6;
+const DEEPEST = 3;
+
 /** A value as it reads in an error message, cut to a line. */
-export function quote(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
+export function quote(value: unknown, depth = 0): string {
+  if (typeof value === "string") {
+    const text = value.length > LONGEST_TEXT ? `${value.slice(0, LONGEST_TEXT)}...` : value;
+    return JSON.stringify(text);
+  }
   if (typeof value === "bigint") return `${value}n`;
   if (Array.isArray(value)) {
-    const shown = value.slice(0, 6).map(quote).join(", ");
-    return value.length > 6 ? `[${shown}, ...]` : `[${shown}]`;
+    if (depth === DEEPEST) return "[...]";
+    const shown = value.slice(0, MOST_ELEMENTS).map((element) => quote(element, depth + 1));
+    return value.length > MOST_ELEMENTS ? `[${shown.join(", ")}, ...]` : `[${shown.join(", ")}]`;
   }
   if (typeof value === "function") return "a function";
-  if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${value.byteLength} bytes)`;
-  if (typeof value === "object" && value !== null)
+  if (ArrayBuffer.isView(value)) return `${className(value)}(${value.byteLength} bytes)`;
+  if (typeof value === "object" && value !== null) {
     return `an object (${value.constructor?.name ?? "Object"})`;
+  }
   return String(value);
+}
+
+/**
+ * The built-in class of a value, also of one of another realm (a vm context, an iframe) or of a subclass:
+ * "Uint8Array" for a Buffer.
+ */
+export function className(value: unknown): string {
+  return Object.prototype.toString.call(value).slice("[object ".length, -1);
+}
+
+/** "1 value", "2 values". */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** A number of bytes in a unit that reads well. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 2 ** 37) return `${Math.ceil(bytes / 2 ** 20)} MiB`;
+  if (bytes < 2 ** 50) return `${Math.ceil(bytes / 2 ** 30).toLocaleString("en")} GiB`;
+  return "more than a million GiB";
 }
 
 /** An integer from `low` to `high`, or a RangeError. */
@@ -23,7 +53,8 @@ export function checkInteger(
   high: number = Number.MAX_SAFE_INTEGER,
 ): number {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= low && value <= high) return value;
-  const range = high === Number.MAX_SAFE_INTEGER ? `of at least ${low}` : `from ${low} to ${high}`;
+  const open = high === Number.MAX_SAFE_INTEGER && !(typeof value === "number" && value > high);
+  const range = open ? `of at least ${low}` : `from ${low} to ${high}`;
   throw new RangeError(`${name} is ${quote(value)}, but must be an integer ${range}`);
 }
 
@@ -43,8 +74,13 @@ export function checkFunction<F>(name: string, value: F | undefined): F | undefi
   throw new TypeError(`${name} is ${quote(value)}, but must be a function`);
 }
 
-export function checkSignal(name: string, value: AbortSignal | undefined): AbortSignal | undefined {
-  if (value === undefined || typeof value?.throwIfAborted === "function") return value;
+export function checkSignal<S extends { throwIfAborted(): void; addEventListener: unknown }>(
+  name: string,
+  value: S | undefined,
+): S | undefined {
+  if (value === undefined) return value;
+  if (typeof value?.throwIfAborted === "function" && typeof value.addEventListener === "function")
+    return value;
   throw new TypeError(
     `${name} is ${quote(value)}, but must be an AbortSignal, e.g. new AbortController().signal`,
   );
@@ -57,14 +93,24 @@ export function checkChoice<K extends string>(name: string, value: unknown, tabl
   throw new RangeError(`${name} is ${quote(value)}, but must be one of ${known.join(", ")}`);
 }
 
-/** Options that are not known are typing errors more often than not: an error that lists the known ones. */
-export function checkOptions(name: string, options: unknown, known: readonly string[]): void {
+/**
+ * Reads every known option once, so that a getter among them cannot act in the middle of the work. Options that are
+ * not known are typing errors more often than not: an error that lists the known ones.
+ */
+export function readOptions<T extends object>(
+  name: string,
+  options: T,
+  known: readonly (keyof T & string)[],
+): T {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new TypeError(`${name} takes an options object, but got ${quote(options)}`);
   }
   for (const key of Object.keys(options)) {
-    if (!known.includes(key)) {
+    if (!(known as readonly string[]).includes(key)) {
       throw new TypeError(`${name} has no option ${quote(key)}: it takes ${known.join(", ")}`);
     }
   }
+  const read = {} as T;
+  for (const key of known) read[key] = options[key];
+  return read;
 }

@@ -1,9 +1,18 @@
 // What users pass as inputs and targets, checked and made into flat tables of a type the heap stores.
 
-import { quote } from "./check.js";
+import { className, count, quote } from "./check.js";
+import { byRows, type Pieces } from "./pieces.js";
 import { DataType } from "./program.js";
 
-/** Values of a typed array that holds plain numbers. */
+/** A Float16Array, by what it has: older TypeScript and older engines do not know the class. */
+export interface Float16Values {
+  readonly BYTES_PER_ELEMENT: number;
+  readonly length: number;
+  readonly [Symbol.toStringTag]: "Float16Array";
+  readonly [index: number]: number;
+}
+
+/** A typed array that holds plain numbers. */
 export type NumericArray =
   | Uint8Array
   | Uint8ClampedArray
@@ -12,6 +21,7 @@ export type NumericArray =
   | Uint16Array
   | Int32Array
   | Uint32Array
+  | Float16Values
   | Float32Array
   | Float64Array;
 
@@ -38,132 +48,197 @@ export interface Classes {
 
 export type Targets = Table | Classes;
 
+/** What the rows of a table must be like. */
+export interface Format {
+  /** Values a row. */
+  width: number;
+  /** What the network calls them. */
+  what: "inputs" | "outputs";
+  /** Largest magnitude that does not overflow the network's element type. */
+  largest: number;
+  /** What a larger one does, and the way out. */
+  overflow: string;
+  /** The network's own memory: what lies in it is copied, for the memory may move. */
+  memory: ArrayBufferLike;
+}
+
 export function isClasses(targets: Targets): targets is Classes {
   return targets.data instanceof Uint32Array;
 }
 
 /**
- * Checks rows of `width` values each.
- * Throws RangeError or TypeError for a wrong length, ragged rows, and values that are not finite numbers.
+ * Checks rows and makes a table of them.
+ * Throws RangeError or TypeError for a wrong length, ragged rows, and values that are not finite numbers or overflow
+ * the network's type.
  */
-export function toTable(name: string, value: Rows, width: number, what: string): Table {
-  const data = toFlat(name, value, width, what);
+export function* toTable(name: string, value: Rows, format: Format): Pieces<Table> {
+  const { width, what } = format;
+  const data = yield* toFlat(name, value, format);
   if (data.length % width !== 0) {
     throw new RangeError(
-      `${name} holds ${data.length} values, which is not a multiple of the network's ${width} ${what}: ` +
+      `${name} holds ${count(data.length, "value")}, which is not a multiple of the network's ${width} ${what}: ` +
         `pass rows x ${width} values, row after row`,
     );
   }
-  if (data.length === 0) {
-    throw new RangeError(`${name} is empty, but at least one row of ${width} values is needed`);
+  const rows = data.length / width;
+  if (rows === 0) {
+    throw new RangeError(`${name} is empty, but at least one row of ${count(width, "value")} is needed`);
+  }
+  if (!(data instanceof Uint8Array) || format.largest < 255) {
+    yield* byRows(rows, width, (from, to) => checkValues(name, data, from, to, format));
   }
   const dataType =
     data instanceof Uint8Array ? DataType.u8 : data instanceof Float32Array ? DataType.f32 : DataType.f64;
-  if (!(data instanceof Uint8Array)) checkFinite(name, data, width);
-  return { data, dataType, rows: data.length / width, width };
+  return { data, dataType, rows, width };
 }
 
-function checkFinite(name: string, data: Float32Array | Float64Array, width: number): void {
-  for (let i = 0; i < data.length; i++) {
+function checkValues(
+  name: string,
+  data: Table["data"],
+  from: number,
+  to: number,
+  { width, largest, overflow }: Format,
+): void {
+  const end = to * width;
+  for (let i = from * width; i < end; i++) {
     const value = data[i];
-    // x - x is NaN where x is not finite.
-    if (value - value !== 0) {
-      throw new RangeError(
-        `${name} holds ${value} in row ${Math.floor(i / width)}, column ${i % width}, but every value ` +
-          "must be finite: drop such rows or fill the gaps first",
-      );
-    }
+    // False for NaN too.
+    if (Math.abs(value) <= largest) continue;
+    const reason = Number.isFinite(value)
+      ? overflow
+      : "but every value must be finite: drop such rows or fill the gaps first";
+    throw new RangeError(
+      `${name} holds ${value} in row ${Math.floor(i / width)}, column ${i % width}, ${reason}`,
+    );
   }
 }
 
 /** The values in one flat array of a type that the heap stores, without a copy where they are in one. */
-function toFlat(name: string, value: Rows, width: number, what: string): Table["data"] {
-  if (ArrayBuffer.isView(value)) return widen(name, value as NumericArray);
+function* toFlat(name: string, value: Rows, format: Format): Pieces<Table["data"]> {
+  if (ArrayBuffer.isView(value)) return widen(name, value, format.memory);
   if (!Array.isArray(value)) {
     throw new TypeError(`${name} is ${quote(value)}, but must be a typed array or an array of rows`);
   }
-  if (value.length === 0 || typeof value[0] !== "object") return Float64Array.from(numbers(name, value));
-  return flatten(name, value, width, what);
+  if (value.length > 0 && typeof value[0] === "object") return yield* flatten(name, value, format);
+  const numbers = value as readonly number[];
+  yield* byRows(numbers.length, 1, (from, to) => checkNumbers(name, numbers, from, to));
+  const data = new Float64Array(numbers.length);
+  yield* byRows(numbers.length, 1, (from, to) => data.set(numbers.slice(from, to), from));
+  return data;
 }
 
-function widen(name: string, value: NumericArray): Table["data"] {
-  if (value instanceof Uint8Array || value instanceof Float32Array || value instanceof Float64Array)
-    return value;
-  if (value instanceof Uint8ClampedArray) return new Uint8Array(value.buffer, value.byteOffset, value.length);
-  // Every value of these types is a float32, resp. a float64.
-  if (value instanceof Int8Array || value instanceof Int16Array || value instanceof Uint16Array) {
-    return Float32Array.from(value);
-  }
-  if (value instanceof Int32Array || value instanceof Uint32Array) return Float64Array.from(value);
-  throw new TypeError(
-    `${name} is a ${(value as object).constructor.name}, which does not hold plain numbers: convert it ` +
-      "first, e.g. with Float64Array.from(values, Number)",
-  );
+/**
+ * The values of a typed array in a type that the heap stores, in an array of this realm: a view where that can be.
+ * What lies in `memory` is copied.
+ */
+function widen(name: string, value: ArrayBufferView, memory: ArrayBufferLike): Table["data"] {
+  const { buffer, byteOffset, byteLength } = value;
+  const view = () => {
+    switch (className(value)) {
+      case "Uint8Array":
+      case "Uint8ClampedArray":
+        return new Uint8Array(buffer, byteOffset, byteLength);
+      case "Float32Array":
+        return new Float32Array(buffer, byteOffset, byteLength / 4);
+      case "Float64Array":
+        return new Float64Array(buffer, byteOffset, byteLength / 8);
+      // Every value of these types is a float32, resp. a float64.
+      case "Int8Array":
+      case "Int16Array":
+      case "Uint16Array":
+      case "Float16Array":
+        return Float32Array.from(value as Int8Array);
+      case "Int32Array":
+      case "Uint32Array":
+        return Float64Array.from(value as Int32Array);
+      default:
+        throw new TypeError(
+          `${name} is a ${className(value)}, which does not hold plain numbers: convert it ` +
+            "first, e.g. with Float64Array.from(values, Number)",
+        );
+    }
+  };
+  const data = view();
+  return data.buffer === memory ? data.slice() : data;
 }
 
-function flatten(
+function* flatten(
   name: string,
   rows: readonly (readonly number[] | NumericArray)[],
-  width: number,
-  what: string,
-) {
-  const types = new Set(rows.map((row) => row?.constructor));
-  const only = types.size === 1 ? [...types][0] : undefined;
-  const size = rows.length * width;
-  const data =
-    only === Uint8Array || only === Uint8ClampedArray
-      ? new Uint8Array(size)
-      : only === Float32Array
-        ? new Float32Array(size)
-        : new Float64Array(size);
-  for (const [r, row] of rows.entries()) {
+  { width, what, memory }: Format,
+): Pieces<Table["data"]> {
+  const classes = new Set<string>();
+  /** A row, which must be `width` long: nothing is allocated before that is known of all. */
+  const check = (r: number) => {
+    const row = rows[r];
     const listed = Array.isArray(row);
     if (!listed && !(ArrayBuffer.isView(row) && "length" in row)) {
-      throw new TypeError(`${name}[${r}] is ${quote(row)}, but must be a row of ${width} numbers`);
+      throw new TypeError(`${name}[${r}] is ${quote(row)}, but must be a row of ${count(width, "number")}`);
     }
     if (row.length !== width) {
       throw new RangeError(
-        `${name}[${r}] has ${row.length} values, but the network has ${width} ${what}: ` +
+        `${name}[${r}] has ${count(row.length, "value")}, but the network has ${width} ${what}: ` +
           `every row must have ${width}`,
       );
     }
-    data.set(listed ? numbers(`${name}[${r}]`, row) : widen(`${name}[${r}]`, row as NumericArray), r * width);
-  }
+    classes.add(listed ? "Array" : className(row));
+    return row;
+  };
+  yield* byRows(rows.length, 64, (from, to) => {
+    for (let r = from; r < to; r++) check(r);
+  });
+  const only = classes.size === 1 ? [...classes][0] : undefined;
+  const size = rows.length * width;
+  const data =
+    only === "Uint8Array" || only === "Uint8ClampedArray"
+      ? new Uint8Array(size)
+      : only === "Float32Array"
+        ? new Float32Array(size)
+        : new Float64Array(size);
+  yield* byRows(rows.length, width, (from, to) => {
+    for (let r = from; r < to; r++) {
+      const row = check(r);
+      if (ArrayBuffer.isView(row)) data.set(widen(`${name}[${r}]`, row, memory), r * width);
+      else data.set(checkNumbers(`${name}[${r}]`, row as readonly number[], 0, width), r * width);
+    }
+  });
   return data;
 }
 
 /** Every element a number: strings and null would turn into numbers silently. */
-function numbers(name: string, values: readonly unknown[]): readonly number[] {
-  for (let i = 0; i < values.length; i++) {
+function checkNumbers(name: string, values: readonly number[], from: number, to: number): readonly number[] {
+  for (let i = from; i < to; i++) {
     if (typeof values[i] !== "number") {
       throw new TypeError(`${name}[${i}] is ${quote(values[i])}, but must be a number`);
     }
   }
-  return values as readonly number[];
+  return values;
 }
 
-/** Whether `value` reads as one class index a row for a network of `width` > 1 outputs. */
-function readsAsClasses(value: Rows, rows: number, width: number): value is NumericArray | number[] {
-  const flat = ArrayBuffer.isView(value) || (Array.isArray(value) && typeof value[0] === "number");
-  return flat && width > 1 && value.length === rows;
+/** Whether `value` is a flat list of numbers: a typed array, or an array that begins with a number. */
+function isFlat(value: Rows): value is NumericArray | readonly number[] {
+  if (ArrayBuffer.isView(value)) return "length" in value;
+  return Array.isArray(value) && typeof value[0] === "number";
 }
 
 /** Checks class indexes: integers from 0 to width - 1. */
-function toClasses(name: string, value: NumericArray | readonly number[], width: number): Classes {
+function* toClasses(name: string, value: NumericArray | readonly number[], width: number): Pieces<Classes> {
   const data = new Uint32Array(value.length);
-  for (let i = 0; i < data.length; i++) {
-    const index = value[i];
-    if (typeof index !== "number") {
-      throw new TypeError(`${name}[${i}] is ${quote(index)}, but must be a number`);
+  yield* byRows(value.length, 1, (from, to) => {
+    for (let i = from; i < to; i++) {
+      const index: unknown = value[i];
+      if (typeof index !== "number") {
+        throw new TypeError(`${name}[${i}] is ${quote(index)}, but must be a number`);
+      }
+      if (!(Number.isInteger(index) && index >= 0 && index < width)) {
+        throw new RangeError(
+          `${name}[${i}] is ${index}, but the network has ${width} outputs: class indexes are integers ` +
+            `from 0 to ${width - 1}`,
+        );
+      }
+      data[i] = index;
     }
-    if (!(Number.isInteger(index) && index >= 0 && index < width)) {
-      throw new RangeError(
-        `${name}[${i}] is ${index}, but the network has ${width} outputs: class indexes are integers ` +
-          `from 0 to ${width - 1}`,
-      );
-    }
-    data[i] = index;
-  }
+  });
   return { data, rows: value.length, width };
 }
 
@@ -171,30 +246,40 @@ function toClasses(name: string, value: NumericArray | readonly number[], width:
 export type TargetKind = "any" | "probability" | "distribution";
 
 /** Checks the targets of `rows` inputs: class indexes where the last layer is a softmax, or rows. */
-export function toTargets(name: string, value: Rows, rows: number, width: number, kind: TargetKind): Targets {
-  if (kind === "distribution" && readsAsClasses(value, rows, width)) return toClasses(name, value, width);
-  const flat = ArrayBuffer.isView(value) || (Array.isArray(value) && typeof value[0] === "number");
-  if (kind === "distribution" && flat && width > 1 && value.length % width !== 0) {
+export function* toTargets(
+  name: string,
+  value: Rows,
+  rows: number,
+  format: Format,
+  kind: TargetKind,
+): Pieces<Targets> {
+  const { width } = format;
+  const mayBeClasses = kind === "distribution" && width > 1 && isFlat(value);
+  if (mayBeClasses && value.length === rows) return yield* toClasses(name, value, width);
+  if (mayBeClasses && value.length % width !== 0) {
     throw new RangeError(
-      `${name} holds ${value.length} values for ${rows} rows of inputs, but must hold one class index a row ` +
-        `(${rows}), or a row of ${width} probabilities (${rows * width})`,
+      `${name} holds ${count(value.length, "value")} for ${count(rows, "row")} of inputs, but must hold one class ` +
+        `index a row (${rows}), or a row of ${width} probabilities (${rows * width})`,
     );
   }
-  const table = toTable(name, value, width, "outputs");
+  const table = yield* toTable(name, value, format);
   if (table.rows !== rows) {
     const classes = kind === "distribution" ? `, or one class index a row (${rows})` : "";
     throw new RangeError(
-      `${name} holds ${table.data.length} values (${table.rows} rows of ${width}) for ${rows} rows of inputs: ` +
-        `${rows * width} values are needed${classes}`,
+      `${name} holds ${count(table.data.length, "value")} (${count(table.rows, "row")} of ${width}) for ` +
+        `${count(rows, "row")} of inputs: ${count(rows * width, "value")} ${rows * width === 1 ? "is" : "are"} ` +
+        `needed${classes}`,
     );
   }
-  if (kind !== "any") checkProbabilities(name, table);
-  if (kind === "distribution") checkDistributions(name, table);
+  if (kind !== "any") yield* byRows(rows, width, (from, to) => checkProbabilities(name, table, from, to));
+  if (kind === "distribution") {
+    yield* byRows(rows, width, (from, to) => checkDistributions(name, table, from, to));
+  }
   return table;
 }
 
-function checkProbabilities(name: string, { data, width }: Table): void {
-  for (let i = 0; i < data.length; i++) {
+function checkProbabilities(name: string, { data, width }: Table, from: number, to: number): void {
+  for (let i = from * width; i < to * width; i++) {
     if (data[i] < 0 || data[i] > 1) {
       throw new RangeError(
         `${name} holds ${data[i]} in row ${Math.floor(i / width)}, column ${i % width}, but the loss takes ` +
@@ -204,8 +289,8 @@ function checkProbabilities(name: string, { data, width }: Table): void {
   }
 }
 
-function checkDistributions(name: string, { data, rows, width }: Table): void {
-  for (let r = 0; r < rows; r++) {
+function checkDistributions(name: string, { data, width }: Table, from: number, to: number): void {
+  for (let r = from; r < to; r++) {
     let sum = 0;
     for (let j = 0; j < width; j++) sum += data[r * width + j];
     // Probabilities rounded to float32 or to a few decimals still pass.
@@ -218,15 +303,23 @@ function checkDistributions(name: string, { data, rows, width }: Table): void {
   }
 }
 
-/** Share of values that are not zero, 0 to 1, from up to 1024 rows spread evenly. */
-export function density({ data, rows, width }: Table): number {
+/** Calls `visit` with the values of up to 1024 rows spread evenly; returns how many values that were. */
+export function sample({ data, rows, width }: Table, visit: (value: number) => void): number {
   const sampled = Math.min(rows, 1024);
-  let count = 0;
   for (let s = 0; s < sampled; s++) {
     const first = Math.floor((s * rows) / sampled) * width;
-    for (let i = first; i < first + width; i++) if (data[i] !== 0) count++;
+    for (let i = first; i < first + width; i++) visit(data[i]);
   }
-  return count / (sampled * width);
+  return sampled * width;
+}
+
+/** Share of values that are not zero, 0 to 1, of a sample. */
+export function density(table: Table): number {
+  let nonZero = 0;
+  const all = sample(table, (value) => {
+    if (value !== 0) nonZero++;
+  });
+  return nonZero / all;
 }
 
 /** Rows `from` to `to` of a table or of classes, without a copy. */

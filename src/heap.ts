@@ -1,11 +1,17 @@
 // The arena: regions of one linear memory, given out in stack order, and views of it.
 
+import { formatBytes } from "./check.js";
 import { bytesOf, type DType, type FloatArray } from "./dtype.js";
 import type { Executor } from "./executors/executor.js";
 
 const ALIGNMENT = 64;
 /** Kernels may read a vector past the end of the last region. */
 const PADDING = 64;
+
+/** What helps where a call needs too much: the data and the workspace of a batch take the most. */
+const SMALLER_DATA =
+  'Use dtype "float32", keep the data as Uint8Array, take a smaller batchSize, or split the data ' +
+  "over several calls of fit";
 
 /**
  * Memory growth detaches views, so nobody keeps one: ask the heap each time. Regions are 64-byte aligned
@@ -27,27 +33,30 @@ export class Heap {
     this.#top = align(executor.heapBase);
   }
 
+  /** The memory as it is now: growing replaces it. */
+  get memory(): ArrayBuffer | SharedArrayBuffer {
+    return this.#executor.buffer;
+  }
+
   /** End of the last region: give it to release() to drop all regions allocated since. */
   get top(): number {
     return this.#top;
   }
 
   /**
-   * Makes room for `bytes` more bytes without giving them out.
+   * Makes room for `bytes` more bytes without giving them out. `advice` says what to do where that cannot be.
    * Throws RangeError, with nothing changed, when the memory cannot grow that far.
    */
-  reserve(bytes: number): void {
+  reserve(bytes: number, advice: string = SMALLER_DATA): void {
     const needed = align(this.#top + bytes) + PADDING;
     if (needed <= this.#executor.buffer.byteLength) return;
     try {
       this.#executor.grow(needed);
     } catch (cause) {
-      const mebibytes = (value: number) => `${Math.ceil(value / 2 ** 20)} MiB`;
       throw new RangeError(
-        `the network's memory would have to grow to ${mebibytes(needed)} (${mebibytes(bytes)} of it for the ` +
+        `the network's memory would have to grow to ${formatBytes(needed)} (${formatBytes(bytes)} of it for the ` +
           "last region), which the engine does not grant; the limit of 32-bit WebAssembly is 4096 MiB. " +
-          'Use dtype "float32", keep the data as Uint8Array, take a smaller batchSize, or split the data ' +
-          "over several calls of fit",
+          advice,
         { cause },
       );
     }

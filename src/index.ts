@@ -1,17 +1,30 @@
 // Public entry: everything a user imports from "wasmgrad".
 
+import type { DType } from "./dtype.js";
+import type { Dense } from "./layers/dense.js";
+import { Network as Implementation, type NetworkConstructor } from "./network.js";
+
 export type { Activation } from "./activations.js";
-export type { NumericArray, Rows } from "./dataset.js";
-export type { DType, FloatArray } from "./dtype.js";
+export type { Float16Values, NumericArray, Rows } from "./dataset.js";
+export type { ArrayOf, DType, FloatArray } from "./dtype.js";
 export { Dense, type DenseOptions } from "./layers/dense.js";
-export type { Loss } from "./losses.js";
-export { Network } from "./network.js";
+export type { ClassifierFigures, ClassifyingLoss, Figures, Loss } from "./losses.js";
+export type { NetworkConstructor } from "./network.js";
 export type {
+  AsyncOptions,
   EvaluateOptions,
   ExecutorName,
+  FiguresOf,
   FitOptions,
   NetworkOptions,
   PredictOptions,
 } from "./options.js";
-export type { Figures } from "./plan.js";
+export type { Signal } from "./pacing.js";
 export type { BatchEntry, EpochEntry } from "./training.js";
+
+/** A network as a type: of either element type and any layers, unless it says which. */
+export type Network<D extends DType = DType, L extends readonly Dense[] = readonly Dense[]> = Implementation<
+  D,
+  L
+>;
+export const Network: NetworkConstructor = Implementation;

@@ -28,10 +28,15 @@ export const losses = {
   },
   /** mean over rows of -sum over j of t[j] log y[j], y a softmax */
   crossEntropy: { op: Op.crossEntropy, fused: "softmax", per: "row", factor: 1, classifies: true },
-} satisfies Record<string, LossRow>;
+} as const satisfies Record<string, LossRow>;
 
 /** Name of a loss function. */
 export type Loss = keyof typeof losses;
+
+/** Name of a loss function that has an accuracy. */
+export type ClassifyingLoss = {
+  [K in Loss]: (typeof losses)[K]["classifies"] extends true ? K : never;
+}[Loss];
 
 /** A row of the table, without the narrowness of its literals. */
 export function lossRow(loss: Loss): LossRow {
@@ -42,4 +47,15 @@ export function lossRow(loss: Loss): LossRow {
 export function defaultLoss(last: Activation): Loss {
   if (last === "softmax") return "crossEntropy";
   return last === "sigmoid" ? "binaryCrossEntropy" : "meanSquaredError";
+}
+
+/** Mean loss a row, and the share of hits, 0 to 1, where the loss is one of classification. */
+export interface Figures {
+  loss: number;
+  accuracy?: number;
+}
+
+/** Figures of a loss that classifies. */
+export interface ClassifierFigures extends Figures {
+  accuracy: number;
 }

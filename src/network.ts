@@ -1,43 +1,58 @@
 // The network: what a user holds. It checks what it is given; plan.ts and training.ts do the work.
 
-import { checkBoolean, checkChoice, checkFunction, checkInteger, checkOptions, quote } from "./check.js";
-import { type Rows, sliceRows, type Table, toTable } from "./dataset.js";
-import type { DType, FloatArray } from "./dtype.js";
+import {
+  checkBoolean,
+  checkChoice,
+  checkFunction,
+  checkInteger,
+  checkSignal,
+  quote,
+  readOptions,
+} from "./check.js";
+import type { Rows } from "./dataset.js";
+import type { ArrayOf, DType, FloatArray } from "./dtype.js";
+import { evaluate, evaluateInSlices } from "./evaluation.js";
 import { canShareMemory } from "./executors/environment.js";
-import type { Executor, ExecutorOptions, Program } from "./executors/executor.js";
+import type { Executor, ExecutorOptions } from "./executors/executor.js";
 import { ReferenceExecutor } from "./executors/reference/executor.js";
 import { WasmExecutor } from "./executors/wasm/executor.js";
 import { Heap } from "./heap.js";
 import type { Dense } from "./layers/dense.js";
 import { defaultLoss, type Loss } from "./losses.js";
 import {
+  type AsyncOptions,
   checkData,
+  checkEvaluation,
   checkFit,
+  checkInputs,
   checkLayers,
   checkLoss,
+  checkRounded,
   checkThreads,
   type EvaluateOptions,
   type ExecutorName,
+  type FiguresOf,
   type FitOptions,
   NETWORK_OPTIONS,
   type NetworkOptions,
   type PredictOptions,
   parameterBytes,
+  readFitOptions,
   type Shape,
+  smallerNetwork,
 } from "./options.js";
-import {
-  copyInto,
-  type Figures,
-  type Model,
-  place,
-  planLoss,
-  planPredict,
-  SPARSE_BELOW,
-  Statistics,
-} from "./plan.js";
+import { Pacer, type Signal } from "./pacing.js";
+import { finish } from "./pieces.js";
+import { figuresOf, type Model, placeSnapshot, planLoss, Statistics } from "./plan.js";
+import { openTarget, Predictor } from "./prediction.js";
 import { ProgramBuilder } from "./program.js";
 import { Store } from "./store.js";
-import { type EpochEntry, EVALUATION_BATCH, evaluate, train } from "./training.js";
+import { summarize } from "./summary.js";
+import { EVALUATION_BATCH } from "./sweep.js";
+import { type EpochEntry, train } from "./training.js";
+import { allocateData, upload } from "./upload.js";
+import type { Snapshot } from "./whole-steps.js";
+import { INSPECT, notItself } from "./wrapped.js";
 
 const executors: Record<ExecutorName, new (options: ExecutorOptions) => Executor> = {
   wasm: WasmExecutor,
@@ -55,49 +70,50 @@ const dtypes: Record<DType, true> = { float64: true, float32: true };
  * ```
  *
  * It owns its memory, which goes when it does: there is nothing to dispose.
+ *
+ * During a `fit`, `predict` and `evaluate` see whole steps only: in onEpoch and onBatch the step just done; at other
+ * times, where a step is under way (on threads, or one that takes longer than a slice), the step that the slice under
+ * way began with, or the epoch's beginning for the first call within a second.
+ *
+ * As a type, `Network` is a network of either element type, `Network<"float32">` one of that.
  */
-export class Network {
+export class Network<D extends DType = DType, const L extends readonly Dense[] = readonly Dense[]> {
   /** Values in a row of inputs. */
   readonly inputs: number;
   /** Values in a row of outputs. */
   readonly outputs: number;
-  readonly layers: readonly Dense[];
+  readonly layers: L;
   readonly seed: number;
-  readonly dtype: DType;
+  readonly dtype: D;
   readonly deterministic: boolean;
   /** Most threads that `fit` uses. */
   readonly threads: number;
   readonly executor: ExecutorName;
   readonly #model: Model;
+  readonly #predictor: Predictor;
   #loss: Loss;
   #fitting = false;
-  #predictor: Predictor | undefined;
 
   /** @throws RangeError or TypeError for unusable options; layers are then as unused as before */
-  constructor(options: NetworkOptions) {
-    checkOptions("new Network", options, NETWORK_OPTIONS);
-    const {
-      layers,
-      seed = randomSeed(),
-      dtype = "float64",
-      inputScale = 1,
-      deterministic = false,
-      executor = "wasm",
-    } = options;
-    this.inputs = checkInteger("inputs", options.inputs, 1);
+  constructor(options: NetworkOptions<D, L>) {
+    const given = readOptions<NetworkOptions<D, L>>("new Network", options, NETWORK_OPTIONS);
+    const { seed = randomSeed(), inputScale = 1, deterministic = false, executor = "wasm" } = given;
+    this.inputs = checkInteger("inputs", given.inputs, 1);
     this.seed = checkInteger("seed", seed, 0);
-    this.dtype = checkChoice("dtype", dtype, dtypes);
+    this.dtype = checkChoice("dtype", given.dtype ?? "float64", dtypes) as D;
     this.deterministic = checkBoolean("deterministic", deterministic);
     this.executor = checkChoice("executor", executor, executors);
     if (!Number.isFinite(inputScale) || inputScale === 0) {
       throw new RangeError(`inputScale is ${quote(inputScale)}, but must be a finite number other than 0`);
     }
-    this.layers = checkLayers(layers);
-    const onWarning = checkFunction("onWarning", options.onWarning) ?? console.warn;
-    const threads = checkThreads(options.threads ?? 1);
-    this.threads = threads > 1 && executor === "wasm" && !canShareMemory(onWarning) ? 1 : threads;
-    this.outputs = this.layers[this.layers.length - 1].size;
-    this.#loss = defaultLoss(this.layers[this.layers.length - 1].activation);
+    checkRounded("inputScale", inputScale, this.dtype);
+    this.layers = checkLayers(given.layers, this.dtype);
+    const warn = checkFunction("onWarning", given.onWarning) ?? console.warn;
+    const threads = checkThreads(given.threads ?? 1);
+    this.threads = threads > 1 && executor === "wasm" && !canShareMemory(warn) ? 1 : threads;
+    const last = this.layers[this.layers.length - 1];
+    this.outputs = last.size;
+    this.#loss = defaultLoss(last.activation);
 
     const machine: Executor = new executors[this.executor]({
       dtype: this.dtype,
@@ -110,20 +126,27 @@ export class Network {
       executor: machine,
       heap,
       store,
+      dtype: this.dtype,
       layers: this.layers,
       inputs: this.inputs,
       outputs: this.outputs,
       inputScale,
       epochsTrained: 0,
       threads: this.threads,
-      autoThreads: options.threads === "auto",
+      autoThreads: given.threads === "auto",
       density: undefined,
+      wholeSteps: undefined,
+      warn,
     };
+    this.#predictor = new Predictor(this.#model);
     // Before any layer is attached: a network too large leaves its layers as they were.
-    heap.reserve(parameterBytes(this.inputs, this.layers));
+    heap.reserve(
+      parameterBytes(this.inputs, this.layers, this.dtype),
+      smallerNetwork(this.inputs, this.layers, this.dtype),
+    );
     let width = this.inputs;
-    for (const layer of this.layers) {
-      layer.attach(store, width);
+    for (const [index, layer] of this.layers.entries()) {
+      layer.attach(store, width, index);
       width = layer.size;
     }
     const mark = heap.top;
@@ -135,13 +158,14 @@ export class Network {
 
   /** Number of weights and biases. */
   get parameterCount(): number {
-    return this.layers.reduce((sum, layer) => sum + layer.parameterCount, 0);
+    return Network.#modelOf(this).layers.reduce((sum, layer) => sum + layer.parameterCount, 0);
   }
 
   /**
    * Trains the network by mini-batch gradient descent, from where it stands, and returns one entry an epoch.
    *
-   * It works in slices of about 20 ms and lets the event loop turn in between.
+   * It works in slices of about 20 ms and lets the event loop turn in between, also while it checks and copies the
+   * data: data that take longer than that, some ten megabytes, must be left alone until the first callback.
    *
    * @param inputs rows x inputs values, or an array of rows
    * @param targets rows x outputs values or an array of rows; for a softmax also one class index a row
@@ -149,89 +173,121 @@ export class Network {
    *   training diverges, the weights then being those of the last good epoch's end
    */
   async fit(inputs: Rows, targets: Rows, options: FitOptions = {}): Promise<EpochEntry[]> {
+    const model = Network.#modelOf(this);
+    const given = readFitOptions(options);
     if (this.#fitting) {
       throw new Error("this network is already in fit: await the first call before the next");
     }
-    const settings = checkFit(this.#shape, inputs, targets, options);
-    settings.signal?.throwIfAborted();
+    given.signal?.throwIfAborted();
     this.#fitting = true;
-    this.#dropPredictor();
-    this.#loss = settings.loss;
     try {
-      return await train(this.#model, settings, this.seed);
+      const pacer = new Pacer(model.executor, { signal: given.signal });
+      const checking = pacer.drive(checkFit(this.#shape, inputs, targets, given));
+      const settings = checking instanceof Promise ? await checking : checking;
+      refuseWritten(model);
+      this.#predictor.drop();
+      this.#loss = settings.loss;
+      try {
+        return await train(model, settings, this.seed);
+      } finally {
+        // train() has released everything above its own start, a plan of predict made meanwhile included.
+        this.#predictor.forget();
+      }
     } finally {
-      // train() has released everything above its own start, a plan of predict made meanwhile included.
-      this.#predictor = undefined;
       this.#fitting = false;
     }
   }
 
   /**
-   * Loss and, for losses that classify, accuracy (0 to 1) over the data.
+   * Loss and, for losses that classify, accuracy (0 to 1) over the data. It keeps the event loop waiting until it is
+   * done: for more than some thousand rows see `evaluateAsync`.
    *
-   * @throws RangeError or TypeError for unusable data
+   * @throws RangeError or TypeError for unusable data; Error where a parameter or the loss is not finite
    */
-  evaluate(inputs: Rows, targets: Rows, options: EvaluateOptions = {}): Figures {
-    checkOptions("evaluate", options, ["loss"]);
-    const loss = checkLoss(this.#shape, options.loss ?? this.#loss);
-    const [x, t] = checkData(this.#shape, ["inputs", "targets"], inputs, targets, loss);
-    this.#dropPredictor();
-    return evaluate(this.#model, x, t, loss);
+  evaluate<G extends Loss | undefined = undefined>(
+    inputs: Rows,
+    targets: Rows,
+    options: EvaluateOptions & { loss?: G } = {},
+  ): FiguresOf<L, G> {
+    const model = Network.#modelOf(this);
+    const { loss } = readOptions<EvaluateOptions>("evaluate", options, ["loss"]);
+    const evaluation = finish(checkEvaluation(this.#shape, inputs, targets, loss));
+    refuseWritten(model);
+    return evaluate(model, evaluation, model.wholeSteps?.read()) as FiguresOf<L, G>;
   }
 
   /**
-   * The outputs for each row of inputs: rows x outputs values, row after row.
+   * As `evaluate`, in slices of about 20 ms between which the event loop turns. It evaluates the network as it is when
+   * this is called, whatever becomes of it meanwhile. Large data must be left alone until it is done.
    *
-   * @throws RangeError or TypeError for unusable inputs, or an unusable `out`
+   * @throws as `evaluate`, by rejecting, and with the signal's reason
    */
-  predict(inputs: Rows, { out }: PredictOptions = {}): FloatArray {
-    const table = toTable("inputs", inputs, this.inputs, "inputs");
-    const { rows } = table;
-    const FloatArray = this.dtype === "float64" ? Float64Array : Float32Array;
-    const output = out ?? new FloatArray(rows * this.outputs);
-    if (!(output instanceof FloatArray) || output.length !== rows * this.outputs) {
-      throw new RangeError(
-        `out is ${quote(out)}, but must be a ${FloatArray.name} of ${rows} x ${this.outputs} elements`,
-      );
-    }
-    for (let from = 0; from < rows; ) {
-      const chunk = Math.min(EVALUATION_BATCH, rows - from);
-      this.#predict(sliceRows(table, from, from + chunk), output, from);
-      from += chunk;
-    }
-    return output;
+  async evaluateAsync<G extends Loss | undefined = undefined>(
+    inputs: Rows,
+    targets: Rows,
+    options: EvaluateOptions & AsyncOptions & { loss?: G } = {},
+  ): Promise<FiguresOf<L, G>> {
+    const model = Network.#modelOf(this);
+    const { loss, signal } = readOptions<EvaluateOptions & AsyncOptions>("evaluateAsync", options, [
+      "loss",
+      "signal",
+    ]);
+    const { pacer, parameters } = this.#slices(signal);
+    const checking = pacer.drive(checkEvaluation(this.#shape, inputs, targets, loss));
+    const evaluation = checking instanceof Promise ? await checking : checking;
+    refuseWritten(model);
+    return (await evaluateInSlices(model, evaluation, parameters, pacer)) as FiguresOf<L, G>;
+  }
+
+  /**
+   * The outputs for each row of inputs: rows x outputs values, row after row. It keeps the event loop waiting until it
+   * is done: for more than some thousand rows see `predictAsync`.
+   *
+   * @throws RangeError or TypeError for unusable inputs, or an unusable `out`; Error where a parameter is not finite
+   */
+  predict(inputs: Rows, options?: PredictOptions<D>): ArrayOf<D> {
+    const model = Network.#modelOf(this);
+    const given = options && readOptions<PredictOptions<D>>("predict", options, ["out"]);
+    const table = finish(checkInputs(this.#shape, "inputs", inputs));
+    refuseWritten(model);
+    const target = openTarget(model, table, given?.out);
+    this.#predictor.run(target.table, target.output, model.wholeSteps?.read());
+    return target.deliver() as ArrayOf<D>;
+  }
+
+  /**
+   * As `predict`, in slices of about 20 ms between which the event loop turns. It uses the network as it is when this is
+   * called, whatever becomes of it meanwhile. Large inputs must be left alone until it is done.
+   *
+   * @throws as `predict`, by rejecting, and with the signal's reason
+   */
+  async predictAsync(inputs: Rows, options: PredictOptions<D> & AsyncOptions = {}): Promise<ArrayOf<D>> {
+    const model = Network.#modelOf(this);
+    const { out, signal } = readOptions<PredictOptions<D> & AsyncOptions>("predictAsync", options, [
+      "out",
+      "signal",
+    ]);
+    const { pacer, parameters } = this.#slices(signal);
+    const checking = pacer.drive(checkInputs(this.#shape, "inputs", inputs));
+    const table = checking instanceof Promise ? await checking : checking;
+    refuseWritten(model);
+    const target = openTarget(model, table, out);
+    await pacer.rows(table.rows, EVALUATION_BATCH, (from, to) =>
+      this.#predictor.run(target.table, target.output, parameters, from, to),
+    );
+    return target.deliver() as ArrayOf<D>;
   }
 
   /** The layers, their shapes and parameters, as a table of text. */
   summary(): string {
-    const rows = [["layer", "activation", "output", "parameters"]];
-    rows.push(["input", "", String(this.inputs), "0"]);
-    for (const layer of this.layers) {
-      rows.push(["Dense", layer.activation, String(layer.size), layer.parameterCount.toLocaleString("en")]);
-    }
-    const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-    const line = (row: string[]) =>
-      row
-        .map((text, column) => (column < 2 ? text.padEnd(widths[column]) : text.padStart(widths[column])))
-        .join("  ");
-    const table = rows.map(line);
-    const total = this.parameterCount;
-    const { density } = this.#model;
-    const kibibytes = (total * (this.dtype === "float64" ? 8 : 4)) / 1024;
-    return [
-      table[0],
-      "-".repeat(table[0].length),
-      ...table.slice(1),
-      "-".repeat(table[0].length),
-      `${total.toLocaleString("en")} parameters, ${kibibytes.toFixed(1)} KiB, ${this.dtype}, ` +
-        `executor ${this.executor}, seed ${this.seed}`,
-      ...(density === undefined
-        ? []
-        : [
-            `${(density * 100).toFixed(0)} % of the inputs last trained on are not zero: the first layer ` +
-              (density < SPARSE_BELOW ? "walks only those" : "multiplies them all"),
-          ]),
-    ].join("\n");
+    const { density } = Network.#modelOf(this);
+    return summarize(this, density);
+  }
+
+  /** What console.log shows in Node. @internal */
+  [INSPECT](): string {
+    const widths = [this.inputs, ...this.layers.map(({ size }) => size)].join("-");
+    return `Network ${widths}, ${this.parameterCount.toLocaleString("en")} parameters, ${this.dtype}`;
   }
 
   /**
@@ -239,23 +295,21 @@ export class Network {
    * @internal
    */
   gradients(inputs: Rows, targets: Rows, { loss = this.#loss }: { loss?: Loss } = {}) {
-    const [x, t] = checkData(
-      this.#shape,
-      ["inputs", "targets"],
-      inputs,
-      targets,
-      checkLoss(this.#shape, loss),
-    );
-    this.#dropPredictor();
-    const { heap, store, executor } = this.#model;
+    const model = Network.#modelOf(this);
+    const known = checkLoss(this.#shape, loss);
+    const [x, t] = finish(checkData(this.#shape, ["inputs", "targets"], inputs, targets, known));
+    const { heap, store, executor } = model;
     const mark = heap.top;
     try {
       const output = heap.allocate(store.bytes);
       const statistics = new Statistics(heap);
-      const placed = place(heap, x, t, 0, x.rows);
-      const purpose = { kind: "gradients", output } as const;
+      const data = { inputs: x, targets: t, density: 1 };
+      const placed = allocateData(heap, data, 0, x.rows);
+      finish(upload(heap, data, placed));
+      const parameters = placeSnapshot(model, model.wholeSteps?.read());
+      const purpose = { kind: "gradients", parameters, output } as const;
       executor.run(
-        planLoss(this.#model, loss, placed.inputs, placed.targets, x.rows, statistics.offset, purpose),
+        planLoss(model, known, placed.inputs, placed.targets, x.rows, statistics.offset, purpose),
         0,
         1,
       );
@@ -265,8 +319,7 @@ export class Network {
         weights: of(weights),
         biases: of(biases),
       }));
-      const figures = statistics.over(x.rows, loss, this.outputs);
-      return { ...figures, layers: gradients };
+      return { ...figuresOf(model, statistics.sums, x.rows, known), layers: gradients };
     } finally {
       heap.release(mark);
     }
@@ -277,53 +330,53 @@ export class Network {
    * @internal
    */
   get heap(): Heap {
-    return this.#model.heap;
+    return Network.#modelOf(this).heap;
+  }
+
+  /** The model of a network, unless it is a Proxy that hides it. */
+  static #modelOf(network: object): Model {
+    if (!(#model in network)) throw notItself("Network");
+    return network.#model;
+  }
+
+  /** What a call in slices needs: a pacer, and the parameters as they are now, for they may change meanwhile. */
+  #slices(signal: Signal | undefined): { pacer: Pacer; parameters: Snapshot } {
+    const { executor, store, wholeSteps } = this.#model;
+    checkSignal("signal", signal)?.throwIfAborted();
+    const bytes = new Uint8Array(store.bytes);
+    const steady = wholeSteps?.read();
+    if (steady) bytes.set(steady.bytes);
+    else store.snapshot(bytes);
+    return { pacer: new Pacer(executor, { signal }), parameters: { bytes } };
   }
 
   get #shape(): Shape {
+    const { inputs, outputs, dtype } = this;
+    const { heap, inputScale } = this.#model;
     const { activation } = this.layers[this.layers.length - 1];
-    return { inputs: this.inputs, outputs: this.outputs, activation, loss: this.#loss };
-  }
-
-  #predict(table: Table, output: FloatArray, from: number): void {
-    const { heap, executor } = this.#model;
-    let predictor = this.#predictor;
-    if (predictor?.rows !== table.rows || predictor.dataType !== table.dataType) {
-      this.#dropPredictor();
-      const mark = heap.top;
-      try {
-        const data = heap.allocate(table.data.byteLength);
-        const placed = { data, order: 0, batch: table.rows, dataType: table.dataType };
-        const plan = planPredict(this.#model, placed, table.rows);
-        predictor = { ...plan, mark, data, rows: table.rows, dataType: table.dataType };
-      } catch (error) {
-        heap.release(mark);
-        throw error;
-      }
-      this.#predictor = predictor;
-    }
-    copyInto(heap, predictor.data, table);
-    executor.run(predictor.program, 0, 1);
-    output.set(heap.elements(predictor.output, table.rows * this.outputs), from * this.outputs);
-  }
-
-  /** The plan of predict stays on top of the heap between calls; whoever plans next drops it. */
-  #dropPredictor(): void {
-    if (this.#predictor) this.#model.heap.release(this.#predictor.mark);
-    this.#predictor = undefined;
+    return { inputs, outputs, dtype, inputScale, memory: heap.memory, activation, loss: this.#loss };
   }
 }
 
-/** The plan that predict keeps: for `rows` rows of one data type. */
-interface Predictor {
-  mark: number;
-  data: number;
-  rows: number;
-  dataType: number;
-  program: Program;
-  output: number;
+/** The class as users construct it: without a `dtype`, its outputs are of float64. */
+export interface NetworkConstructor {
+  new <const L extends readonly Dense[]>(
+    options: NetworkOptions<"float64", L> & { dtype?: "float64" | undefined },
+  ): Network<"float64", L>;
+  new <D extends DType, const L extends readonly Dense[]>(options: NetworkOptions<D, L>): Network<D, L>;
+  readonly prototype: Network;
 }
 
 function randomSeed(): number {
   return Math.floor(Math.random() * 2 ** 53);
+}
+
+/** Refuses parameters that are NaN or infinite, which only users can have written. */
+function refuseWritten({ store }: Model): void {
+  const written = store.written();
+  if (written === undefined) return;
+  throw new Error(
+    `${written}, but weights and biases must be finite: training leaves none that is not, so it was written through ` +
+      "a live view: write a finite number there",
+  );
 }

@@ -7,12 +7,13 @@ import {
   checkChoice,
   checkFunction,
   checkInteger,
-  checkOptions,
   checkPositive,
   checkSignal,
   quote,
+  readOptions,
 } from "./check.js";
 import {
+  type Format,
   type Rows,
   sliceRows,
   type Table,
@@ -21,27 +22,40 @@ import {
   toTable,
   toTargets,
 } from "./dataset.js";
-import type { DType, FloatArray } from "./dtype.js";
+import { type ArrayOf, bytesOf, type DType, largestOf, rounded } from "./dtype.js";
+import type { Evaluation } from "./evaluation.js";
 import { availableThreads } from "./executors/environment.js";
 import { Dense } from "./layers/dense.js";
-import { defaultLoss, type Loss, losses, lossRow } from "./losses.js";
+import { LAYER } from "./layers/layer.js";
+import {
+  type ClassifierFigures,
+  type ClassifyingLoss,
+  defaultLoss,
+  type Figures,
+  type Loss,
+  losses,
+  lossRow,
+} from "./losses.js";
+import type { Signal } from "./pacing.js";
+import type { Pieces } from "./pieces.js";
 import type { BatchEntry, EpochEntry, Settings } from "./training.js";
+import { survey } from "./upload.js";
 
 /** Name of an executor: the compiled kernels, or the same program in plain TypeScript. */
 export type ExecutorName = "wasm" | "reference";
 
-export interface NetworkOptions {
+export interface NetworkOptions<D extends DType = DType, L extends readonly Dense[] = readonly Dense[]> {
   /** Values in a row of inputs. */
   inputs: number;
   /** The layers, first to last. */
-  layers: readonly Dense[];
+  layers: L;
   /**
    * Seed of everything random (initial weights, shuffling): an integer from 0 to 2^53 - 1. The same seed
    * gives the same network, bit for bit. Default: a random one, readable as `network.seed`.
    */
   seed?: number;
   /** Element type of parameters and arithmetic; default "float64". */
-  dtype?: DType;
+  dtype?: D;
   /**
    * Threads to train on: an integer from 1 to 64 (default 1), or "auto": up to one a core, fewer where a step
    * is too small to share. With more than one, `fit` computes on worker threads and leaves the calling one
@@ -49,9 +63,9 @@ export interface NetworkOptions {
    */
   threads?: number | "auto";
   /**
-   * Called once a process, with what happened and the way out, where threads were asked for but memory cannot
-   * be shared (a page without cross-origin isolation): training then runs on one thread, with the same
-   * results. Default console.warn.
+   * Called with what happened and the way out, once a process where threads were asked for but memory cannot
+   * be shared (a page without cross-origin isolation: training then runs on one thread, with the same results),
+   * and once a `fit` whose loss explodes but stays finite. Default console.warn.
    */
   onWarning?: (message: string) => void;
   /** Every input is multiplied by this as it is read; 1 / 255 suits 8-bit pixels. Default 1. */
@@ -81,38 +95,67 @@ export interface FitOptions {
   validationData?: readonly [inputs: Rows, targets: Rows];
   /** Share of the rows, from the end, to keep for validation: above 0, below 1. */
   validationSplit?: number;
-  /** Called, and awaited, after each epoch. */
+  /** Called, and awaited, after each epoch: `predict`, `evaluate` and the weights show the network as it is then. */
   onEpoch?: (entry: EpochEntry) => unknown;
   /** Called, and awaited, after each batch. */
   onBatch?: (entry: BatchEntry) => unknown;
-  /** Aborts the training: `fit` rejects with the signal's reason, the weights stay as they are then. */
-  signal?: AbortSignal;
+  /**
+   * An AbortSignal. Aborting it ends the training within a slice (20 ms; on threads 60 ms, or one step where that takes
+   * longer), or at once where a callback's promise is pending: `fit` rejects with the signal's reason, the weights
+   * are those of the last whole step.
+   */
+  signal?: Signal;
 }
 
-export interface EvaluateOptions {
+export interface EvaluateOptions<L extends Loss = Loss> {
   /** Default: the loss of the last `fit`, or what fits the last activation. */
-  loss?: Loss;
+  loss?: L;
 }
 
-export interface PredictOptions {
+export interface PredictOptions<D extends DType = DType> {
   /**
    * Where to write the outputs: an array of the network's type with rows x outputs elements, which is then
-   * returned. Nothing of the size of the data is allocated.
+   * returned. Nothing of the size of the data is allocated, unless `out` and the inputs share memory: then the inputs
+   * are copied first. A live view of the network's own weights is written to at the end.
    */
-  out?: FloatArray;
+  out?: ArrayOf<D>;
 }
+
+export interface AsyncOptions {
+  /** An AbortSignal: aborting it makes the promise reject with the signal's reason within about 20 ms. */
+  signal?: Signal;
+}
+
+/**
+ * What `evaluate` returns for the loss that it is given, or, without one, for layers of which the last is a softmax or a
+ * sigmoid: those have an accuracy. (Not after a `fit` with loss "meanSquaredError", whose loss evaluate takes over:
+ * say `loss` then.)
+ */
+export type FiguresOf<L extends readonly Dense[], G extends Loss | undefined> = [G] extends [ClassifyingLoss]
+  ? ClassifierFigures
+  : [undefined] extends [G]
+    ? L extends readonly [...Dense[], Dense<infer A>]
+      ? [A] extends ["softmax" | "sigmoid"]
+        ? ClassifierFigures
+        : Figures
+      : Figures
+    : Figures;
 
 /** What the checks need to know of a network. */
 export interface Shape {
   inputs: number;
   outputs: number;
+  dtype: DType;
+  inputScale: number;
+  /** Its memory as it is now. */
+  memory: ArrayBufferLike;
   /** Of the last layer. */
   activation: Activation;
   /** The loss that a call without one takes. */
   loss: Loss;
 }
 
-export const NETWORK_OPTIONS = [
+export const NETWORK_OPTIONS: readonly (keyof NetworkOptions)[] = [
   "inputs",
   "layers",
   "seed",
@@ -123,7 +166,7 @@ export const NETWORK_OPTIONS = [
   "deterministic",
   "executor",
 ];
-const FIT_OPTIONS = [
+const FIT_OPTIONS: readonly (keyof FitOptions)[] = [
   "epochs",
   "batchSize",
   "learningRate",
@@ -136,9 +179,15 @@ const FIT_OPTIONS = [
   "signal",
 ];
 
+/** Reads the options of `fit`, once. */
+export function readFitOptions(options: FitOptions): FitOptions {
+  const read = readOptions("fit", options, FIT_OPTIONS);
+  checkSignal("signal", read.signal);
+  return read;
+}
+
 /** Checks everything that `fit` is given. */
-export function checkFit(shape: Shape, inputs: Rows, targets: Rows, options: FitOptions): Settings {
-  checkOptions("fit", options, FIT_OPTIONS);
+export function* checkFit(shape: Shape, inputs: Rows, targets: Rows, options: FitOptions): Pieces<Settings> {
   const {
     epochs = 1,
     batchSize = 32,
@@ -151,14 +200,15 @@ export function checkFit(shape: Shape, inputs: Rows, targets: Rows, options: Fit
   const checked = {
     epochs: checkInteger("epochs", epochs, 1),
     batchSize: checkInteger("batchSize", batchSize, 1),
-    learningRate: checkPositive("learningRate", learningRate),
+    learningRate: checkRate(shape, learningRate),
     shuffle: checkBoolean("shuffle", shuffle),
     onEpoch: checkFunction("onEpoch", options.onEpoch),
     onBatch: checkFunction("onBatch", options.onBatch),
-    signal: checkSignal("signal", options.signal),
+    signal: options.signal,
     loss,
   };
-  const [x, t] = checkData(shape, ["inputs", "targets"], inputs, targets, loss);
+  const [x, t] = yield* checkData(shape, ["inputs", "targets"], inputs, targets, loss);
+  checkStep(shape, checked.learningRate, loss, Math.min(checked.batchSize, x.rows));
   if (validationData !== undefined && validationSplit !== undefined) {
     throw new TypeError("both validationData and validationSplit are given: pass one of them");
   }
@@ -167,21 +217,13 @@ export function checkFit(shape: Shape, inputs: Rows, targets: Rows, options: Fit
       throw new TypeError(`validationData is ${quote(validationData)}, but must be [inputs, targets]`);
     }
     const names: [string, string] = ["validationData[0]", "validationData[1]"];
-    const [validationInputs, validationTargets] = checkData(
-      shape,
-      names,
-      validationData[0],
-      validationData[1],
-      loss,
-    );
-    return {
-      ...checked,
-      inputs: x,
-      targets: t,
-      validation: { inputs: validationInputs, targets: validationTargets },
-    };
+    const [first, second] = validationData as readonly [Rows, Rows];
+    const held = yield* checkData(shape, names, first, second, loss);
+    return { ...checked, data: yield* survey(x, t), validation: yield* survey(...held) };
   }
-  if (validationSplit === undefined) return { ...checked, inputs: x, targets: t, validation: undefined };
+  if (validationSplit === undefined) {
+    return { ...checked, data: yield* survey(x, t), validation: undefined };
+  }
   if (typeof validationSplit !== "number" || Number.isNaN(validationSplit)) {
     throw new TypeError(`validationSplit is ${quote(validationSplit)}, but must be a number between 0 and 1`);
   }
@@ -195,27 +237,90 @@ export function checkFit(shape: Shape, inputs: Rows, targets: Rows, options: Fit
   const first = x.rows - kept;
   return {
     ...checked,
-    inputs: sliceRows(x, 0, first),
-    targets: sliceRows(t, 0, first),
-    validation: { inputs: sliceRows(x, first, x.rows), targets: sliceRows(t, first, x.rows) },
+    data: yield* survey(sliceRows(x, 0, first), sliceRows(t, 0, first)),
+    validation: yield* survey(sliceRows(x, first, x.rows), sliceRows(t, first, x.rows)),
   };
 }
 
+/** Checks a learning rate as the network's element type holds it. */
+function checkRate({ dtype }: Shape, learningRate: number): number {
+  return checkRounded("learningRate", checkPositive("learningRate", learningRate), dtype);
+}
+
+/** Checks that a step is not 0 for every row of a batch. */
+function checkStep({ dtype, outputs }: Shape, learningRate: number, loss: Loss, rows: number): void {
+  const { per, factor } = lossRow(loss);
+  if (rounded(dtype, (learningRate * factor) / (per === "row" ? rows : rows * outputs)) !== 0) return;
+  throw new RangeError(
+    `learningRate is ${learningRate}, of which a row's share in a batch of ${rows} is 0 in the network's ${dtype}: ` +
+      "take a larger learningRate or a smaller batchSize",
+  );
+}
+
+/** Checks that a finite number other than 0 is one in the element type too. */
+export function checkRounded(name: string, value: number, dtype: DType): number {
+  const held = rounded(dtype, value);
+  if (Number.isFinite(held) && held !== 0) return value;
+  throw new RangeError(
+    `${name} is ${value}, which is ${held} in the network's ${dtype}: take one that ${dtype} holds, or use dtype: "float64"`,
+  );
+}
+
+/** Checks rows of inputs. */
+export function checkInputs(shape: Shape, name: string, inputs: Rows): Pieces<Table> {
+  const { inputs: width, dtype, inputScale, memory } = shape;
+  const factor = Math.max(1, Math.abs(inputScale));
+  const scaled = factor > 1 ? `, multiplied by the inputScale ${inputScale},` : "";
+  const format: Format = {
+    width,
+    what: "inputs",
+    largest: largestOf(dtype) / factor,
+    overflow: `which${scaled} overflows the network's ${dtype}: ${smaller(dtype)}`,
+    memory,
+  };
+  return toTable(name, inputs, format);
+}
+
 /** Checks inputs and targets for a loss. */
-export function checkData(
+export function* checkData(
   shape: Shape,
   names: readonly [string, string],
   inputs: Rows,
   targets: Rows,
   loss: Loss,
-): [Table, Targets] {
-  const x = toTable(names[0], inputs, shape.inputs, "inputs");
+): Pieces<[Table, Targets]> {
+  const x = yield* checkInputs(shape, names[0], inputs);
   const kinds: Record<Loss, TargetKind> = {
     meanSquaredError: "any",
     binaryCrossEntropy: "probability",
     crossEntropy: "distribution",
   };
-  return [x, toTargets(names[1], targets, x.rows, shape.outputs, kinds[loss])];
+  const { outputs: width, dtype, memory } = shape;
+  const format: Format = {
+    width,
+    what: "outputs",
+    largest: largestOf(dtype),
+    overflow: `which overflows the network's ${dtype}: ${smaller(dtype)}`,
+    memory,
+  };
+  return [x, yield* toTargets(names[1], targets, x.rows, format, kinds[loss])];
+}
+
+/** Checks what `evaluate` is given. */
+export function* checkEvaluation(
+  shape: Shape,
+  inputs: Rows,
+  targets: Rows,
+  loss: Loss | undefined,
+): Pieces<Evaluation> {
+  const known = checkLoss(shape, loss ?? shape.loss);
+  const [x, t] = yield* checkData(shape, ["inputs", "targets"], inputs, targets, known);
+  return { inputs: x, targets: t, loss: known };
+}
+
+/** The way out for values that are too large. */
+function smaller(dtype: DType): string {
+  return dtype === "float64" ? "scale the values down" : 'scale the values down, or use dtype: "float64"';
 }
 
 /** Checks that a loss is known and fits the last activation. */
@@ -231,12 +336,12 @@ export function checkLoss({ activation: last }: Shape, loss: Loss): Loss {
   return loss;
 }
 
-/** Room for the parameters, in the wider type, with alignment and the program that draws them. */
-export function parameterBytes(inputs: number, layers: readonly Dense[]): number {
+/** Room for the parameters, with alignment and the program that draws them. */
+export function parameterBytes(inputs: number, layers: readonly Dense[], dtype: DType): number {
   let bytes = 0;
   let width = inputs;
   for (const { size } of layers) {
-    bytes += (width + 1) * size * 8 + 512;
+    bytes += (width + 1) * size * bytesOf(dtype) + 512;
     width = size;
   }
   return bytes;
@@ -250,7 +355,14 @@ export function checkThreads(threads: unknown): number {
   );
 }
 
-export function checkLayers(layers: readonly Dense[]): readonly Dense[] {
+/** What helps where the parameters alone need too much memory: with float32 they need half. */
+export function smallerNetwork(inputs: number, layers: readonly Dense[], dtype: DType): string {
+  const widths = [inputs, ...layers.map(({ size }) => size)].join("-");
+  return `Make the layers of ${widths} smaller${dtype === "float64" ? ', or use dtype "float32"' : ""}`;
+}
+
+/** Checks the layers of a network; returns a frozen copy of the list. */
+export function checkLayers<L extends readonly Dense[]>(layers: L, dtype: DType): L {
   if (!Array.isArray(layers)) {
     throw new TypeError(`layers is ${quote(layers)}, but must be an array of layers, e.g. [new Dense(10)]`);
   }
@@ -259,6 +371,12 @@ export function checkLayers(layers: readonly Dense[]): readonly Dense[] {
   }
   for (const [index, layer] of layers.entries()) {
     if (!(layer instanceof Dense)) {
+      if ((layer as { [LAYER]?: unknown } | undefined)?.[LAYER]) {
+        throw new TypeError(
+          `layers[${index}] is a layer of another copy of wasmgrad than this Network: there are two in the program, e.g. one ` +
+            "by import and one by require, or two versions in node_modules. Import Dense and Network from the same one",
+        );
+      }
       throw new TypeError(`layers[${index}] is ${quote(layer)}, but must be a layer, e.g. new Dense(10)`);
     }
     if (layer.isAttached || layers.indexOf(layer) !== index) {
@@ -267,6 +385,7 @@ export function checkLayers(layers: readonly Dense[]): readonly Dense[] {
           `new Dense(${layer.size}, { activation: "${layer.activation}" })`,
       );
     }
+    layer.checkType(dtype);
     if (layer.activation === "softmax" && index < layers.length - 1) {
       throw new RangeError(
         `layers[${index}] has activation "softmax" but is not the last layer: softmax makes the outputs ` +
@@ -275,5 +394,5 @@ export function checkLayers(layers: readonly Dense[]): readonly Dense[] {
       );
     }
   }
-  return Object.freeze([...layers]);
+  return Object.freeze([...layers]) as readonly Dense[] as L;
 }

@@ -1,23 +1,41 @@
 // Keeps the event loop alive during training: work runs in slices. On the calling thread they are short, for
-// nothing else runs meanwhile; on the pool they are longer, for each costs the workers a wake-up.
+// nothing else runs meanwhile; on the pool they are longer, for each costs the workers a wake-up. A step that is
+// longer than a slice is done in parts.
 
+import { nodeModule } from "./executors/environment.js";
 import type { Executor, Program } from "./executors/executor.js";
+import type { Pieces } from "./pieces.js";
+import type { WholeSteps } from "./whole-steps.js";
 
 /** Aim of a slice, in milliseconds: on the calling thread, and on the pool. */
 const TARGET = 20;
 const POOL_TARGET = 60;
-/** A slice that takes this many times its aim makes the next ones shorter. */
+/** A slice that takes this many times its aim makes the next ones shorter; a step that does is cut. */
 const TOLERANCE = 1.5;
+const LONGEST_STEP = 2 * TARGET;
 /** A slice may have this many times the steps of the one before. */
 const FASTEST_GROWTH = 32;
 
-/** Lets other tasks run: timers, I/O, rendering. */
+/** The part of AbortSignal that is used: the class is not everywhere, nor are its types. */
+export interface Signal {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  throwIfAborted(): void;
+  addEventListener(type: "abort", listener: () => void): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
+/**
+ * Lets other tasks run: timers, I/O, rendering. By a message, for it is not throttled as nested timers are in
+ * browsers, and test tools that fake setImmediate and setTimeout leave it alone.
+ */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
-    const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
-    if (setImmediate) return setImmediate(resolve);
-    // A message is not throttled as nested timers are in browsers.
-    const { port1, port2 } = new MessageChannel();
+    const Channel =
+      globalThis.MessageChannel ??
+      nodeModule<{ MessageChannel: typeof MessageChannel }>("node:worker_threads")?.MessageChannel;
+    if (!Channel) return void setTimeout(resolve);
+    const { port1, port2 } = new Channel();
     port1.onmessage = () => {
       port1.close();
       resolve();
@@ -26,29 +44,87 @@ function turn(): Promise<void> {
   });
 }
 
+export interface PacerOptions {
+  signal?: Signal | undefined;
+  /** What readers see meanwhile; only where programs change parameters. */
+  wholeSteps?: WholeSteps | undefined;
+  /** Whether a copy of the parameters costs little beside a step that is cut: it can be aborted at any part then. */
+  copyEachStep?: boolean;
+}
+
 export class Pacer {
   readonly #executor: Executor;
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: Signal | undefined;
+  readonly #wholeSteps: WholeSteps | undefined;
+  readonly #copyEachStep: boolean;
   #steps = 1;
+  /** Parts that each phase of a step is done in; 1: whole steps. */
+  #parts = 1;
   #lastTurn = performance.now();
 
-  constructor(executor: Executor, signal?: AbortSignal) {
+  constructor(executor: Executor, { signal, wholeSteps, copyEachStep = false }: PacerOptions = {}) {
     this.#executor = executor;
     this.#signal = signal;
+    this.#wholeSteps = wholeSteps;
+    this.#copyEachStep = copyEachStep;
   }
 
   /** Lets the event loop turn if it has waited long enough. Throws the signal's reason if it is aborted. */
   async breathe(): Promise<void> {
-    if (performance.now() - this.#lastTurn >= TARGET) {
-      await turn();
-      this.#lastTurn = performance.now();
-    }
+    await this.#pause();
     this.#signal?.throwIfAborted();
+  }
+
+  async #pause(): Promise<void> {
+    if (!this.#due) return;
+    await turn();
+    this.#lastTurn = performance.now();
+  }
+
+  /** Whether the event loop has waited long enough. */
+  get #due(): boolean {
+    return performance.now() - this.#lastTurn >= TARGET;
+  }
+
+  /** Does work in pieces; a promise of what it makes only if that takes longer than a slice. */
+  drive<T>(work: Pieces<T>): T | Promise<T> {
+    for (;;) {
+      const { done, value } = work.next();
+      if (done) return value;
+      if (this.#due) return this.#driveOn(work);
+    }
+  }
+
+  async #driveOn<T>(work: Pieces<T>): Promise<T> {
+    for (;;) {
+      await this.breathe();
+      const { done, value } = work.next();
+      if (done) return value;
+    }
+  }
+
+  /** Waits for what a callback returned, but not longer than until the signal is aborted: then throws its reason. */
+  async callback(result: unknown): Promise<void> {
+    const signal = this.#signal;
+    if (!signal) return void (await result);
+    let listener = () => {};
+    const aborted = new Promise<void>((resolve) => {
+      listener = resolve;
+      if (signal.aborted) resolve();
+      else signal.addEventListener("abort", listener);
+    });
+    try {
+      await Promise.race([result, aborted]);
+    } finally {
+      signal.removeEventListener("abort", listener);
+    }
+    signal.throwIfAborted();
   }
 
   /** Runs one step. */
   async step(program: Program, step: number): Promise<void> {
-    await this.#slice(program, step, step + 1);
+    if (this.#partsOf(program) > 1) await this.#cutStep(program, step);
+    else await this.#slice(program, step, step + 1);
     await this.breathe();
   }
 
@@ -60,22 +136,83 @@ export class Pacer {
     stop: () => boolean = () => false,
   ): Promise<void> {
     for (let from = fromStep; from < toStep; ) {
-      const to = Math.min(toStep, from + this.#steps);
-      const start = performance.now();
-      await this.#slice(program, from, to);
-      const elapsed = performance.now() - start;
-      this.#adapt(to - from, elapsed, program.threads > 1 ? POOL_TARGET : TARGET);
-      from = to;
+      if (this.#partsOf(program) > 1) {
+        await this.#cutStep(program, from++);
+      } else {
+        const to = Math.min(toStep, from + this.#steps);
+        await this.#slice(program, from, to);
+        from = to;
+      }
       await this.breathe();
       if (stop()) return;
     }
   }
 
+  /** Runs `work` on rows in slices of about 20 ms, each from a row to another. */
+  async rows(count: number, step: number, work: (from: number, to: number) => void): Promise<void> {
+    for (let from = 0; from < count; ) {
+      const to = Math.min(count, from + step * this.#steps);
+      const start = performance.now();
+      work(from, to);
+      this.#adapt(this.#steps, performance.now() - start, TARGET);
+      from = to;
+      await this.breathe();
+    }
+  }
+
   /** One slice, on the pool if the program was planned for threads. */
-  #slice(program: Program, fromStep: number, toStep: number): Promise<void> | undefined {
-    if (program.threads > 1) return this.#executor.runParallel(program, fromStep, toStep);
-    this.#executor.run(program, fromStep, toStep);
-    return undefined;
+  async #slice(program: Program, fromStep: number, toStep: number): Promise<void> {
+    const start = performance.now();
+    const pooled = program.threads > 1;
+    if (pooled) {
+      this.#wholeSteps?.enter();
+      try {
+        await this.#executor.runParallel(program, fromStep, toStep);
+      } finally {
+        this.#wholeSteps?.leave();
+      }
+    } else {
+      this.#executor.run(program, fromStep, toStep);
+    }
+    const elapsed = performance.now() - start;
+    this.#adapt(toStep - fromStep, elapsed, pooled ? POOL_TARGET : TARGET);
+    if (!pooled && toStep - fromStep === 1) this.#cut(elapsed);
+  }
+
+  /** In how many parts to do each phase of the program's steps. */
+  #partsOf({ threads, parts, pieces }: Program): number {
+    if (threads > 1) return 1;
+    return Math.ceil(Math.max(parts, this.#parts) / pieces) * pieces;
+  }
+
+  /** One step, part by part. Who aborts it finds the parameters of the step before. */
+  async #cutStep(program: Program, step: number): Promise<void> {
+    const parts = this.#partsOf(program);
+    const copy = this.#copyEachStep;
+    let elapsed = 0;
+    this.#wholeSteps?.enter({ copy });
+    try {
+      for (const phase of program.phases.keys()) {
+        for (let part = 0; part < parts; part++) {
+          const start = performance.now();
+          this.#executor.runPart(program, phase, step, part, parts);
+          elapsed += performance.now() - start;
+          await this.#pause();
+          if (copy && this.#signal?.aborted) {
+            this.#wholeSteps?.undo();
+            this.#signal.throwIfAborted();
+          }
+        }
+      }
+    } finally {
+      this.#wholeSteps?.leave();
+    }
+    this.#cut(elapsed);
+  }
+
+  /** Whether steps like one that took so long are to be cut from now on. */
+  #cut(elapsed: number): void {
+    this.#parts = elapsed > LONGEST_STEP ? Math.ceil(elapsed / TARGET) : 1;
   }
 
   #adapt(steps: number, elapsed: number, target: number): void {

@@ -1,18 +1,21 @@
 // Plans: how a network's layers become programs over its heap.
 
-import { isClasses, type Table, type Targets } from "./dataset.js";
+import type { DType } from "./dtype.js";
 import type { Executor, Program } from "./executors/executor.js";
 import type { Heap } from "./heap.js";
-import type { Layer, Updates } from "./layers/layer.js";
-import { type Loss, lossRow } from "./losses.js";
-import { type Batches, type DataType, type Matrix, ProgramBuilder, Stat } from "./program.js";
+import type { Layer, ParameterAccess } from "./layers/layer.js";
+import { type Figures, type Loss, lossRow } from "./losses.js";
+import { type Cut, type Matrix, ProgramBuilder, Stat } from "./program.js";
 import type { Store } from "./store.js";
+import { type PlacedInputs, type PlacedTargets, SPARSE_BELOW } from "./upload.js";
+import type { Snapshot, WholeSteps } from "./whole-steps.js";
 
 /** What a network is made of, as the plans see it. */
 export interface Model {
   readonly executor: Executor;
   readonly heap: Heap;
   readonly store: Store;
+  readonly dtype: DType;
   readonly layers: readonly Layer[];
   readonly inputs: number;
   readonly outputs: number;
@@ -25,61 +28,10 @@ export interface Model {
   readonly autoThreads: boolean;
   /** Share of non-zero inputs in the last data trained on. */
   density: number | undefined;
-}
-
-/** Inputs in the heap, with their zeros or without. */
-export interface PlacedInputs extends Batches {
-  dataType: DataType;
-  sparse?: { starts: number; columns: number; capacity: number };
-}
-
-/** Targets in the heap; without a data type they are class indexes. */
-export interface PlacedTargets extends Batches {
-  dataType?: DataType;
-}
-
-/** Copies a table or classes into the heap at `offset`. */
-export function copyInto(heap: Heap, offset: number, { data }: Targets): void {
-  heap.u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
-}
-
-function upload(heap: Heap, targets: Targets): number {
-  const offset = heap.allocate(targets.data.byteLength);
-  copyInto(heap, offset, targets);
-  return offset;
-}
-
-/** Copies inputs without their zeros. */
-function uploadSparse(
-  heap: Heap,
-  { data, rows, width }: Table,
-): Omit<PlacedInputs, "order" | "batch" | "dataType"> {
-  const starts = heap.allocate((rows + 1) * 4);
-  let words = heap.u32;
-  let entries = 0;
-  let capacity = 0;
-  for (let r = 0, i = 0; r < rows; r++) {
-    words[starts / 4 + r] = entries;
-    const before = entries;
-    for (const end = i + width; i < end; i++) if (data[i] !== 0) entries++;
-    capacity = Math.max(capacity, entries - before);
-  }
-  words[starts / 4 + rows] = entries;
-  const columns = heap.allocate(entries * 4);
-  const values = heap.allocate(entries * data.BYTES_PER_ELEMENT);
-  words = heap.u32;
-  const { u8, f32, f64 } = heap;
-  const target = data instanceof Uint8Array ? u8 : data instanceof Float32Array ? f32 : f64;
-  let column = columns / 4;
-  let value = values / data.BYTES_PER_ELEMENT;
-  for (let r = 0, i = 0; r < rows; r++) {
-    for (let j = 0; j < width; j++, i++) {
-      if (data[i] === 0) continue;
-      words[column++] = j;
-      target[value++] = data[i];
-    }
-  }
-  return { data: values, sparse: { starts, columns, capacity } };
+  /** During a fit: what predict and evaluate read. */
+  wholeSteps: WholeSteps | undefined;
+  /** Where warnings go. */
+  readonly warn: (message: string) => void;
 }
 
 /**
@@ -88,47 +40,42 @@ function uploadSparse(
  */
 const WORK_PER_THREAD = 2 ** 18;
 
-/** Threads for passes over `rows` rows of which `density` are not zero. */
-export function threadsFor(
-  { threads, autoThreads, layers, inputs }: Model,
-  rows: number,
-  density: number,
-): number {
-  if (!autoThreads) return threads;
+/**
+ * Multiplications forward of a step that one thread does in parts, some 50 milliseconds with the way back, and of a
+ * part. A part of fewer would spend itself in packing the weights.
+ */
+const WORK_TO_CUT = 2 ** 27;
+const WORK_PER_PART = 2 ** 26;
+
+/** Entries of a sparse batch that take too long to sort at a stretch, and the pieces in which it is done then. */
+const ENTRIES_TO_CUT = 2 ** 20;
+const PIECES = 8;
+
+/** Multiplications of a forward pass over `rows` rows of which `density` are not zero. */
+function forwardWork({ layers, inputs }: Model, rows: number, density: number): number {
   const parameters = layers.reduce((sum, layer) => sum + layer.parameterCount, 0);
   const first = inputs * layers[0].size;
   const share = density < SPARSE_BELOW ? density : 1;
-  const work = rows * (parameters - first + first * share);
-  return Math.max(1, Math.min(threads, Math.floor(work / WORK_PER_THREAD)));
+  return rows * (parameters - first + first * share);
 }
 
-/**
- * Share of non-zero inputs below which the first layer walks only those. Measured on random data: dense and
- * sparse layers draw level at 0.4 to 0.5, whatever the width, the batch and the element type.
- */
-export const SPARSE_BELOW = 0.4;
+/** How a step is done: on how many threads, and on one, in how many parts. */
+export interface Manner {
+  threads: number;
+  cut?: Cut;
+}
 
-/** Uploads inputs and targets that share an order; `sparse` leaves the zeros of the inputs out. */
-export function place(
-  heap: Heap,
-  inputs: Table,
-  targets: Targets,
-  order: number,
-  batch: number,
-  sparse = false,
-): { inputs: PlacedInputs; targets: PlacedTargets } {
-  const share = { order, batch };
-  const { dataType } = inputs;
-  return {
-    inputs: sparse
-      ? { ...share, dataType, ...uploadSparse(heap, inputs) }
-      : { ...share, dataType, data: upload(heap, inputs) },
-    targets: {
-      ...share,
-      data: upload(heap, targets),
-      dataType: isClasses(targets) ? undefined : targets.dataType,
-    },
-  };
+/** How to do steps on `rows` rows of which `density` are not zero. */
+export function mannerFor(model: Model, rows: number, density: number): Manner {
+  const work = forwardWork(model, rows, density);
+  const threads = model.autoThreads
+    ? Math.max(1, Math.min(model.threads, Math.floor(work / WORK_PER_THREAD)))
+    : model.threads;
+  if (threads > 1 || work < WORK_TO_CUT) return { threads };
+  const sparse = density < SPARSE_BELOW;
+  const pieces = sparse && rows * model.inputs * density > ENTRIES_TO_CUT ? PIECES : 1;
+  const parts = Math.ceil(work / WORK_PER_PART / pieces) * pieces;
+  return { threads, cut: { parts, pieces } };
 }
 
 /** The next `rows` inputs, as the first layer takes them; `sorted`: sparse ones as its gradient takes them too. */
@@ -154,17 +101,26 @@ function emitInputs(
   return builder.compressRow(x, model.inputs);
 }
 
-const noUpdates: Updates = {
-  defer: () => {},
-  target: (offset) => ({ output: offset, add: false }),
-};
+/** Reads the parameters in the copy of the store that begins at `copy`. */
+function sourceIn({ store }: Model, copy: number): (offset: number) => number {
+  return (offset) => copy + offset - store.begin;
+}
 
-/** A forward pass over `rows` rows: where its output is, shape (rows, outputs). */
+/**
+ * A forward pass over `rows` rows: where its output is, shape (rows, outputs). `parameters`: where they begin, in the
+ * store or a copy of it.
+ */
 export function planPredict(
   model: Model,
   inputs: PlacedInputs,
   rows: number,
+  parameters = model.store.begin,
 ): { program: Program; output: number } {
+  const noUpdates: ParameterAccess = {
+    source: sourceIn(model, parameters),
+    defer: () => {},
+    target: (offset) => ({ output: offset, add: false }),
+  };
   const builder = new ProgramBuilder(model.heap);
   let y: Matrix = emitInputs(model, builder, inputs, rows, false);
   let output = 0;
@@ -177,9 +133,9 @@ export function planPredict(
 
 /** What becomes of the gradients: nothing, a step of plain SGD, or a buffer laid out as the store is. */
 export type Purpose =
-  | { kind: "evaluate" }
+  | { kind: "evaluate"; parameters: number }
   | { kind: "train"; learningRate: number }
-  | { kind: "gradients"; output: number };
+  | { kind: "gradients"; parameters: number; output: number };
 
 /**
  * A pass over `rows` rows that adds the batch's loss and hits to the statistics, and, to train, goes back
@@ -196,21 +152,22 @@ export function planLoss(
   rows: number,
   statistics: number,
   purpose: Purpose,
-  threads = 1,
+  { threads, cut }: Manner = { threads: 1 },
 ): Program {
-  const { heap, layers, outputs } = model;
-  const builder = new ProgramBuilder(heap, threads);
+  const { heap, layers, outputs, store } = model;
+  const builder = new ProgramBuilder(heap, threads, cut);
   const x = emitInputs(model, builder, inputs, rows, purpose.kind !== "evaluate");
   const target = builder.matrix(rows, outputs);
   if (targets.dataType === undefined) builder.oneHot(target, targets, outputs, rows);
   else builder.gather(target, targets, targets.dataType, outputs, rows, builder.cell(1));
 
   const deferred: (() => void)[] = [];
-  const updates: Updates = {
+  const access: ParameterAccess = {
+    source: sourceIn(model, purpose.kind === "train" ? store.begin : purpose.parameters),
     defer: (emit) => deferred.push(emit),
     target: (offset) =>
       purpose.kind === "gradients"
-        ? { output: purpose.output + offset - model.store.begin, add: false }
+        ? { output: purpose.output + offset - store.begin, add: false }
         : { output: offset, add: true },
   };
 
@@ -220,7 +177,7 @@ export function planLoss(
   let y = 0;
   for (const [index, layer] of layers.entries()) {
     const activate = index < layers.length - 1 || fused === undefined;
-    const step = layer.forward(builder, input, rows, updates, activate);
+    const step = layer.forward(builder, input, rows, access, activate);
     emitted.push(step);
     y = step.output;
     input = y;
@@ -245,6 +202,22 @@ export function planLoss(
   return builder.finish();
 }
 
+/** Where the parameters to read begin: in the heap, or in room taken for a copy. */
+export function placeSnapshot({ heap, store }: Model, snapshot: Snapshot | undefined): number {
+  if (!snapshot) return store.begin;
+  const offset = heap.allocate(store.bytes);
+  heap.u8.set(snapshot.bytes, offset);
+  return offset;
+}
+
+/** Mean loss and, for losses that classify, accuracy over `rows` rows. */
+export function figuresOf({ outputs }: Model, { lossSum, hits }: Sums, rows: number, loss: Loss): Figures {
+  const { per, classifies } = lossRow(loss);
+  const figures: Figures = { loss: lossSum / rows };
+  if (classifies) figures.accuracy = hits / (per === "row" ? rows : rows * outputs);
+  return figures;
+}
+
 /** Statistics of the steps run since clear(). */
 export class Statistics {
   readonly offset: number;
@@ -257,10 +230,22 @@ export class Statistics {
   }
 
   clear(): void {
+    this.set({ lossSum: 0, hits: 0 });
+  }
+
+  /** The sums so far. */
+  get sums(): Sums {
     const cells = this.#heap.f64;
     const first = this.offset / 8;
-    cells[first + Stat.lossSum] = 0;
-    cells[first + Stat.hits] = 0;
+    return { lossSum: cells[first + Stat.lossSum], hits: cells[first + Stat.hits] };
+  }
+
+  /** Goes on from sums of before. */
+  set({ lossSum, hits }: Sums): void {
+    const cells = this.#heap.f64;
+    const first = this.offset / 8;
+    cells[first + Stat.lossSum] = lossSum;
+    cells[first + Stat.hits] = hits;
     cells[first + Stat.badStep] = -1;
   }
 
@@ -268,20 +253,10 @@ export class Statistics {
   get badStep(): number {
     return this.#heap.f64[this.offset / 8 + Stat.badStep];
   }
-
-  /** Mean loss and, for losses that classify, accuracy over `rows` rows. */
-  over(rows: number, loss: Loss, outputs: number): Figures {
-    const cells = this.#heap.f64;
-    const first = this.offset / 8;
-    const { per, classifies } = lossRow(loss);
-    const figures: Figures = { loss: cells[first + Stat.lossSum] / rows };
-    if (classifies) figures.accuracy = cells[first + Stat.hits] / (per === "row" ? rows : rows * outputs);
-    return figures;
-  }
 }
 
-/** Mean loss a row, and the share of hits, 0 to 1, where the loss is one of classification. */
-export interface Figures {
-  loss: number;
-  accuracy?: number;
+/** What the statistics add up. */
+export interface Sums {
+  lossSum: number;
+  hits: number;
 }

@@ -137,6 +137,17 @@ function sharedByRows(m: number, n: number, transposed: boolean, threads: number
   return m > n || (!transposed && m >= ROWS_PER_THREAD * threads);
 }
 
+/**
+ * How one thread does a step that would take too long at a stretch: each phase in so many parts, and sparse batches
+ * sorted in so many pieces, of which `parts` is a multiple.
+ */
+export interface Cut {
+  readonly parts: number;
+  readonly pieces: number;
+}
+
+const WHOLE: Cut = { parts: 1, pieces: 1 };
+
 /** Parts of a phase for each thread. */
 const PARTS_PER_THREAD = 4;
 
@@ -163,14 +174,16 @@ export class ProgramBuilder {
   readonly heap: Heap;
   readonly #records: Uint32Array[] = [];
   readonly #threads: number;
+  readonly #cut: Cut;
   /** What has been read and written since the last barrier, and how the threads shared it. */
   readonly #reads = new Map<number, Share>();
   readonly #writes = new Map<number, Share>();
   readonly #sorted = new Map<SparseMatrix, SortedMatrix>();
 
-  constructor(heap: Heap, threads = 1) {
+  constructor(heap: Heap, threads = 1, cut: Cut = WHOLE) {
     this.heap = heap;
     this.#threads = threads;
+    this.#cut = cut;
   }
 
   /** A workspace matrix of the working type; its content is undefined. */
@@ -292,7 +305,7 @@ export class ProgramBuilder {
     if (known) return known;
     const { capacity, rows, width, source } = matrix;
     if (!source) throw new Error("a sparse matrix of unknown source");
-    const pieces = this.#threads;
+    const pieces = Math.max(this.#threads, this.#cut.pieces);
     const startsBytes = Math.ceil(((width + 1 + 2 * rows) * 4) / 64) * 64;
     const starts = this.heap.allocate(startsBytes * pieces);
     const rowsOf = this.heap.allocate(rows * capacity * 4);
@@ -403,7 +416,8 @@ export class ProgramBuilder {
     record[Product.layout] =
       (transposed ? Layout.transposed : 0) |
       (rightTransposed && packed ? Layout.rightTransposed : 0) |
-      (byRows ? Layout.byRows : 0);
+      (byRows ? Layout.byRows : 0) |
+      (transposed && start === Start.add && this.#threads === 1 ? Layout.byTerms : 0);
     record[Product.start] = start;
     record[Product.bias] = bias;
     record[Product.epilogue] = NO_EPILOGUE;
@@ -550,7 +564,13 @@ export class ProgramBuilder {
     for (const [index, record] of this.#records.entries()) {
       words.set(record, offset / 4 + index * RECORD_WORDS);
     }
-    return { offset, count: this.#records.length, threads: this.#threads };
+    const phases = [];
+    for (let first = 0, end = 1; end <= this.#records.length; end++) {
+      if (this.#records[end - 1][Word.barrier] === 0) continue;
+      phases.push({ first, count: end - first });
+      first = end;
+    }
+    return { offset, count: this.#records.length, threads: this.#threads, phases, ...this.#cut };
   }
 
   /**
@@ -622,6 +642,8 @@ export class ProgramBuilder {
     const places = EPILOGUE_PLACES.get(record[Word.opcode]);
     if (!places || record[places.output] !== output || record[places.epilogue] !== NO_EPILOGUE)
       return undefined;
+    // An epilogue runs at the end of a part, and must not before the sums are whole.
+    if (record[Word.opcode] === Op.product && record[Product.layout] & Layout.byTerms) return undefined;
     return {
       record,
       epilogue: places.epilogue,

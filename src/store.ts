@@ -6,9 +6,11 @@ import type { Heap } from "./heap.js";
 
 export class Store {
   readonly heap: Heap;
-  readonly #regions: { offset: number; count: number }[] = [];
+  readonly #regions: { name: string; offset: number; count: number }[] = [];
   readonly #begin: number;
   #end: number;
+  /** The views that users were given and may still hold. */
+  #lent: WeakRef<FloatArray>[] = [];
 
   constructor(heap: Heap) {
     this.heap = heap;
@@ -17,10 +19,10 @@ export class Store {
   }
 
   /** Reserves `count` parameters; returns their offset. All must be reserved before anything else is. */
-  reserve(count: number): number {
+  reserve(name: string, count: number): number {
     const offset = this.heap.allocateElements(count);
     this.#end = this.heap.top;
-    this.#regions.push({ offset, count });
+    this.#regions.push({ name, offset, count });
     return offset;
   }
 
@@ -39,6 +41,31 @@ export class Store {
     return this.heap.elements(offset, length);
   }
 
+  /** A view for a user, who may write to it at any time: the same as before while the memory has not grown. */
+  lend(offset: number, length: number): FloatArray {
+    const { buffer } = this.heap.u8;
+    for (const reference of this.#lent) {
+      const view = reference.deref();
+      if (view?.byteOffset === offset && view.buffer === buffer) return view;
+    }
+    const view = this.view(offset, length);
+    this.#dropUnused();
+    this.#lent.push(new WeakRef(view));
+    return view;
+  }
+
+  /**
+   * The first parameter that is NaN or infinite, in words, if a user may have written one: training leaves none.
+   * Costs nothing where no view was given out, or none is left.
+   */
+  written(): string | undefined {
+    if (this.#lent.length === 0) return undefined;
+    const bad = this.firstNotFinite();
+    // Asked last: who holds a view now may write again.
+    if (bad === undefined) this.#dropUnused();
+    return bad;
+  }
+
   /** Copies all parameters to `target`, `bytes` long. */
   snapshot(target: Uint8Array): void {
     target.set(this.heap.u8.subarray(this.#begin, this.#end));
@@ -49,14 +76,21 @@ export class Store {
     this.heap.u8.set(snapshot, this.#begin);
   }
 
-  /** Whether no parameter is NaN or infinite. */
-  isFinite(): boolean {
-    // Zero times a number is 0, and NaN if it is none. A call for each (every, Number.isFinite) takes ten times as long.
-    let sum = 0;
-    for (const { offset, count } of this.#regions) {
+  /** The first parameter that is NaN or infinite, in words: "layers[0].weights[3] is NaN". */
+  firstNotFinite(): string | undefined {
+    for (const { name, offset, count } of this.#regions) {
       const values = this.view(offset, count);
+      // Zero times a number is 0, and NaN if it is none. A call for each (every, Number.isFinite) takes ten times as long.
+      let sum = 0;
       for (let i = 0; i < count; i++) sum += 0 * values[i];
+      if (sum === 0) continue;
+      const index = values.findIndex((value) => !Number.isFinite(value));
+      return `${name}[${index}] is ${values[index]}`;
     }
-    return sum === 0;
+    return undefined;
+  }
+
+  #dropUnused(): void {
+    this.#lent = this.#lent.filter((reference) => reference.deref() !== undefined);
   }
 }

@@ -1,23 +1,15 @@
 // The training loop: plans the programs of a fit, runs them epoch by epoch, and keeps the last good state.
 
-import { density as densityOf, sliceRows, type Table, type Targets } from "./dataset.js";
-import { type Program, RunFailure } from "./executors/executor.js";
-import type { Loss } from "./losses.js";
-import { Pacer } from "./pacing.js";
-import {
-  copyInto,
-  type Figures,
-  type Model,
-  type PlacedInputs,
-  type PlacedTargets,
-  type Purpose,
-  place,
-  planLoss,
-  SPARSE_BELOW,
-  Statistics,
-  threadsFor,
-} from "./plan.js";
+import { RunFailure } from "./executors/executor.js";
+import { Explosion } from "./explosion.js";
+import type { Figures, Loss } from "./losses.js";
+import { Pacer, type Signal } from "./pacing.js";
+import type { Pieces } from "./pieces.js";
+import { figuresOf, type Model, mannerFor, type Purpose, Statistics } from "./plan.js";
 import { ProgramBuilder } from "./program.js";
+import { EVALUATION_BATCH, planSweep, runSweep, type Sweep } from "./sweep.js";
+import { allocateData, type DataSet, type PlacedData, upload } from "./upload.js";
+import { WholeSteps } from "./whole-steps.js";
 
 /** What `fit` reports of one epoch. */
 export interface EpochEntry {
@@ -49,9 +41,8 @@ export interface BatchEntry {
 
 /** Settings of a fit, checked. */
 export interface Settings {
-  inputs: Table;
-  targets: Targets;
-  validation: { inputs: Table; targets: Targets } | undefined;
+  data: DataSet;
+  validation: DataSet | undefined;
   epochs: number;
   batchSize: number;
   learningRate: number;
@@ -59,136 +50,100 @@ export interface Settings {
   loss: Loss;
   onEpoch: ((entry: EpochEntry) => unknown) | undefined;
   onBatch: ((entry: BatchEntry) => unknown) | undefined;
-  signal: AbortSignal | undefined;
+  signal: Signal | undefined;
 }
-
-/** Rows of a batch in evaluation: large enough for the products, small enough for the cache. */
-export const EVALUATION_BATCH = 256;
 
 /** Random streams: layers take 0, 1, 2, ...; the shuffle of epoch e takes SHUFFLE_STREAM + e. */
 const SHUFFLE_STREAM = 2 ** 31;
 
-/** A pass over a whole data set in batches: one program for the full ones, one for the rest. */
-interface Sweep {
-  rows: number;
-  steps: number;
-  full: Program | undefined;
-  fullSteps: number;
-  rest: Program | undefined;
+/**
+ * Rows of a batch whose steps take a hundred times as long as a copy of the parameters: with three multiplications
+ * for each parameter and row.
+ */
+const ROWS_WORTH_A_COPY = 512;
+
+/** A data set in the heap, and a pass over it. */
+interface Pass {
+  data: DataSet;
+  placed: PlacedData;
+  sweep: Sweep;
+  statistics: Statistics;
 }
 
-function planSweep(
+function planPass(
   model: Model,
-  { inputs, targets }: { inputs: PlacedInputs; targets: PlacedTargets },
-  rows: number,
-  loss: Loss,
-  statistics: Statistics,
-  purpose: Purpose,
-  threads = 1,
-): Sweep {
-  const { batch } = inputs;
-  const plan = (size: number) =>
-    size > 0 ? planLoss(model, loss, inputs, targets, size, statistics.offset, purpose, threads) : undefined;
-  const fullSteps = Math.floor(rows / batch);
-  return {
-    rows,
-    steps: Math.ceil(rows / batch),
-    full: plan(fullSteps > 0 ? batch : 0),
-    fullSteps,
-    rest: plan(rows % batch),
-  };
-}
-
-/** Copies a whole data set into the heap, without its zeros if they are many, and plans a pass over it. */
-function placeAndPlan(
-  model: Model,
-  { inputs, targets }: { inputs: Table; targets: Targets },
+  data: DataSet,
   { order, batch }: { order: number; batch: number },
   loss: Loss,
-  statistics: Statistics,
   purpose: Purpose,
-): { sweep: Sweep; density: number } {
-  const density = densityOf(inputs);
-  const placed = place(model.heap, inputs, targets, order, batch, density < SPARSE_BELOW);
-  const threads = threadsFor(model, batch, density);
-  return { sweep: planSweep(model, placed, inputs.rows, loss, statistics, purpose, threads), density };
+): Pass {
+  const placed = allocateData(model.heap, data, order, batch);
+  const statistics = new Statistics(model.heap);
+  const manner = mannerFor(model, batch, data.density);
+  const sweep = planSweep(model, placed, data.inputs.rows, loss, statistics, purpose, manner);
+  return { data, placed, sweep, statistics };
 }
 
-async function runSweep(sweep: Sweep, pacer: Pacer, stop?: () => boolean): Promise<void> {
-  if (sweep.full) await pacer.run(sweep.full, 0, sweep.fullSteps, stop);
-  if (sweep.rest && !stop?.()) await pacer.run(sweep.rest, sweep.fullSteps, sweep.steps, stop);
-}
-
-/** Evaluates data that stays outside the heap: one batch at a time is copied in. */
-export function evaluate(model: Model, inputs: Table, targets: Targets, loss: Loss): Figures {
-  const { heap, executor } = model;
-  const mark = heap.top;
-  try {
-    const batch = Math.min(EVALUATION_BATCH, inputs.rows);
-    const placed = place(heap, sliceRows(inputs, 0, batch), sliceRows(targets, 0, batch), 0, batch);
-    const statistics = new Statistics(heap);
-    const { full, rest } = planSweep(model, placed, inputs.rows, loss, statistics, { kind: "evaluate" });
-    for (let from = 0; from < inputs.rows; from += batch) {
-      const to = Math.min(inputs.rows, from + batch);
-      copyInto(heap, placed.inputs.data, sliceRows(inputs, from, to));
-      copyInto(heap, placed.targets.data, sliceRows(targets, from, to));
-      executor.run((to - from === batch ? full : rest)!, 0, 1);
-    }
-    return statistics.over(inputs.rows, loss, model.outputs);
-  } finally {
-    heap.release(mark);
-  }
+function* uploadAll(model: Model, passes: (Pass | undefined)[]): Pieces<void> {
+  for (const pass of passes) if (pass) yield* upload(model.heap, pass.data, pass.placed);
 }
 
 /** Trains, and returns one entry an epoch. Everything it plans is released when it ends, however it ends. */
 export async function train(model: Model, settings: Settings, seed: number): Promise<EpochEntry[]> {
-  const { heap, store } = model;
-  const { inputs, batchSize, loss, validation } = settings;
+  const { heap, store, executor } = model;
+  const { data, batchSize, loss, signal } = settings;
+  const { rows } = data.inputs;
   const mark = heap.top;
   try {
-    const batch = Math.min(batchSize, inputs.rows);
-    const order = settings.shuffle ? heap.allocate(inputs.rows * 4) : 0;
-    const statistics = new Statistics(heap);
-    const purpose: Purpose = { kind: "train", learningRate: settings.learningRate };
-    const share = { order, batch };
-    const { sweep, density } = placeAndPlan(model, settings, share, loss, statistics, purpose);
-    const validate = validation && planValidation(model, validation, loss);
-    const pacer = new Pacer(model.executor, settings.signal);
+    const batch = Math.min(batchSize, rows);
+    const order = settings.shuffle ? heap.allocate(rows * 4) : 0;
+    const { learningRate } = settings;
+    const training = planPass(model, data, { order, batch }, loss, { kind: "train", learningRate });
+    const validation = settings.validation && planValidation(model, settings.validation, loss);
+    const wholeSteps = new WholeSteps(store);
+    const pacer = new Pacer(executor, { signal, wholeSteps, copyEachStep: batch >= ROWS_WORTH_A_COPY });
+    const uploading = pacer.drive(uploadAll(model, [training, validation]));
+    if (uploading) await uploading;
+
+    const { sweep, statistics } = training;
+    const explosion = new Explosion(settings);
     const history: EpochEntry[] = [];
-    model.density = density;
-    const good = new Uint8Array(store.bytes);
+    model.density = data.density;
+    model.wholeSteps = wholeSteps;
 
     for (let epoch = 1; epoch <= settings.epochs; epoch++) {
-      store.snapshot(good);
+      wholeSteps.keep();
       const start = performance.now();
-      if (order) shuffle(model, order, inputs.rows, seed);
+      if (order) shuffle(model, order, rows, seed);
       statistics.clear();
       let callbacks = 0;
       try {
-        callbacks = await runEpoch(model, settings, sweep, statistics, pacer, epoch, batch);
+        callbacks = await runEpoch(model, settings, training, pacer, explosion, epoch);
       } catch (error) {
         if (!(error instanceof RunFailure)) throw error;
-        store.restore(good);
+        wholeSteps.restore();
         throw new Error(`${error.message}. The weights are those of ${lastGood(epoch)}`, { cause: error });
       }
-      if (statistics.badStep >= 0 || !store.isFinite()) {
-        store.restore(good);
-        throw diverged(settings, epoch, statistics.badStep, sweep.steps);
+      if (statistics.badStep >= 0 || store.firstNotFinite()) {
+        wholeSteps.restore();
+        throw diverged(model, settings, epoch, statistics.badStep, sweep.steps);
       }
       const seconds = (performance.now() - start - callbacks) / 1000;
-      const entry: EpochEntry = { epoch, ...statistics.over(inputs.rows, loss, model.outputs), seconds };
+      const entry: EpochEntry = { epoch, ...figuresOf(model, statistics.sums, rows, loss), seconds };
       model.epochsTrained++;
-      if (validate) {
-        const figures = await validate(pacer);
+      if (validation) {
+        const figures = await validate(model, validation, loss, pacer);
         entry.validationLoss = figures.loss;
         if (figures.accuracy !== undefined) entry.validationAccuracy = figures.accuracy;
       }
       history.push(entry);
-      await settings.onEpoch?.(entry);
-      settings.signal?.throwIfAborted();
+      const warning = explosion.epochEnded(entry);
+      if (warning) model.warn(warning);
+      await pacer.callback(settings.onEpoch?.(entry));
     }
     return history;
   } finally {
+    model.wholeSteps = undefined;
     heap.release(mark);
   }
 }
@@ -196,45 +151,49 @@ export async function train(model: Model, settings: Settings, seed: number): Pro
 /** Runs the batches of an epoch, up to the first whose loss is not finite; returns the ms spent in onBatch. */
 async function runEpoch(
   model: Model,
-  { inputs, loss, onBatch, signal }: Settings,
-  sweep: Sweep,
-  statistics: Statistics,
+  { loss, onBatch }: Settings,
+  { data, placed, sweep, statistics }: Pass,
   pacer: Pacer,
+  explosion: Explosion,
   epoch: number,
-  batch: number,
 ): Promise<number> {
+  const { rows } = data.inputs;
+  const { batch } = placed.inputs;
   if (!onBatch) {
-    await runSweep(sweep, pacer, () => statistics.badStep >= 0);
+    await runSweep(sweep, pacer, () => {
+      // A pacer's first slice is one step.
+      explosion.firstBatch(statistics.sums.lossSum / batch);
+      return statistics.badStep >= 0;
+    });
     return 0;
   }
   let callbacks = 0;
   for (let step = 0; step < sweep.steps && statistics.badStep < 0; step++) {
     await pacer.step((step < sweep.fullSteps ? sweep.full : sweep.rest)!, step);
-    const seen = Math.min(inputs.rows, (step + 1) * batch);
-    const figures = statistics.over(seen, loss, model.outputs);
+    const seen = Math.min(rows, (step + 1) * batch);
+    const figures = figuresOf(model, statistics.sums, seen, loss);
+    explosion.firstBatch(figures.loss);
     const called = performance.now();
-    await onBatch({ epoch, batch: step + 1, batches: sweep.steps, ...figures });
+    await pacer.callback(onBatch({ epoch, batch: step + 1, batches: sweep.steps, ...figures }));
     callbacks += performance.now() - called;
-    signal?.throwIfAborted();
   }
   return callbacks;
 }
 
-/** Places the validation data and returns what evaluates it. */
-function planValidation(
+function planValidation(model: Model, data: DataSet, loss: Loss): Pass {
+  const share = { order: 0, batch: Math.min(EVALUATION_BATCH, data.inputs.rows) };
+  return planPass(model, data, share, loss, { kind: "evaluate", parameters: model.store.begin });
+}
+
+async function validate(
   model: Model,
-  { inputs, targets }: { inputs: Table; targets: Targets },
+  { data, sweep, statistics }: Pass,
   loss: Loss,
-): (pacer: Pacer) => Promise<Figures> {
-  const statistics = new Statistics(model.heap);
-  const batch = Math.min(EVALUATION_BATCH, inputs.rows);
-  const share = { order: 0, batch };
-  const { sweep } = placeAndPlan(model, { inputs, targets }, share, loss, statistics, { kind: "evaluate" });
-  return async (pacer) => {
-    statistics.clear();
-    await runSweep(sweep, pacer);
-    return statistics.over(inputs.rows, loss, model.outputs);
-  };
+  pacer: Pacer,
+): Promise<Figures> {
+  statistics.clear();
+  await runSweep(sweep, pacer);
+  return figuresOf(model, statistics.sums, data.inputs.rows, loss);
 }
 
 /** Writes the order of an epoch: it depends on the seed and the epoch alone. */
@@ -251,7 +210,28 @@ function lastGood(epoch: number): string {
   return epoch > 1 ? `the end of epoch ${epoch - 1}` : "before this call of fit";
 }
 
-function diverged({ learningRate }: Settings, epoch: number, badStep: number, steps: number): Error {
+/** The error for an epoch that went wrong, once its weights are put back. */
+function diverged(
+  { store, dtype }: Model,
+  { learningRate }: Settings,
+  epoch: number,
+  badStep: number,
+  steps: number,
+): Error {
+  const written = store.firstNotFinite();
+  if (written) {
+    return new Error(
+      `training stopped in epoch ${epoch}: ${written}, and was so when the epoch began: a callback, or other code that ` +
+        "has the live view, wrote it. Write finite numbers there",
+    );
+  }
+  const outcome = `The weights are those of ${lastGood(epoch)}`;
+  if (epoch === 1 && badStep === 0) {
+    return new Error(
+      `training stopped in epoch 1: the loss of the first batch, before any step, overflows ${dtype}. The targets or ` +
+        `the inputs are too large: scale them to about -1 .. 1. ${outcome}`,
+    );
+  }
   const where =
     badStep >= 0
       ? `the loss was no longer finite in batch ${badStep + 1} of ${steps}`
@@ -259,6 +239,6 @@ function diverged({ learningRate }: Settings, epoch: number, badStep: number, st
   return new Error(
     `training diverged in epoch ${epoch}: ${where}. The likely cause is a learningRate ` +
       `(${learningRate}) too high for these data: lower it, e.g. to ${learningRate / 10}, or scale the inputs ` +
-      `to about -1 .. 1. The weights are those of ${lastGood(epoch)}`,
+      `to about -1 .. 1. ${outcome}`,
   );
 }

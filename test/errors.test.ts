@@ -60,7 +60,7 @@ describe("fit refuses inputs:", () => {
     [
       "ragged rows",
       [[1, 2, 3], [1]],
-      "inputs[1] has 1 values, but the network has 3 inputs: every row must have 3",
+      "inputs[1] has 1 value, but the network has 3 inputs: every row must have 3",
     ],
     [
       "a flat array that ends inside a row",
@@ -130,7 +130,7 @@ describe("fit refuses targets:", () => {
     [
       "too few rows",
       Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0),
-      "targets holds 10 values (1 rows of 10) for 20 rows of inputs: 200 values are needed, " +
+      "targets holds 10 values (1 row of 10) for 20 rows of inputs: 200 values are needed, " +
         "or one class index a row (20)",
     ],
     [
@@ -227,7 +227,7 @@ describe("fit refuses options:", () => {
     [
       "validation data of another width",
       { validationData: [[[1]], [0]] },
-      "validationData[0][0] has 1 values, but the network has 3 inputs: every row must have 3",
+      "validationData[0][0] has 1 value, but the network has 3 inputs: every row must have 3",
     ],
     [
       "validation classes that are none",
@@ -385,7 +385,7 @@ describe("new Network refuses, and leaves its layers to another network:", () =>
 
   test("more parameters than any memory holds", () => {
     const layers = [new Dense(2 ** 20)];
-    expect(() => new Network({ inputs: 2 ** 20, layers })).toThrow(/would have to grow to \d+ MiB/);
+    expect(() => new Network({ inputs: 2 ** 20, layers })).toThrow(/would have to grow to 8,193 GiB .* Make the layers of 1048576-1048576 smaller, or use dtype "float32"/);
     expect(new Network({ inputs: 1, layers }).parameterCount).toBe(2 ** 21);
   });
 

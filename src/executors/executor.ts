@@ -7,6 +7,12 @@ export interface Program {
   readonly offset: number;
   readonly count: number;
   readonly threads: number;
+  /** Its phases in order: number of the first record, and how many there are. */
+  readonly phases: readonly { readonly first: number; readonly count: number }[];
+  /** In how many parts to do each phase of a step that would take too long at a stretch; 1: it would not. */
+  readonly parts: number;
+  /** Parts are a multiple of this. */
+  readonly pieces: number;
 }
 
 export interface Executor {
@@ -18,7 +24,12 @@ export interface Executor {
   grow(bytes: number): void;
   /** Runs every record of the program for each step from `fromStep` to `toStep`, exclusive, at once. */
   run(program: Program, fromStep: number, toStep: number): void;
-  /** The same on the program's number of threads, away from the calling one. Rejects when a thread dies. */
+  /**
+   * Does a part of a phase, on the calling thread. All parts of a phase, in order, make the phase, and its bits; all
+   * phases a step.
+   */
+  runPart(program: Program, phase: number, step: number, part: number, parts: number): void;
+  /** As run(), on the program's number of threads, away from the calling one. Rejects when a thread dies. */
   runParallel(program: Program, fromStep: number, toStep: number): Promise<void>;
 }
 

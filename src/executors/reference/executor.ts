@@ -1,6 +1,7 @@
 // The reference executor: the living definition of every operation, and the fallback where WebAssembly is
 // blocked.
 
+import { RECORD_WORDS } from "../../../assembly/ops.js";
 import type { FloatArray } from "../../dtype.js";
 import type { Executor, ExecutorOptions, Program } from "../executor.js";
 import { type Machine, run } from "./program.js";
@@ -35,6 +36,12 @@ export class ReferenceExecutor implements Executor {
 
   run(program: Program, fromStep: number, toStep: number): void {
     run(this.#machine, program.offset, program.count, fromStep, toStep);
+  }
+
+  /** The reference does not cut: the first part is all of the phase. */
+  runPart({ offset, phases }: Program, phase: number, step: number, part: number): void {
+    const { first, count } = phases[phase];
+    if (part === 0) run(this.#machine, offset + first * RECORD_WORDS * 4, count, step, step + 1);
   }
 
   /** The reference has one thread: it takes them one after the other, so to speak. */

@@ -2,7 +2,7 @@
 // pool's instances over the same memory.
 
 import { instantiateSync } from "@assemblyscript/loader";
-import { CONTROL_CELLS } from "../../../assembly/ops.js";
+import { CONTROL_CELLS, RECORD_WORDS } from "../../../assembly/ops.js";
 import type { Executor, ExecutorOptions, Program } from "../executor.js";
 import { chooseBuild, compiled } from "./module.js";
 import { pool } from "./pool.js";
@@ -23,10 +23,40 @@ type Run = (
   toStep: number,
 ) => number;
 
+/** A memory for a network, as small as can be. */
+function reserveMemory(shared: boolean): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM_PAGES, shared });
+  } catch (cause) {
+    throw new RangeError(
+      `the engine could not set memory aside for another network (${(cause as Error).message}): each has up to 4 GiB of ` +
+        "address space of its own. Let go of networks that are no longer used, or raise the process's limit (ulimit -v)",
+      { cause },
+    );
+  }
+}
+
+function compile(deterministic: boolean, shared: boolean): WebAssembly.Module {
+  try {
+    return compiled(chooseBuild(deterministic), shared);
+  } catch (cause) {
+    throw new Error(
+      `the engine did not compile the WebAssembly kernels (${(cause as Error).message}). Where that is a page's ` +
+        "Content-Security-Policy, add 'wasm-unsafe-eval' to its script-src; or pass executor: \"reference\" to compute in " +
+        "plain TypeScript",
+      { cause },
+    );
+  }
+}
+
+type RunPart = (phase: number, count: number, step: number, part: number, parts: number) => void;
+
 interface Exports extends Record<string, unknown> {
   heapBase(): number;
   run64: Run;
   run32: Run;
+  part64: RunPart;
+  part32: RunPart;
 }
 
 export class WasmExecutor implements Executor {
@@ -36,17 +66,25 @@ export class WasmExecutor implements Executor {
   readonly #control: number;
   readonly #name: "run64" | "run32";
   readonly #run: Run;
+  readonly #runPart: RunPart;
   readonly #network = networks++;
 
   constructor({ dtype, deterministic = false, shared = false }: ExecutorOptions) {
-    this.#memory = new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM_PAGES, shared });
-    this.#module = compiled(chooseBuild(deterministic), shared);
+    if (typeof WebAssembly === "undefined") {
+      throw new Error(
+        "this engine has no WebAssembly (Node with --jitless, or a browser whose settings block it): allow it, or pass " +
+          'executor: "reference" to compute in plain TypeScript',
+      );
+    }
+    this.#memory = reserveMemory(shared);
+    this.#module = compile(deterministic, shared);
     const { exports } = instantiateSync<Exports>(this.#module, { env: { memory: this.#memory } });
     this.#control = Math.ceil(exports.heapBase() / 64) * 64;
     // One thread alone needs no control block.
     this.heapBase = this.#control + (shared ? CONTROL_CELLS * 4 : 0);
     this.#name = dtype === "float64" ? "run64" : "run32";
     this.#run = exports[this.#name];
+    this.#runPart = dtype === "float64" ? exports.part64 : exports.part32;
   }
 
   get buffer(): ArrayBuffer | SharedArrayBuffer {
@@ -60,6 +98,11 @@ export class WasmExecutor implements Executor {
 
   run({ offset, count }: Program, fromStep: number, toStep: number): void {
     this.#run(this.#control, offset, count, 0, 1, fromStep, toStep);
+  }
+
+  runPart({ offset, phases }: Program, phase: number, step: number, part: number, parts: number): void {
+    const { first, count } = phases[phase];
+    this.#runPart(offset + first * RECORD_WORDS * 4, count, step, part, parts);
   }
 
   runParallel({ offset, count, threads }: Program, fromStep: number, toStep: number): Promise<void> {

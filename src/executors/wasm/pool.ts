@@ -33,6 +33,11 @@ export interface FromWorker {
   whole: boolean;
 }
 
+/** A worker's first message: it has started. */
+export interface Ready {
+  ready: true;
+}
+
 export type Job = Omit<ToWorker, "thread">;
 
 /** What differs between worker_threads and Web Workers. */
@@ -45,8 +50,17 @@ interface Handle {
 
 interface Member {
   handle: Handle;
+  /** Settled when the worker has started, or has died before. */
+  started: Promise<void>;
   /** Called with what the worker answers, or why it died. */
   settle: ((answer: FromWorker | Error) => void) | undefined;
+}
+
+/** A job that waits for workers. */
+interface Waiting {
+  threads: number;
+  start: (members: Member[]) => void;
+  refuse: (reason: Error) => void;
 }
 
 interface NodeWorker {
@@ -57,7 +71,7 @@ interface NodeWorker {
   on(event: string, listener: (value: never) => void): void;
 }
 
-function startWorker(receive: (answer: FromWorker) => void, died: (reason: Error) => void): Handle {
+function startWorker(receive: (message: FromWorker | Ready) => void, died: (reason: Error) => void): Handle {
   const threads = nodeModule<{ Worker: new (source: string, options: object) => NodeWorker }>(
     "node:worker_threads",
   );
@@ -75,7 +89,7 @@ function startWorker(receive: (answer: FromWorker) => void, died: (reason: Error
   }
   const url = URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" }));
   const worker = new Worker(url, { name: "wasmgrad" });
-  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => receive(data);
+  worker.onmessage = ({ data }: MessageEvent<FromWorker | Ready>) => receive(data);
   worker.onerror = (event) => died(new Error(event.message || "it could not be started"));
   return {
     postMessage: (message) => worker.postMessage(message),
@@ -90,7 +104,7 @@ function startWorker(receive: (answer: FromWorker) => void, died: (reason: Error
 export class Pool {
   readonly #members = new Set<Member>();
   readonly #idle: Member[] = [];
-  readonly #waiting: { threads: number; start: (members: Member[]) => void }[] = [];
+  readonly #waiting: Waiting[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Workers alive, for tests. */
@@ -99,10 +113,18 @@ export class Pool {
   }
 
   /**
-   * Runs a job on `job.threads` workers. Rejects when a worker dies; by then all others have left the run.
+   * Runs a job on `job.threads` workers. Rejects when a worker cannot be started, and when one dies; by then all
+   * others have left the run.
    */
   async run(job: Job): Promise<void> {
     const members = await this.#take(job.threads);
+    try {
+      await Promise.all(members.map(({ started }) => started));
+    } catch (cause) {
+      // Only those that live go on to the next job.
+      this.#give(members);
+      throw notStarted(job.threads, cause as Error);
+    }
     const cells = new Int32Array(job.memory.buffer, job.control, CONTROL_CELLS);
     const crowded = this.#members.size - this.#idle.length > availableThreads();
     cells.fill(0, Control.queues);
@@ -144,8 +166,8 @@ export class Pool {
 
   #take(threads: number): Promise<Member[]> {
     clearTimeout(this.#timer);
-    return new Promise((start) => {
-      this.#waiting.push({ threads, start });
+    return new Promise((start, refuse) => {
+      this.#waiting.push({ threads, start, refuse });
       this.#dispatch();
     });
   }
@@ -162,7 +184,14 @@ export class Pool {
   /** Starts the jobs in line for which there are workers, in order. */
   #dispatch(): void {
     for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
-      while (this.#members.size < next.threads) this.#idle.push(this.#start());
+      try {
+        while (this.#members.size < next.threads) this.#idle.push(this.#start());
+      } catch (cause) {
+        // The job leaves the line; the workers that did start are idle.
+        this.#waiting.shift();
+        next.refuse(notStarted(next.threads, cause as Error));
+        continue;
+      }
       if (this.#idle.length < next.threads) return;
       this.#waiting.shift();
       next.start(this.#idle.splice(0, next.threads));
@@ -171,19 +200,31 @@ export class Pool {
   }
 
   #start(): Member {
-    const member: Member = {
-      settle: undefined,
-      handle: startWorker(
-        (answer) => member.settle?.(answer),
-        (reason) => {
-          if (!this.#members.delete(member)) return;
-          member.handle.terminate();
-          const place = this.#idle.indexOf(member);
-          if (place >= 0) this.#idle.splice(place, 1);
-          member.settle?.(reason);
-        },
-      ),
-    };
+    let begin = () => {};
+    let fail: (reason: Error) => void = () => {};
+    const started = new Promise<void>((resolve, reject) => {
+      begin = resolve;
+      fail = reject;
+    });
+    // Whoever needs the worker hears of it; a worker that nobody has waited for may die in silence.
+    started.catch(() => {});
+    const handle = startWorker(
+      (message) => {
+        if ("ready" in message) begin();
+        else member.settle?.(message);
+      },
+      (reason) => {
+        if (!this.#members.delete(member)) return;
+        member.handle.terminate();
+        const place = this.#idle.indexOf(member);
+        if (place >= 0) this.#idle.splice(place, 1);
+        fail(reason);
+        member.settle?.(reason);
+      },
+    );
+    // Until it has started it keeps the process alive: somebody is waiting for it.
+    handle.hold(true);
+    const member: Member = { handle, started, settle: undefined };
     this.#members.add(member);
     return member;
   }
@@ -196,6 +237,16 @@ export class Pool {
     }, IDLE);
     (this.#timer as { unref?: () => void }).unref?.();
   }
+}
+
+/** The error for workers that the process or the page does not give. */
+function notStarted(threads: number, cause: Error): RunFailure {
+  return new RunFailure(
+    `could not start ${threads} worker threads (${cause.message}): use fewer threads, threads: 1 needs none; or let the ` +
+      "process start them (Node's permission model: --allow-worker), resp. the page (Content-Security-Policy: " +
+      "worker-src blob:)",
+    { cause },
+  );
 }
 
 /** Makes the other threads of a job leave: those that wait are woken, those that run see it at their barrier. */

@@ -1,10 +1,10 @@
 // A worker of the pool: runs its share of programs over memories that it is sent. Bundled to text at build
 // time; started in Node and in browsers alike.
 
-import type { FromWorker, ToWorker } from "./pool.js";
+import type { FromWorker, Ready, ToWorker } from "./pool.js";
 
 interface Port {
-  postMessage(message: FromWorker): void;
+  postMessage(message: FromWorker | Ready): void;
 }
 
 /** worker_threads' parent port in Node, the global scope of a Web Worker elsewhere. */
@@ -36,3 +36,4 @@ const port = connect((job) => {
   const whole = exports[job.run](control, offset, count, thread, threads, fromStep, toStep);
   port.postMessage({ whole: whole !== 0 });
 });
+port.postMessage({ ready: true });

@@ -1,0 +1,78 @@
+// Evaluation of data that stay outside the heap: one batch at a time is copied in.
+
+import { sliceRows, type Table, type Targets } from "./dataset.js";
+import type { Figures, Loss } from "./losses.js";
+import type { Pacer } from "./pacing.js";
+import { figuresOf, type Model, placeSnapshot, Statistics, type Sums } from "./plan.js";
+import { EVALUATION_BATCH, planSweep } from "./sweep.js";
+import { allocateData, copyInto } from "./upload.js";
+import type { Snapshot } from "./whole-steps.js";
+
+/** What is evaluated. */
+export interface Evaluation {
+  inputs: Table;
+  targets: Targets;
+  loss: Loss;
+}
+
+/** Evaluates all rows at a stretch, with the parameters in the heap or with a copy. */
+export function evaluate(model: Model, evaluation: Evaluation, parameters: Snapshot | undefined): Figures {
+  const { rows } = evaluation.inputs;
+  return finiteFigures(model, evaluateRows(model, evaluation, parameters, 0, rows, NOTHING), evaluation);
+}
+
+/** The same in slices: nothing stays in the heap between two of them. */
+export async function evaluateInSlices(
+  model: Model,
+  evaluation: Evaluation,
+  parameters: Snapshot,
+  pacer: Pacer,
+): Promise<Figures> {
+  let sums = NOTHING;
+  await pacer.rows(evaluation.inputs.rows, EVALUATION_BATCH, (from, to) => {
+    sums = evaluateRows(model, evaluation, parameters, from, to, sums);
+  });
+  return finiteFigures(model, sums, evaluation);
+}
+
+function finiteFigures(model: Model, sums: Sums, { inputs, loss }: Evaluation): Figures {
+  const figures = figuresOf(model, sums, inputs.rows, loss);
+  if (Number.isFinite(figures.loss)) return figures;
+  throw new Error(
+    `the loss is ${figures.loss}: it, or an output that it is made of, overflows the network's ${model.dtype}. Scale the ` +
+      `inputs or the targets down${model.dtype === "float32" ? ', or use dtype: "float64"' : ""}`,
+  );
+}
+
+const NOTHING: Sums = { lossSum: 0, hits: 0 };
+
+/** Adds the losses and hits of the rows `from` to `to`, in batches, to `sums`. */
+function evaluateRows(
+  model: Model,
+  { inputs, targets, loss }: Evaluation,
+  parameters: Snapshot | undefined,
+  from: number,
+  to: number,
+  sums: Sums,
+): Sums {
+  const { heap, executor } = model;
+  const mark = heap.top;
+  try {
+    const batch = Math.min(EVALUATION_BATCH, to - from);
+    const first = { inputs: sliceRows(inputs, 0, batch), targets: sliceRows(targets, 0, batch), density: 1 };
+    const placed = allocateData(heap, first, 0, batch);
+    const statistics = new Statistics(heap);
+    statistics.set(sums);
+    const purpose = { kind: "evaluate", parameters: placeSnapshot(model, parameters) } as const;
+    const { full, rest } = planSweep(model, placed, to - from, loss, statistics, purpose);
+    for (let start = from; start < to; start += batch) {
+      const end = Math.min(to, start + batch);
+      copyInto(heap, placed.inputs.data, sliceRows(inputs, start, end));
+      copyInto(heap, placed.targets.data, sliceRows(targets, start, end));
+      executor.run((end - start === batch ? full : rest)!, 0, 1);
+    }
+    return statistics.sums;
+  } finally {
+    heap.release(mark);
+  }
+}

@@ -1,0 +1,72 @@
+// Notices a loss that explodes but stays finite: such a training ends without an error, and is worth nothing.
+
+import { isClasses, sample, type Table } from "./dataset.js";
+import { lossRow } from "./losses.js";
+import type { EpochEntry, Settings } from "./training.js";
+
+/** A loss that has grown so much, and is so many times what outputs of 0 would have, explodes. */
+const FACTOR = 1000;
+
+export class Explosion {
+  readonly #settings: Settings;
+  /** Lowest loss so far: of the first batch before any step, and of the epochs. */
+  #lowest: { loss: number; where: string } | undefined;
+  #warned = false;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  /** Takes the loss of the first batch; what later ones report is ignored. */
+  firstBatch(loss: number): void {
+    this.#lowest ??= { loss, where: "in the first batch" };
+  }
+
+  /** Takes the loss of an epoch; returns a warning at the first that shows an explosion. */
+  epochEnded({ epoch, loss }: EpochEntry): string | undefined {
+    const lowest = this.#lowest!;
+    if (!this.#warned && loss > FACTOR * lowest.loss && loss > FACTOR * this.#lossOfZeros()) {
+      this.#warned = true;
+      return this.#describe(epoch, loss);
+    }
+    if (loss < lowest.loss) this.#lowest = { loss, where: `in epoch ${epoch}` };
+    return undefined;
+  }
+
+  /** About the loss of a network whose outputs, resp. logits, are 0. */
+  #lossOfZeros(): number {
+    const { loss, data } = this.#settings;
+    if (lossRow(loss).classifies || isClasses(data.targets)) return 1;
+    let sum = 0;
+    const all = sample(data.targets, (value) => {
+      sum += value * value;
+    });
+    return sum / all;
+  }
+
+  #describe(epoch: number, loss: number): string {
+    const { data, learningRate } = this.#settings;
+    const before = this.#lowest!;
+    const targets = isClasses(data.targets) ? "" : `, the targets ${rangeOf(data.targets)}`;
+    return (
+      `wasmgrad: the training loss explodes: it was ${digits(before.loss)} ${before.where} and is ${digits(loss)} in ` +
+      `epoch ${epoch}. The inputs run ${rangeOf(data.inputs)}${targets}: scale them to about -1 .. 1, or lower the ` +
+      `learningRate (${learningRate})`
+    );
+  }
+}
+
+/** "from 0 to 255", of a sample of the rows. */
+function rangeOf(table: Table): string {
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  sample(table, (value) => {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  });
+  return `from ${digits(low)} to ${digits(high)}`;
+}
+
+function digits(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}

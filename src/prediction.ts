@@ -1,0 +1,136 @@
+// Forward passes for predict: the plan stays on top of the heap from call to call.
+
+import { className, quote } from "./check.js";
+import { sliceRows, type Table } from "./dataset.js";
+import { bytesOf, type FloatArray } from "./dtype.js";
+import type { Program } from "./executors/executor.js";
+import { type Model, placeSnapshot, planPredict } from "./plan.js";
+import { EVALUATION_BATCH } from "./sweep.js";
+import { copyInto } from "./upload.js";
+import type { Snapshot } from "./whole-steps.js";
+
+/** A plan for `rows` rows of one data type, with the parameters in the heap or with a copy of them. */
+interface Plan {
+  /** Top of the heap below it. */
+  mark: number;
+  data: number;
+  rows: number;
+  dataType: number;
+  parameters: Snapshot | undefined;
+  program: Program;
+  output: number;
+}
+
+export class Predictor {
+  readonly #model: Model;
+  #plan: Plan | undefined;
+
+  constructor(model: Model) {
+    this.#model = model;
+  }
+
+  /** Writes the outputs of the rows `from` to `to` of `table` to their places in `output`. */
+  run(
+    table: Table,
+    output: FloatArray,
+    parameters: Snapshot | undefined,
+    from = 0,
+    to: number = table.rows,
+  ): void {
+    for (let start = from; start < to; start += EVALUATION_BATCH) {
+      const end = Math.min(to, start + EVALUATION_BATCH);
+      this.#runBatch(sliceRows(table, start, end), output, start, parameters);
+    }
+  }
+
+  /** Gives the plan's place in the heap back: whoever plans next does so. */
+  drop(): void {
+    if (this.#plan) this.#model.heap.release(this.#plan.mark);
+    this.#plan = undefined;
+  }
+
+  /** The plan's place is gone, for what lay below it was given back. */
+  forget(): void {
+    this.#plan = undefined;
+  }
+
+  #runBatch(table: Table, output: FloatArray, from: number, parameters: Snapshot | undefined): void {
+    const { heap, executor, outputs } = this.#model;
+    let plan = this.#plan;
+    if (plan?.rows !== table.rows || plan.dataType !== table.dataType || plan.parameters !== parameters) {
+      plan = this.#make(table, parameters);
+    }
+    copyInto(heap, plan.data, table);
+    executor.run(plan.program, 0, 1);
+    output.set(heap.elements(plan.output, table.rows * outputs), from * outputs);
+  }
+
+  #make(table: Table, parameters: Snapshot | undefined): Plan {
+    const { rows, dataType } = table;
+    const { heap } = this.#model;
+    this.drop();
+    const mark = heap.top;
+    try {
+      const data = heap.allocate(table.data.byteLength);
+      const placed = { data, order: 0, batch: rows, dataType };
+      const copy = placeSnapshot(this.#model, parameters);
+      const planned = planPredict(this.#model, placed, rows, copy);
+      this.#plan = { ...planned, mark, data, rows, dataType, parameters };
+      return this.#plan;
+    } catch (error) {
+      heap.release(mark);
+      throw error;
+    }
+  }
+}
+
+/** Where the outputs of a predict go, and the inputs that it may read until then. */
+interface Target {
+  table: Table;
+  output: FloatArray;
+  /** Gives the user the outputs, once all are there. */
+  deliver(): FloatArray;
+}
+
+/**
+ * The target for the outputs of `table`: a new array, or the user's `out`.
+ * Throws RangeError if `out` is not an array of the network's type with as many elements as there are outputs.
+ */
+export function openTarget({ heap, dtype, outputs }: Model, table: Table, out: unknown): Target {
+  const FloatArray = dtype === "float64" ? Float64Array : Float32Array;
+  const length = table.rows * outputs;
+  const fresh = () => new FloatArray(length);
+  if (out === undefined) {
+    const output = fresh();
+    return { table, output, deliver: () => output };
+  }
+  const usable = ArrayBuffer.isView(out) && className(out) === FloatArray.name;
+  if (!usable || out.byteLength !== length * bytesOf(dtype)) {
+    throw new RangeError(
+      `out is ${quote(out)}, but must be a ${FloatArray.name} of ${table.rows} x ${outputs} elements`,
+    );
+  }
+  const user = out as FloatArray;
+  const { buffer, byteOffset } = user;
+  if (buffer === heap.memory) {
+    // The network's own weights: needed until the end, and where they are then the memory may have moved.
+    const output = fresh();
+    const deliver = () => {
+      const region = heap.elements(byteOffset, length);
+      region.set(output);
+      return heap.memory === buffer ? user : region;
+    };
+    return { table, output, deliver };
+  }
+  const output = new FloatArray(buffer as ArrayBuffer, byteOffset, length);
+  return { table: overlap(table.data, output) ? copied(table) : table, output, deliver: () => user };
+}
+
+function overlap(a: ArrayBufferView, b: ArrayBufferView): boolean {
+  const [first, second] = a.byteOffset <= b.byteOffset ? [a, b] : [b, a];
+  return first.buffer === second.buffer && first.byteOffset + first.byteLength > second.byteOffset;
+}
+
+function copied(table: Table): Table {
+  return { ...table, data: table.data.slice() };
+}
