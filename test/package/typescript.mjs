@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { tool, toolsNode } from "./home.mjs";
 import { succeed } from "./process.mjs";
 
+/** The types of Node (@types/node) are written for 5.6 and later. */
 const VERSIONS = {
-  5.4: { folder: "ts54" },
+  5.4: { folder: "ts54", withoutNodeTypes: true },
   5.6: { folder: "ts56" },
   5.9: { folder: "ts59" },
   "6.0": { folder: "typescript", deprecating: true },
@@ -56,7 +57,7 @@ export function typescriptChecks(home) {
     return [name, body];
   };
 
-  return Object.entries(VERSIONS).flatMap(([version, { withoutNode10 }]) => [
+  return Object.entries(VERSIONS).flatMap(([version, { withoutNode10, withoutNodeTypes }]) => [
     ...Object.entries(RESOLUTIONS)
       .filter(([resolution]) => !(withoutNode10 && resolution === "node10"))
       .flatMap(([resolution, programs]) =>
@@ -66,6 +67,8 @@ export function typescriptChecks(home) {
           ),
         ),
       ),
-    checkOf(version, "nodenext", "nodenext", RESOLUTIONS.nodenext.nodenext, "types node", NODE),
+    ...(withoutNodeTypes
+      ? []
+      : [checkOf(version, "nodenext", "nodenext", RESOLUTIONS.nodenext.nodenext, "types node", NODE)]),
   ]);
 }
