@@ -45,7 +45,7 @@ export const enum Control {
   arrived = 0,
   generation = 16,
   sleepers = 32,
-  /** Not 0: a thread has died, the others must leave. */
+  /** Not 0: a thread has died, or the run was aborted: all must leave. */
   abandoned = 33,
   /** Turns that threads spin before they sleep: see threads.ts. */
   patience = 34,

@@ -15,8 +15,8 @@ import {
 } from "./ops";
 import { shuffle, uniform } from "./random";
 import { columnSums, report } from "./reductions";
-import { compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse";
-import { assemble, barrier, takePart } from "./threads";
+import { columnOfPart, compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse";
+import { abandoned, assemble, barrier, takePart } from "./threads";
 import { transpose } from "./transpose";
 
 // Smallest parts worth the while: elements of an elementwise operation, and columns or rows of a matrix.
@@ -176,9 +176,10 @@ function runSparse<T>(
       const width = word(record, SortByColumn.width);
       const pieces = word(record, SortByColumn.pieces);
       const partsOfPiece = parts / pieces;
-      // A piece is made whole, with the first of its parts: cutting it finer would cost more than it saves.
-      if (part % partsOfPiece) break;
-      const piece = part / partsOfPiece;
+      // Threads make a piece whole, with the first of its parts: cutting it finer would cost more than it saves.
+      const alone = pieces == 1;
+      if (!alone && part % partsOfPiece) break;
+      const piece: usize = alone ? 0 : part / partsOfPiece;
       const starts = word(record, SortByColumn.starts) + piece * word(record, SortByColumn.startsBytes);
       sortByColumn<T>(
         starts, starts + (width + 1) * 4, word(record, SortByColumn.rowsOf), word(record, SortByColumn.valuesOf),
@@ -186,7 +187,7 @@ function runSparse<T>(
         word(record, SparseSamples.values), <DataType>word(record, SparseSamples.dataType),
         word(record, SparseSamples.order), step * word(record, SparseSamples.batch), word(record, SparseSamples.rows),
         partStart(width, 1, piece, pieces), partStart(width, 1, piece + 1, pieces),
-        cell(record, SparseSamples.scale),
+        cell(record, SparseSamples.scale), alone ? part : 0, alone ? parts : 1,
       );
       break;
     }
@@ -197,12 +198,16 @@ function runSparse<T>(
       const width = word(record, SparseGradient.width);
       const inputs = word(record, SparseGradient.inputs);
       const scratch = word(record, SparseGradient.scratch);
-      const piece = part / (parts / word(record, SparseGradient.pieces));
+      const pieces = word(record, SparseGradient.pieces);
+      const piece = part / (parts / pieces);
+      const starts = word(record, SparseGradient.starts) + piece * word(record, SparseGradient.startsBytes);
+      // Threads take what others are late with; one alone must be told how far to go.
+      const alone = pieces == 1;
       sparseGradient<T>(
-        word(record, SparseGradient.output),
-        word(record, SparseGradient.starts) + piece * word(record, SparseGradient.startsBytes),
-        word(record, SparseGradient.rowsOf), word(record, SparseGradient.valuesOf),
-        word(record, SparseGradient.gradient), partStart(inputs, 1, part, parts), partStart(inputs, 1, part + 1, parts),
+        word(record, SparseGradient.output), starts, word(record, SparseGradient.rowsOf),
+        word(record, SparseGradient.valuesOf), word(record, SparseGradient.gradient),
+        alone ? columnOfPart(starts, inputs, part, parts) : partStart(inputs, 1, part, parts),
+        alone ? columnOfPart(starts, inputs, part + 1, parts) : partStart(inputs, 1, part + 1, parts),
         width, word(record, SparseGradient.rows), <Start>word(record, SparseGradient.start),
         // A row for each thread, and a cache line between two.
         scratch ? scratch + thread * (width * sizeof<T>() + 64) : 0,
@@ -394,7 +399,7 @@ export function run<T>(
 
 /**
  * Does one of the `parts` parts of a phase, its `count` records from `phase` on: for one thread that must not run a
- * whole step at a stretch. It does the parts in order, and `parts` is a multiple of the pieces of sparse batches.
+ * whole step at a stretch. It does all parts, in order.
  */
 export function runPart<T>(phase: usize, count: usize, step: usize, part: usize, parts: usize): void {
   const end = phase + count * RECORD_BYTES;
@@ -419,6 +424,7 @@ function runShared<T>(
       for (let i: usize = 0; i < threads; i++) {
         const owner = thread + i < threads ? thread + i : thread + i - threads;
         for (;;) {
+          if (abandoned(control)) return false;
           const place = takePart(control, owner) - taken;
           if (place >= queue) break;
           const part = owner * <usize>queue + <usize>place;

@@ -111,53 +111,104 @@ function firstFrom(columns: usize, count: usize, column: usize): usize {
  * those of all columns before it end, so that ranges can be sorted side by side. It reads the data set and not the
  * batch by rows, of which the other threads have just written their rows: that is slow to read.
  * `ranges` is room for two numbers a row: where its entries of these columns begin and end in the data set.
+ *
+ * The work is counting the entries and then placing them, row by row: this does the `part`th of `parts` parts of it,
+ * for one thread that does all of them in order.
  */
 export function sortByColumn<T>(
   starts: usize, ranges: usize, rowsOf: usize, valuesOf: usize, dataStarts: usize, dataColumns: usize,
   dataValues: usize, dataType: DataType, order: usize, position: usize, rows: usize, from: usize, to: usize,
-  scale: f64,
+  scale: f64, part: usize, parts: usize,
 ): void {
   if (from >= to) return;
-  touchSamples(dataStarts, dataColumns, dataValues, dataType, order, position, rows);
-  // Count: the entry count of column p stands at starts[p + 1].
-  memory.fill(starts + from * 4, 0, (to - from + 1) * 4);
-  let before: usize = 0;
-  for (let r: usize = 0; r < rows; r++) {
+  // The first half of the parts counts, the second places; one part does both.
+  const counting = max<usize>(1, parts >>> 1);
+  if (part == 0) memory.fill(starts + from * 4, 0, (to - from + 1) * 4);
+  if (part < counting) {
+    countEntries(
+      starts, ranges, dataStarts, dataColumns, dataValues, dataType, order, position, (rows * part) / counting,
+      (rows * (part + 1)) / counting, from, to,
+    );
+  }
+  if (part == counting - 1) beginColumns(starts, from, to);
+  if (parts > 1 && part < counting) return;
+  const placing = max<usize>(1, parts - counting);
+  const turn = parts > 1 ? part - counting : 0;
+  placeEntries<T>(
+    starts, ranges, rowsOf, valuesOf, dataColumns, dataValues, dataType, (rows * turn) / placing,
+    (rows * (turn + 1)) / placing, scale,
+  );
+}
+
+/**
+ * Adds the entries of the rows `first` to `last` to the counts of their columns, starts[p + 1] for column p, and those of
+ * the columns before `from` to starts[from].
+ */
+function countEntries(
+  starts: usize, ranges: usize, dataStarts: usize, dataColumns: usize, dataValues: usize, dataType: DataType,
+  order: usize, position: usize, first: usize, last: usize, from: usize, to: usize,
+): void {
+  touchSamples(dataStarts, dataColumns, dataValues, dataType, order, position + first, last - first);
+  let before = <usize>load<u32>(starts + from * 4);
+  for (let r = first; r < last; r++) {
     const sample = sampleAt(order, position + r);
     const begin = <usize>load<u32>(dataStarts + sample * 4);
     const count = <usize>load<u32>(dataStarts + sample * 4, 4) - begin;
     const list = dataColumns + begin * 4;
-    const first = firstFrom(list, count, from);
-    const end = first + firstFrom(list + first * 4, count - first, to);
-    store<u32>(ranges + r * 8, <u32>(begin + first));
-    store<u32>(ranges + r * 8, <u32>(begin + end), 4);
-    before += first;
-    const last = list + end * 4;
-    for (let entry = list + first * 4; entry < last; entry += 4) {
+    const low = firstFrom(list, count, from);
+    const high = low + firstFrom(list + low * 4, count - low, to);
+    store<u32>(ranges + r * 8, <u32>(begin + low));
+    store<u32>(ranges + r * 8, <u32>(begin + high), 4);
+    before += low;
+    const end = list + high * 4;
+    for (let entry = list + low * 4; entry < end; entry += 4) {
       const slot = starts + <usize>load<u32>(entry) * 4;
       store<u32>(slot, load<u32>(slot, 4) + 1, 4);
     }
   }
-  // Where each column begins: kept one place too far to the right while the entries are filled in.
   store<u32>(starts + from * 4, <u32>before);
+}
+
+/** Turns counts into where each column begins: kept one place too far to the right while the entries are placed. */
+function beginColumns(starts: usize, from: usize, to: usize): void {
+  let before = <usize>load<u32>(starts + from * 4);
   for (let p = from; p < to; p++) {
     const slot = starts + (p + 1) * 4;
     const count = load<u32>(slot);
     store<u32>(slot, <u32>before);
     before += count;
   }
+}
+
+function placeEntries<T>(
+  starts: usize, ranges: usize, rowsOf: usize, valuesOf: usize, dataColumns: usize, dataValues: usize,
+  dataType: DataType, first: usize, last: usize, scale: f64,
+): void {
   const factor = <T>scale;
-  for (let r: usize = 0; r < rows; r++) {
-    const first = <usize>load<u32>(ranges + r * 8);
-    const columns = dataColumns + first * 4;
+  for (let r = first; r < last; r++) {
+    const begin = <usize>load<u32>(ranges + r * 8);
+    const columns = dataColumns + begin * 4;
     const end = dataColumns + <usize>load<u32>(ranges + r * 8, 4) * 4;
-    const values = dataValues + first * bytesOf(dataType);
+    const values = dataValues + begin * bytesOf(dataType);
     switch (dataType) {
       case DataType.u8: scatterRow<T, u8>(starts, rowsOf, valuesOf, r, columns, end, values, factor); break;
       case DataType.f32: scatterRow<T, f32>(starts, rowsOf, valuesOf, r, columns, end, values, factor); break;
       default: scatterRow<T, f64>(starts, rowsOf, valuesOf, r, columns, end, values, factor); break;
     }
   }
+}
+
+/** The column at which `part` of `parts` begins, if each is to have as many entries of a sorted batch. */
+export function columnOfPart(starts: usize, width: usize, part: usize, parts: usize): usize {
+  if (part == parts) return width;
+  const entry = (<u64>load<u32>(starts + width * 4) * part) / parts;
+  let low: usize = 0;
+  for (let high = width; low < high; ) {
+    const middle = (low + high) >>> 1;
+    if (<u64>load<u32>(starts + middle * 4) < entry) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The vector of y at `at`, plus x0 w0 + x1 w1 + x2 w2 + x3 w3, the first `height` of them, in this order. */

@@ -67,6 +67,11 @@ function sleep(control: usize, generation: usize, current: i32): void {
   atomic.sub<i32>(sleepers, 1);
 }
 
+/** Whether the run is to end here: a thread has died, or the run was aborted. */
+export function abandoned(control: usize): bool {
+  return atomic.load<i32>(control + Control.abandoned * 4) != 0;
+}
+
 /** Takes a part from a thread's queue: how many have been taken from it before, in this run. */
 export function takePart(control: usize, thread: usize): u32 {
   return atomic.add<u32>(control + (<usize>Control.queues + thread * <usize>QUEUE_CELLS) * 4, 1);

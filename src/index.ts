@@ -19,7 +19,7 @@ export type {
   NetworkOptions,
   PredictOptions,
 } from "./options.js";
-export type { Signal } from "./pacing.js";
+export type { Signal } from "./signal.js";
 export type { BatchEntry, EpochEntry } from "./training.js";
 
 /** A network as a type: of either element type and any layers, unless it says which. */

@@ -41,11 +41,12 @@ import {
   type Shape,
   smallerNetwork,
 } from "./options.js";
-import { Pacer, type Signal } from "./pacing.js";
+import { Pacer } from "./pacing.js";
 import { finish } from "./pieces.js";
 import { figuresOf, type Model, placeSnapshot, planLoss, Statistics } from "./plan.js";
 import { openTarget, Predictor } from "./prediction.js";
 import { ProgramBuilder } from "./program.js";
+import type { Signal } from "./signal.js";
 import { Store } from "./store.js";
 import { summarize } from "./summary.js";
 import { EVALUATION_BATCH } from "./sweep.js";

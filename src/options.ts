@@ -36,8 +36,8 @@ import {
   losses,
   lossRow,
 } from "./losses.js";
-import type { Signal } from "./pacing.js";
 import type { Pieces } from "./pieces.js";
+import type { Signal } from "./signal.js";
 import type { BatchEntry, EpochEntry, Settings } from "./training.js";
 import { survey } from "./upload.js";
 
@@ -100,9 +100,9 @@ export interface FitOptions {
   /** Called, and awaited, after each batch. */
   onBatch?: (entry: BatchEntry) => unknown;
   /**
-   * An AbortSignal. Aborting it ends the training within a slice (20 ms; on threads 60 ms, or one step where that takes
-   * longer), or at once where a callback's promise is pending: `fit` rejects with the signal's reason, the weights
-   * are those of the last whole step.
+   * An AbortSignal. Aborting it ends the training within a slice of 20 to 60 ms, or at once where a callback's promise
+   * is pending: `fit` rejects with the signal's reason, the weights are those of the last whole step. (A step of
+   * under 512 rows that takes longer than a slice, which only very large networks have, is done to its end.)
    */
   signal?: Signal;
 }

@@ -5,6 +5,7 @@
 import { nodeModule } from "./executors/environment.js";
 import type { Executor, Program } from "./executors/executor.js";
 import type { Pieces } from "./pieces.js";
+import type { Signal } from "./signal.js";
 import type { WholeSteps } from "./whole-steps.js";
 
 /** Aim of a slice, in milliseconds: on the calling thread, and on the pool. */
@@ -15,15 +16,6 @@ const TOLERANCE = 1.5;
 const LONGEST_STEP = 2 * TARGET;
 /** A slice may have this many times the steps of the one before. */
 const FASTEST_GROWTH = 32;
-
-/** The part of AbortSignal that is used: the class is not everywhere, nor are its types. */
-export interface Signal {
-  readonly aborted: boolean;
-  readonly reason?: unknown;
-  throwIfAborted(): void;
-  addEventListener(type: "abort", listener: () => void): void;
-  removeEventListener(type: "abort", listener: () => void): void;
-}
 
 /**
  * Lets other tasks run: timers, I/O, rendering. By a message, for it is not throttled as nested timers are in
@@ -48,7 +40,7 @@ export interface PacerOptions {
   signal?: Signal | undefined;
   /** What readers see meanwhile; only where programs change parameters. */
   wholeSteps?: WholeSteps | undefined;
-  /** Whether a copy of the parameters costs little beside a step that is cut: it can be aborted at any part then. */
+  /** Whether a copy of the parameters costs little beside a step that takes long: it can be aborted in the middle then. */
   copyEachStep?: boolean;
 }
 
@@ -165,9 +157,12 @@ export class Pacer {
     const start = performance.now();
     const pooled = program.threads > 1;
     if (pooled) {
-      this.#wholeSteps?.enter();
+      // One step may take long. Where a copy costs little beside it, it can be aborted in the middle.
+      const copy = this.#copyEachStep && toStep - fromStep === 1;
+      this.#wholeSteps?.enter({ copy });
       try {
-        await this.#executor.runParallel(program, fromStep, toStep);
+        const signal = copy ? this.#signal : undefined;
+        if (!(await this.#executor.runParallel(program, fromStep, toStep, signal))) this.#wholeSteps?.undo();
       } finally {
         this.#wholeSteps?.leave();
       }
@@ -180,9 +175,8 @@ export class Pacer {
   }
 
   /** In how many parts to do each phase of the program's steps. */
-  #partsOf({ threads, parts, pieces }: Program): number {
-    if (threads > 1) return 1;
-    return Math.ceil(Math.max(parts, this.#parts) / pieces) * pieces;
+  #partsOf({ threads, parts }: Program): number {
+    return threads > 1 ? 1 : Math.max(parts, this.#parts);
   }
 
   /** One step, part by part. Who aborts it finds the parameters of the step before. */

@@ -5,7 +5,7 @@ import type { Executor, Program } from "./executors/executor.js";
 import type { Heap } from "./heap.js";
 import type { Layer, ParameterAccess } from "./layers/layer.js";
 import { type Figures, type Loss, lossRow } from "./losses.js";
-import { type Cut, type Matrix, ProgramBuilder, Stat } from "./program.js";
+import { type Matrix, ProgramBuilder, Stat } from "./program.js";
 import type { Store } from "./store.js";
 import { type PlacedInputs, type PlacedTargets, SPARSE_BELOW } from "./upload.js";
 import type { Snapshot, WholeSteps } from "./whole-steps.js";
@@ -46,36 +46,29 @@ const WORK_PER_THREAD = 2 ** 18;
  */
 const WORK_TO_CUT = 2 ** 27;
 const WORK_PER_PART = 2 ** 26;
+/** How much longer a multiplication takes a sparse layer, on batches beyond the caches. */
+const SPARSE_COST = 4;
 
-/** Entries of a sparse batch that take too long to sort at a stretch, and the pieces in which it is done then. */
-const ENTRIES_TO_CUT = 2 ** 20;
-const PIECES = 8;
-
-/** Multiplications of a forward pass over `rows` rows of which `density` are not zero. */
-function forwardWork({ layers, inputs }: Model, rows: number, density: number): number {
+/** Multiplications of a forward pass over `rows` rows of which `density` are not zero, those of a sparse layer by their cost. */
+function forwardWork({ layers, inputs }: Model, rows: number, density: number, sparseCost: number): number {
   const parameters = layers.reduce((sum, layer) => sum + layer.parameterCount, 0);
   const first = inputs * layers[0].size;
-  const share = density < SPARSE_BELOW ? density : 1;
+  const share = density < SPARSE_BELOW ? density * sparseCost : 1;
   return rows * (parameters - first + first * share);
 }
 
-/** How a step is done: on how many threads, and on one, in how many parts. */
+/** How a step is done: on how many threads, and on one, in how many parts each phase of it. */
 export interface Manner {
   threads: number;
-  cut?: Cut;
+  parts: number;
 }
 
 /** How to do steps on `rows` rows of which `density` are not zero. */
 export function mannerFor(model: Model, rows: number, density: number): Manner {
-  const work = forwardWork(model, rows, density);
-  const threads = model.autoThreads
-    ? Math.max(1, Math.min(model.threads, Math.floor(work / WORK_PER_THREAD)))
-    : model.threads;
-  if (threads > 1 || work < WORK_TO_CUT) return { threads };
-  const sparse = density < SPARSE_BELOW;
-  const pieces = sparse && rows * model.inputs * density > ENTRIES_TO_CUT ? PIECES : 1;
-  const parts = Math.ceil(work / WORK_PER_PART / pieces) * pieces;
-  return { threads, cut: { parts, pieces } };
+  const most = Math.floor(forwardWork(model, rows, density, 1) / WORK_PER_THREAD);
+  const threads = model.autoThreads ? Math.max(1, Math.min(model.threads, most)) : model.threads;
+  const work = forwardWork(model, rows, density, SPARSE_COST);
+  return { threads, parts: work < WORK_TO_CUT ? 1 : Math.ceil(work / WORK_PER_PART) };
 }
 
 /** The next `rows` inputs, as the first layer takes them; `sorted`: sparse ones as its gradient takes them too. */
@@ -152,10 +145,10 @@ export function planLoss(
   rows: number,
   statistics: number,
   purpose: Purpose,
-  { threads, cut }: Manner = { threads: 1 },
+  { threads, parts }: Manner = { threads: 1, parts: 1 },
 ): Program {
   const { heap, layers, outputs, store } = model;
-  const builder = new ProgramBuilder(heap, threads, cut);
+  const builder = new ProgramBuilder(heap, threads, parts);
   const x = emitInputs(model, builder, inputs, rows, purpose.kind !== "evaluate");
   const target = builder.matrix(rows, outputs);
   if (targets.dataType === undefined) builder.oneHot(target, targets, outputs, rows);

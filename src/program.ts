@@ -137,17 +137,6 @@ function sharedByRows(m: number, n: number, transposed: boolean, threads: number
   return m > n || (!transposed && m >= ROWS_PER_THREAD * threads);
 }
 
-/**
- * How one thread does a step that would take too long at a stretch: each phase in so many parts, and sparse batches
- * sorted in so many pieces, of which `parts` is a multiple.
- */
-export interface Cut {
-  readonly parts: number;
-  readonly pieces: number;
-}
-
-const WHOLE: Cut = { parts: 1, pieces: 1 };
-
 /** Parts of a phase for each thread. */
 const PARTS_PER_THREAD = 4;
 
@@ -174,16 +163,17 @@ export class ProgramBuilder {
   readonly heap: Heap;
   readonly #records: Uint32Array[] = [];
   readonly #threads: number;
-  readonly #cut: Cut;
+  readonly #parts: number;
   /** What has been read and written since the last barrier, and how the threads shared it. */
   readonly #reads = new Map<number, Share>();
   readonly #writes = new Map<number, Share>();
   readonly #sorted = new Map<SparseMatrix, SortedMatrix>();
 
-  constructor(heap: Heap, threads = 1, cut: Cut = WHOLE) {
+  /** @param parts in how many parts one thread is to do each phase of a step that takes long */
+  constructor(heap: Heap, threads = 1, parts = 1) {
     this.heap = heap;
     this.#threads = threads;
-    this.#cut = cut;
+    this.#parts = parts;
   }
 
   /** A workspace matrix of the working type; its content is undefined. */
@@ -305,7 +295,7 @@ export class ProgramBuilder {
     if (known) return known;
     const { capacity, rows, width, source } = matrix;
     if (!source) throw new Error("a sparse matrix of unknown source");
-    const pieces = Math.max(this.#threads, this.#cut.pieces);
+    const pieces = this.#threads;
     const startsBytes = Math.ceil(((width + 1 + 2 * rows) * 4) / 64) * 64;
     const starts = this.heap.allocate(startsBytes * pieces);
     const rowsOf = this.heap.allocate(rows * capacity * 4);
@@ -570,7 +560,7 @@ export class ProgramBuilder {
       phases.push({ first, count: end - first });
       first = end;
     }
-    return { offset, count: this.#records.length, threads: this.#threads, phases, ...this.#cut };
+    return { offset, count: this.#records.length, threads: this.#threads, phases, parts: this.#parts };
   }
 
   /**
@@ -601,7 +591,7 @@ export class ProgramBuilder {
 
   #barrier(): void {
     const last = this.#records.at(-1);
-    if (last) last[Word.barrier] = this.#parts();
+    if (last) last[Word.barrier] = this.#partsOfPhase();
     this.#reads.clear();
     this.#writes.clear();
   }
@@ -610,7 +600,7 @@ export class ProgramBuilder {
    * In how many parts the threads share the operations since the last barrier: in some for each, so that a thread
    * that is fast or free can do more of them; in one where smaller parts would pack too much.
    */
-  #parts(): number {
+  #partsOfPhase(): number {
     const threads = this.#threads;
     if (threads === 1) return 1;
     const last = this.#records.findLastIndex((record) => record[Word.barrier] !== 0);

@@ -3,10 +3,11 @@
 import { RunFailure } from "./executors/executor.js";
 import { Explosion } from "./explosion.js";
 import type { Figures, Loss } from "./losses.js";
-import { Pacer, type Signal } from "./pacing.js";
+import { Pacer } from "./pacing.js";
 import type { Pieces } from "./pieces.js";
 import { figuresOf, type Model, mannerFor, type Purpose, Statistics } from "./plan.js";
 import { ProgramBuilder } from "./program.js";
+import type { Signal } from "./signal.js";
 import { EVALUATION_BATCH, planSweep, runSweep, type Sweep } from "./sweep.js";
 import { allocateData, type DataSet, type PlacedData, upload } from "./upload.js";
 import { WholeSteps } from "./whole-steps.js";

@@ -111,6 +111,7 @@ describe("the sources", () => {
     const known = [
       "src/executors/",
       "src/dtype.ts",
+      "src/signal.ts",
       "assembly/ops.ts",
       "build/",
       "@assemblyscript/loader",

@@ -45,8 +45,8 @@ function gather(
   return output;
 }
 
-describe.each(settings)("gather in %s", (_, { dtype, shifted }) => {
-  const lab = new Lab(dtype, { shifted });
+describe.each(settings)("gather in %s", (_, { dtype, ...options }) => {
+  const lab = new Lab(dtype, options);
 
   test.each(Object.keys(types) as TypeName[])("copies %s rows in their own order and scales them", (type) => {
     const scale = 1 / 255;
@@ -90,8 +90,8 @@ describe.each(settings)("gather in %s", (_, { dtype, shifted }) => {
   });
 });
 
-describe.each(settings)("oneHot in %s", (_, { dtype, shifted }) => {
-  const lab = new Lab(dtype, { shifted });
+describe.each(settings)("oneHot in %s", (_, { dtype, ...options }) => {
+  const lab = new Lab(dtype, options);
 
   test("sets 1 at the class and 0 elsewhere, in the given order and in the data's own", () => {
     for (const width of sizes.slice(1)) {

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { Dense, type FitOptions, Network, type Rows } from "../src/index.js";
+import { parameters } from "./helpers.js";
 
 /** Rows of three values. */
 function rows(count: number): number[][] {
@@ -34,10 +35,9 @@ function saying(message: string) {
 
 /** Everything a failed call must leave as it was. */
 function state(network: Network) {
-  const parameters = network.layers.map(({ weights, biases }) => [weights.slice(), biases.slice()]);
   // predict keeps its plan on the heap until the next call: the top is compared with it there.
   const outputs = network.predict([0.1, 0.2, 0.3]);
-  return { parameters, outputs, top: network.heap.top };
+  return { parameters: parameters(network), outputs, top: network.heap.top };
 }
 
 /** Checks that `call` fails with the message, and that the network is then as before and can be trained. */
@@ -385,7 +385,9 @@ describe("new Network refuses, and leaves its layers to another network:", () =>
 
   test("more parameters than any memory holds", () => {
     const layers = [new Dense(2 ** 20)];
-    expect(() => new Network({ inputs: 2 ** 20, layers })).toThrow(/would have to grow to 8,193 GiB .* Make the layers of 1048576-1048576 smaller, or use dtype "float32"/);
+    expect(() => new Network({ inputs: 2 ** 20, layers })).toThrow(
+      /would have to grow to 8,193 GiB .* Make the layers of 1048576-1048576 smaller, or use dtype "float32"/,
+    );
     expect(new Network({ inputs: 1, layers }).parameterCount).toBe(2 ** 21);
   });
 

@@ -1,23 +1,13 @@
 // Training as a user sees it: what fit reports, what it calls, and what may happen meanwhile.
 
 import { describe, expect, test } from "vitest";
-import { type BatchEntry, Dense, type EpochEntry, Network, type NetworkOptions } from "../src/index.js";
-import { expectClose, randomValues } from "./helpers.js";
+import { type BatchEntry, Dense, type EpochEntry, Network } from "../src/index.js";
+import { expectClose, makeClassifier as make, parameters, randomValues, setParameters } from "./helpers.js";
 
 const ROWS = 23;
 const INPUTS = 4;
 const x = randomValues(ROWS * INPUTS, 1);
 const classes = Array.from({ length: ROWS }, (_, r) => r % 3);
-
-function make(options: Partial<NetworkOptions> = {}): Network {
-  const layers = [new Dense(5, { activation: "tanh" }), new Dense(3, { activation: "softmax" })];
-  return new Network({ inputs: INPUTS, layers, seed: 7, ...options });
-}
-
-/** A copy of all weights and biases. */
-function parameters(network: Network) {
-  return network.layers.map(({ weights, biases }) => [weights.slice(), biases.slice()]);
-}
 
 /** Entries without the one field that no two runs share. */
 function withoutSeconds(history: EpochEntry[]) {
@@ -321,10 +311,7 @@ describe("during a fit", () => {
       epochs: 3,
       onEpoch: () => {
         const copy = make();
-        for (const [i, layer] of copy.layers.entries()) {
-          layer.weights.set(network.layers[i].weights);
-          layer.biases.set(network.layers[i].biases);
-        }
+        setParameters(copy, parameters(network));
         outputs.push([network.predict(x) as Float64Array, copy.predict(x) as Float64Array]);
       },
     });
@@ -453,10 +440,7 @@ describe("the next fit", () => {
     await network.fit(other, targets, options);
 
     const copy = make();
-    for (const [i, { weights, biases }] of copy.layers.entries()) {
-      weights.set(between[i][0]);
-      biases.set(between[i][1]);
-    }
+    setParameters(copy, between);
     await copy.fit(other, targets, options);
     expect(parameters(network)).toEqual(parameters(copy));
     expect(parameters(network)).not.toEqual(between);

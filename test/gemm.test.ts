@@ -1,15 +1,22 @@
-// Matrix products: around every edge of the register tile and of the block of terms.
+// Matrix products: around every edge of the register tiles and of the blocks of terms and columns.
+//
+// Most are of factors() of twelve bits, whose products are exact: the relaxed build, which rounds a multiply-add once,
+// must then leave the bits of the plain one. Random values of all bits are for the plain build, and for the formula.
 
-import { describe, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Op, Start } from "../src/program.js";
 import {
+  builds,
   elements,
   epsilon,
   expectClose,
   expectSameBits,
+  factors,
   Lab,
+  type Rounding,
   randomValues,
   settings,
+  toTwelveBits,
   wildValues,
 } from "./helpers.js";
 
@@ -43,6 +50,16 @@ const packingEdges = [
   ...grid([16, 19], [127, 128, 129, 131, 255, 256, 257, 259, 513], [8, 9]),
   { m: 18, n: 259, k: 300 },
 ];
+/**
+ * The relaxed build's tile is of 6 rows where there are as many and 64 terms. 16 to 23 rows leave every number of them
+ * to the last tiles. Blocks are of up to 320 terms, 256 where the sums are added.
+ */
+const tallEdges = [
+  ...grid([16, 17, 18, 19, 20, 21, 22, 23], [21], [65, 257, 321]),
+  ...grid([18, 23], [21], [63, 64, 255, 256, 319, 320, 641]),
+  ...grid([17, 18, 23], [16, 17, 18, 19, 20, 22, 23, 24, 25], [65, 321]),
+  ...grid([19], [127, 129, 255, 257], [65]),
+];
 /** Products as training has them. */
 const large = [
   { m: 32, n: 30, k: 784 },
@@ -57,6 +74,7 @@ const large = [
 const various = [
   ...grid([0, 1, 3, 4, 6], [0, 1, 5, 8, 11], [0, 1, 2, 7]),
   ...grid([5], [9], [256, 257, 600]),
+  ...grid([18, 23], [19], [64, 257, 641]),
 ];
 
 const label = ({ m, n, k }: Shape, rest = "") => `(${m}, ${k}) times (${k}, ${n}) ${rest}`;
@@ -68,22 +86,28 @@ function makeData({ m, n, k }: Shape, values: (count: number, seed: number) => F
     right: values(k * n, 2),
     bias: values(n, 3),
     output: values(m * n, 4),
-    saved: values(m * n, 5),
   };
 }
 type Matrices = ReturnType<typeof makeData>;
 
-function multiply(lab: Lab, shape: Shape, data: Matrices, transposed: boolean, start: StartName, rest = "") {
+function multiply(
+  lab: Lab,
+  shape: Shape,
+  data: Matrices,
+  transposed: boolean,
+  start: StartName,
+  rounding?: Rounding,
+) {
   const [output] = lab.run(
     (bench) => {
+      const { m, n, k } = shape;
       const left = bench.input(data.left);
       const right = bench.input(data.right);
       const bias = start === "bias" ? bench.input(data.bias) : 0;
-      const output = start === "add" ? bench.inPlace(data.output) : bench.output(shape.m * shape.n);
-      const { m, n, k } = shape;
+      const output = start === "add" ? bench.inPlace(data.output, rounding) : bench.output(m * n, rounding);
       bench.builder.product(output, left, right, m, n, k, { transposed, start: starts[start], bias });
     },
-    { label: label(shape, `${start}${transposed ? ", transposed" : ""} ${rest}`) },
+    { label: label(shape, `${start}${transposed ? ", transposed" : ""}`) },
   );
   return output;
 }
@@ -109,18 +133,20 @@ function naive({ m, n, k }: Shape, data: Matrices, transposed: boolean, start: S
   return { value, magnitude };
 }
 
-describe.each(settings)("product in %s", (_, { dtype, shifted }) => {
-  const lab = new Lab(dtype, { shifted });
+describe.each(settings)("product in %s", (_, { dtype, ...options }) => {
+  const lab = new Lab(dtype, options);
   const cases = [false, true].flatMap((transposed) => startNames.map((start) => ({ transposed, start })));
+  const values = lab.build === "plain" ? randomValues : factors;
 
   test.each([
     ["around the edges of the tile", tileEdges],
     ["around the edges of the block of terms", blockEdges],
     ["around the edges of packed blocks", packingEdges],
+    ["around the edges of the tall tile", tallEdges],
     ["of the sizes of training", large],
-  ])("leaves the same bits on both executors and nothing outside its output %s", (_, shapes) => {
+  ])("leaves the same bits on both sides and nothing outside its output %s", (_, shapes) => {
     for (const shape of shapes) {
-      const data = makeData(shape, randomValues);
+      const data = makeData(shape, values);
       for (const { transposed, start } of cases) multiply(lab, shape, data, transposed, start);
     }
   });
@@ -130,7 +156,7 @@ describe.each(settings)("product in %s", (_, { dtype, shifted }) => {
       ...grid([1, 3, 4, 5], [1, 2, 7, 8, 13], [1, 2, 5, 300]),
       ...grid([16, 19], [16, 21], [8, 300]),
     ]) {
-      const data = makeData(shape, wildValues);
+      const data = makeData(shape, lab.build === "plain" ? wildValues : wildFactors);
       for (const { transposed, start } of cases) multiply(lab, shape, data, transposed, start);
     }
   });
@@ -139,10 +165,11 @@ describe.each(settings)("product in %s", (_, { dtype, shifted }) => {
     for (const shape of various) {
       const data = makeData(shape, randomValues);
       for (const { transposed, start } of cases) {
-        const actual = multiply(lab, shape, data, transposed, start);
         const { value, magnitude } = naive(shape, data, transposed, start);
         // Each of the k products and k + 1 additions rounds by half an epsilon of at most `magnitude`.
-        const bound = (shape.k + 1) * epsilon[dtype];
+        const rounding = { epsilons: shape.k + 1, of: magnitude };
+        const actual = multiply(lab, shape, data, transposed, start, rounding);
+        const bound = rounding.epsilons * epsilon[dtype];
         expectClose(
           value.map((expected, i) => (actual[i] - expected) / (magnitude[i] || 1)),
           new Float64Array(value.length),
@@ -153,11 +180,61 @@ describe.each(settings)("product in %s", (_, { dtype, shifted }) => {
   });
 });
 
+/**
+ * As wildValues, of twelve bits; no numbers that make a product overflow or vanish by rounding, for there a fused
+ * multiply-add may give a finite number or the smallest one where a separate one gives infinity or 0.
+ */
+function wildFactors(count: number, seed: number): Float64Array {
+  return wildValues(count, seed).map((value) => {
+    const size = Math.abs(value);
+    return toTwelveBits(
+      Number.isFinite(value) && (size > 1000 || size < 2 ** -50) ? Math.sign(value) : value,
+    );
+  });
+}
+
+/** The transpose of a matrix (rows, width). */
+function transpose(x: Float64Array, rows: number, width: number): Float64Array {
+  return Float64Array.from({ length: rows * width }, (_, i) => x[(i % rows) * width + Math.floor(i / rows)]);
+}
+
+describe.each(settings)("product with a transposed right factor in %s", (_, { dtype, ...options }) => {
+  const lab = new Lab(dtype, options);
+  // Below, at and above what is packed (16 x 16 x 8), the panels (4 or 8 columns), a vector of terms, the blocks of
+  // 256 and 320 terms and of 128 or 256 columns.
+  const shapes = [
+    ...grid([15, 16, 17, 19], [15, 16, 17, 18, 19, 20, 21, 22, 23], [9]),
+    ...grid([17], [18], [7, 8, 10, 11, 63, 64, 65, 255, 256, 257, 319, 320, 321, 513]),
+    ...grid([16], [127, 128, 129, 130, 131, 257, 259], [8]),
+  ];
+
+  test.each(startNames)("has the bits of the one that does not lie transposed, from %s", (start) => {
+    for (const shape of shapes) {
+      const { m, n, k } = shape;
+      const data = makeData(shape, lab.build === "plain" ? randomValues : factors);
+      const [fromTransposed, plain] = lab.run(
+        (bench) => {
+          const { builder } = bench;
+          const options = { start: starts[start], bias: bench.input(data.bias) };
+          const left = bench.input(data.left);
+          const turned = bench.input(transpose(data.right, k, n));
+          const right = bench.input(data.right);
+          const [one, other] = [bench.inPlace(data.output), bench.inPlace(data.output)];
+          builder.product(one, left, turned, m, n, k, { ...options, rightTransposed: true });
+          builder.product(other, left, right, m, n, k, options);
+        },
+        { label: label(shape, start) },
+      );
+      expectSameBits(fromTransposed, plain, label(shape, start));
+    }
+  });
+});
+
 const forwards = { sigmoid: Op.sigmoid, relu: Op.relu, tanh: Op.tanh, exp: Op.exp, log: Op.log } as const;
 const backwards = { sigmoid: Op.sigmoidBackward, relu: Op.reluBackward, tanh: Op.tanhBackward } as const;
 
-describe.each(settings)("epilogue in %s", (_, { dtype, shifted }) => {
-  const lab = new Lab(dtype, { shifted });
+describe.each(settings)("epilogue in %s", (_, { dtype, ...options }) => {
+  const lab = new Lab(dtype, options);
   const shapes = [
     ...grid([1, 3, 4, 5], [1, 2, 3, 4, 5, 8, 9, 17], [0, 3, 257]),
     ...grid([0], [3], [2]),
@@ -166,24 +243,28 @@ describe.each(settings)("epilogue in %s", (_, { dtype, shifted }) => {
     { m: 21, n: 21, k: 257 },
   ];
 
+  /** Each build's functions are exact to 2.5 units of the last place. */
+  const rounding = { epsilons: 5 };
+
   test.each(Object.entries(forwards))(
     "%s gives the bits of the product followed by the operation",
     (_, op) => {
       for (const shape of shapes) {
         const { m, n, k } = shape;
-        const data = makeData(shape, randomValues);
+        const data = makeData(shape, factors);
         for (const start of startNames) {
           const [fused, , apart] = lab.run(
             (bench) => {
               const left = bench.input(data.left);
               const right = bench.input(data.right);
               const bias = bench.input(data.bias);
-              const room = () => (start === "add" ? bench.inPlace(data.output) : bench.output(m * n));
-              const fused = room();
+              const room = (rounding?: Rounding) =>
+                start === "add" ? bench.inPlace(data.output, rounding) : bench.output(m * n, rounding);
+              const fused = room(rounding);
               bench.builder.product(fused, left, right, m, n, k, { start: starts[start], bias });
               bench.builder.forward(op, fused, fused, m * n);
               const product = room();
-              const apart = bench.output(m * n);
+              const apart = bench.output(m * n, rounding);
               bench.builder.product(product, left, right, m, n, k, { start: starts[start], bias });
               bench.builder.forward(op, apart, product, m * n);
             },
@@ -200,12 +281,12 @@ describe.each(settings)("epilogue in %s", (_, { dtype, shifted }) => {
     (_, op) => {
       for (const shape of shapes) {
         const { m, n, k } = shape;
-        const data = makeData(shape, randomValues);
+        const data = makeData(shape, factors);
         const [fused, , apart] = lab.run(
           (bench) => {
             const left = bench.input(data.left);
             const right = bench.input(data.right);
-            const saved = bench.input(data.saved);
+            const saved = bench.input(factors(m * n, 5));
             const fused = bench.output(m * n);
             bench.builder.product(fused, left, right, m, n, k);
             bench.builder.backward(op, fused, fused, saved, m * n);
@@ -222,24 +303,57 @@ describe.each(settings)("epilogue in %s", (_, { dtype, shifted }) => {
   );
 });
 
-describe("a product", () => {
+describe.each(builds)("a product in the %s build", (build) => {
   test("never reads its output where it starts from zero", () => {
-    const lab = new Lab("float64");
-    const data = makeData({ m: 5, n: 5, k: 5 }, randomValues);
-    // The output is NaN before the run, and NaN + x is NaN.
-    const output = multiply(lab, { m: 5, n: 5, k: 5 }, data, false, "zero");
-    expectSameBits(output, output.map((value) => (Number.isNaN(value) ? 0 : value)) as typeof output);
+    const lab = new Lab("float64", { build });
+    for (const shape of [
+      { m: 5, n: 5, k: 5 },
+      { m: 19, n: 19, k: 70 },
+    ]) {
+      // The output is NaN before the run, and NaN + x is NaN.
+      const output = multiply(lab, shape, makeData(shape, factors), false, "zero");
+      expect(output.some(Number.isNaN)).toBe(false);
+    }
   });
 
   test("of no terms is its start", () => {
-    const lab = new Lab("float32");
+    const lab = new Lab("float32", { build });
     const shape = { m: 2, n: 3, k: 0 };
-    const data = makeData(shape, randomValues);
+    const data = makeData(shape, factors);
     expectSameBits(multiply(lab, shape, data, false, "zero"), elements("float32", 6));
     expectSameBits(
       multiply(lab, shape, data, false, "bias"),
       elements("float32", [...data.bias, ...data.bias]),
     );
     expectSameBits(multiply(lab, shape, data, false, "add"), elements("float32", data.output));
+  });
+
+  test("that adds to its output makes the sum of each 256 terms apart, packed or not", () => {
+    const lab = new Lab("float32", { build });
+    /** 641 ones, but `big` at one place and -big at another: the ones between them are lost in a sum of all. */
+    const column = (from: number, to: number) => {
+      const big = 2 ** 30;
+      return Float64Array.from({ length: 641 }, (_, p) => (p === from ? big : p === to ? -big : 1));
+    };
+    for (const m of [1, 6, 18]) {
+      const shape = { m, n: m, k: 641 };
+      const sum = (right: Float64Array) => {
+        const data = {
+          ...makeData(shape, factors),
+          left: new Float64Array(m * 641).fill(1),
+          right: Float64Array.from({ length: 641 * m }, (_, i) => right[Math.floor(i / m)]),
+          output: new Float64Array(m * m).fill(5),
+        };
+        const sums = new Set(multiply(lab, shape, data, false, "add"));
+        expect(sums.size).toBe(1);
+        return [...sums][0];
+      };
+      // Both in the first block: all terms behind it count.
+      expect(sum(column(0, 255))).toBe(5 + 641 - 256);
+      // One in the first, one in the second: what both blocks and the output hold besides is lost.
+      expect(sum(column(0, 256))).toBe(641 - 512);
+      // Both in the second.
+      expect(sum(column(256, 511))).toBe(5 + 641 - 256);
+    }
   });
 });

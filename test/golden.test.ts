@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { Dense, type DType, type ExecutorName, Network } from "../src/index.js";
 import { type GoldenNetwork, goldenNetworks } from "./golden/networks.js";
-import { executorNames, expectClose } from "./helpers.js";
+import { executorNames, expectClose, parameters } from "./helpers.js";
 
 /** The golden network with its initial parameters. */
 function build(golden: GoldenNetwork, executor: ExecutorName, dtype: DType, deterministic = false): Network {
@@ -77,7 +77,7 @@ test("on the reference executor float32 gives the bits of the wasm executor", as
       executorNames.map(async (executor) => {
         const network = build(golden, executor, "float32", true);
         await network.fit(x, targets, { epochs: 10, batchSize: x.length, learningRate, loss });
-        return network.layers.map(({ weights, biases }) => [weights, biases]);
+        return parameters(network);
       }),
     );
     expect(wasm, golden.name).toEqual(reference);

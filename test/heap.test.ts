@@ -8,7 +8,7 @@ import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
 import { Heap } from "../src/heap.js";
 import { Dense, Network } from "../src/index.js";
-import { dtypes, executorNames, randomValues } from "./helpers.js";
+import { dtypes, executorNames, parameters, randomValues } from "./helpers.js";
 
 const executors = { wasm: WasmExecutor, reference: ReferenceExecutor };
 const MEBIBYTE = 2 ** 20;
@@ -114,10 +114,6 @@ function makeNetwork(executor: "wasm" | "reference" = "wasm") {
   const layers = [new Dense(6, { activation: "tanh" }), new Dense(OUTPUTS, { activation: "linear" })];
   const network = new Network({ inputs: INPUTS, layers, seed: 1, executor });
   return { network, x: randomValues(ROWS * INPUTS, 1), t: randomValues(ROWS * OUTPUTS, 2) };
-}
-
-function parameters(network: Network) {
-  return network.layers.map(({ weights, biases }) => [weights.slice(), biases.slice()]);
 }
 
 describe.each(executorNames)("a network whose memory grows on %s", (executor) => {

@@ -1,12 +1,15 @@
-// What the kernel tests share: the same operation on both executors, in regions with guard zones, compared
-// bit for bit; random values; and comparisons with formulas.
+// What the tests share. For kernels: the same operation on two sides, in regions with guard zones, compared bit for
+// bit or to the rounding; random values; and comparisons with formulas.
 
 import { vi } from "vitest";
+import { RECORD_WORDS } from "../assembly/ops.js";
 import type { DType } from "../src/dtype.js";
-import type { Executor } from "../src/executors/executor.js";
+import type { Executor, Program } from "../src/executors/executor.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
+import { type Build, chooseBuild } from "../src/executors/wasm/module.js";
 import { Heap } from "../src/heap.js";
+import { Dense, Network, type NetworkOptions } from "../src/index.js";
 import { DataType, ProgramBuilder, type SparseMatrix } from "../src/program.js";
 
 // A busy machine must not fail a test: no test here is about time.
@@ -14,6 +17,8 @@ vi.setConfig({ testTimeout: 60_000 });
 
 export const dtypes = ["float64", "float32"] as const;
 export const executorNames = ["wasm", "reference"] as const;
+/** The builds that this engine can run: builds.test.ts says which they must be. */
+export const builds: Build[] = chooseBuild(false) === "relaxed" ? ["plain", "relaxed"] : ["plain"];
 
 /** Distance from 1 to the next number of the type. */
 export const epsilon: Record<DType, number> = { float64: 2 ** -52, float32: 2 ** -23 };
@@ -28,36 +33,75 @@ export function elements(dtype: DType, values: Numbers | number): Float32Array |
   return dtype === "float64" ? Float64Array.from(values) : Float32Array.from(values);
 }
 
-/** Where a test's regions begin: past the binary's own data, and the same on both executors. */
-const FIRST = 4096;
-/** Bytes on either side of a region that no operation may change. */
+/** The smallest number above 0 of the type. */
+const least: Record<DType, number> = { float64: 2 ** -1074, float32: 2 ** -149 };
+
+/** Bytes before and after a region that no operation may change. */
 const GUARD_BYTES = 128;
 /** Not a number in either type, so that an operation that reads a guard or an old output shows it. */
 const GUARD = 0x7fffdead;
+const guards = Buffer.from(new Uint32Array(1024).fill(GUARD).buffer);
 
-interface Region {
-  /** Of the region with its guards. */
-  from: number;
-  to: number;
-  /** Of the data in it. */
-  offset: number;
-  length: number;
-  type: { new (buffer: ArrayBufferLike, offset: number, length: number): Data; BYTES_PER_ELEMENT: number };
-  written: boolean;
-  /** The region with its guards before the run. */
-  before: Uint8Array;
+/** A heap with guards around all that it gives out, to tests and to the program builder alike. */
+class GuardedHeap extends Heap {
+  #regions: { from: number; offset: number; end: number; to: number }[] = [];
+
+  override allocate(bytes: number): number {
+    return this.allocateShifted(bytes, 0);
+  }
+
+  /** As allocate(), `shift` bytes past the alignment. */
+  allocateShifted(bytes: number, shift: number): number {
+    const from = super.allocate(GUARD_BYTES + shift + bytes + GUARD_BYTES);
+    const offset = from + GUARD_BYTES + shift;
+    this.u32.fill(GUARD, from / 4, this.top / 4);
+    this.#regions.push({ from, offset, end: offset + bytes, to: this.top });
+    return offset;
+  }
+
+  override release(mark: number): void {
+    super.release(mark);
+    this.#regions = this.#regions.filter(({ from }) => from < mark);
+  }
+
+  /** Throws if a guard is not what it was. */
+  checkGuards(label: string): void {
+    for (const [index, { from, offset, end, to }] of this.#regions.entries()) {
+      const intact = (low: number, high: number) =>
+        guards.subarray(low % 4, (low % 4) + high - low).equals(this.u8.subarray(low, high));
+      if (!intact(from, offset)) throw new Error(`${label}: changed memory before region ${index}`);
+      if (!intact(end, to)) throw new Error(`${label}: changed memory after region ${index}`);
+    }
+  }
 }
 
-/** One executor's side of a run: makes the regions, and has the builder to emit operations with. */
+/**
+ * How far the relaxed build may be from the plain one in an output that it makes with multiply-adds, for it rounds
+ * them once and the plain build twice: so many epsilons of the values, or of the sizes given.
+ */
+export interface Rounding {
+  epsilons: number;
+  of?: Numbers;
+}
+
+interface Region {
+  offset: number;
+  /** The data in it before the run. */
+  before: Data;
+  written: boolean;
+  rounding: Rounding | undefined;
+}
+
+/** One side of a run: makes the regions, and has the builder to emit operations with. */
 export class Bench {
   readonly builder: ProgramBuilder;
-  readonly heap: Heap;
+  readonly heap: GuardedHeap;
   readonly regions: Region[] = [];
   readonly #shifted: boolean;
 
-  constructor(heap: Heap, shifted: boolean) {
+  constructor(heap: GuardedHeap, { threads = 1, shifted = false }) {
     this.heap = heap;
-    this.builder = new ProgramBuilder(heap);
+    this.builder = new ProgramBuilder(heap, threads);
     this.#shifted = shifted;
   }
 
@@ -67,107 +111,193 @@ export class Bench {
   }
 
   /** Room for values of the working type, not numbers before the run. */
-  output(count: number): number {
-    return this.place(elements(this.heap.dtype, count).fill(Number.NaN), { written: true });
+  output(count: number, rounding?: Rounding): number {
+    return this.place(elements(this.heap.dtype, count).fill(Number.NaN), { written: true, rounding });
   }
 
   /** Values of the working type that the operation overwrites. */
-  inPlace(values: Numbers): number {
-    return this.place(elements(this.heap.dtype, values), { written: true });
+  inPlace(values: Numbers, rounding?: Rounding): number {
+    return this.place(elements(this.heap.dtype, values), { written: true, rounding });
   }
 
-  /** Data in their own type. */
-  place(data: Data, { written = false } = {}): number {
-    const type = data.constructor as unknown as Region["type"];
-    const size = type.BYTES_PER_ELEMENT;
+  /** Data in their own type. Outputs that are given no rounding have the same bits in every build. */
+  place(data: Data, { written = false, rounding = undefined as Rounding | undefined } = {}): number {
     // A different shift for each region, so that no two need be aligned alike.
-    const shift = this.#shifted ? (1 + (this.regions.length % 3)) * size : 0;
-    const from = this.heap.allocate(2 * GUARD_BYTES + 64 + data.byteLength);
-    const to = this.heap.top;
-    const offset = from + GUARD_BYTES + shift;
-    this.heap.u32.fill(GUARD, from / 4, to / 4);
-    new type(this.heap.u8.buffer, offset, data.length).set(data);
-    this.regions.push({
-      from,
-      to,
-      offset,
-      length: data.length,
-      type,
-      written,
-      before: this.heap.u8.slice(from, to),
-    });
+    const shift = this.#shifted ? (1 + (this.regions.length % 3)) * data.BYTES_PER_ELEMENT : 0;
+    const offset = this.heap.allocateShifted(data.byteLength, shift);
+    this.regions.push({ offset, before: data.slice(), written, rounding });
+    this.#view(offset, data).set(data);
     return offset;
   }
 
   /** What is in a region now. */
-  data({ type, offset, length }: Region): Data {
-    return new type(this.heap.u8.buffer, offset, length).slice();
+  data({ offset, before }: Region): Data {
+    return this.#view(offset, before).slice();
+  }
+
+  #view(offset: number, like: Data): Data {
+    const type = like.constructor as new (buffer: ArrayBufferLike, offset: number, length: number) => Data;
+    return new type(this.heap.u8.buffer, offset, like.length);
   }
 }
 
-/** Both executors, side by side. */
+interface Side {
+  executor: Executor;
+  heap: GuardedHeap;
+}
+
+interface RunOptions {
+  /** What is run, for messages. */
+  label?: string;
+  steps?: [from: number, to: number];
+}
+
+interface Output {
+  data: Data;
+  rounding: Rounding | undefined;
+}
+
+/** Runs operations on two sides and compares them: the plain build with the reference, the relaxed with the plain. */
 export class Lab {
   readonly dtype: DType;
+  readonly build: Build;
   readonly #shifted: boolean;
-  readonly #sides: { executor: Executor; heap: Heap }[];
+  readonly #side: Side;
+  readonly #other: Side;
+  /** The build once more, over a memory that threads share. */
+  readonly #shared: Side;
 
   /** @param shifted whether regions begin one to three elements past the alignment that the heap gives */
-  constructor(dtype: DType, { shifted = false } = {}) {
+  constructor(dtype: DType, { shifted = false, build = "plain" as Build } = {}) {
     this.dtype = dtype;
+    this.build = build;
     this.#shifted = shifted;
-    this.#sides = [
-      // The build whose bits are the reference's.
-      new WasmExecutor({ dtype, deterministic: true }),
-      new ReferenceExecutor({ dtype }),
-    ].map((executor) => {
-      const heap = new Heap(executor, dtype);
-      heap.allocate(FIRST - heap.top);
-      return { executor, heap };
+    const deterministic = build === "plain";
+    const plain = new WasmExecutor({ dtype, deterministic: true });
+    const side = (executor: Executor): Side => ({ executor, heap: new GuardedHeap(executor, dtype) });
+    this.#side = side(deterministic ? plain : new WasmExecutor({ dtype }));
+    this.#other = side(deterministic ? new ReferenceExecutor({ dtype }) : plain);
+    this.#shared = side(new WasmExecutor({ dtype, deterministic, shared: true }));
+  }
+
+  /**
+   * Runs what `emit` emits on both sides. Throws unless both leave the same in every region that is an output (the
+   * same bits, or in the relaxed build what the output's rounding allows), and change nothing in the others and in
+   * the guards around all. Returns the outputs.
+   */
+  run(emit: (bench: Bench) => void, options: RunOptions = {}): Data[] {
+    const outputs = this.#runAlone(this.#side, emit, options);
+    const others = this.#runAlone(this.#other, emit, options);
+    return outputs.map(({ data, rounding }, index) => {
+      const expected = others[index].data;
+      const label = `${options.label ?? ""} output ${index}`;
+      if (this.build === "plain" || !rounding) expectSameBits(data, expected, label);
+      else expectRounded(data, expected, rounding, { dtype: this.dtype, label });
+      return data;
     });
   }
 
   /**
-   * Runs what `emit` emits on both executors. Throws unless both leave the same bits in every region that is
-   * an output, and change nothing in the others and in the guards around all. Returns the outputs.
+   * Runs what `emit` emits on `threads` threads, and on one. Throws unless both leave the same bits in every region
+   * that is an output, and change nothing in the others and in the guards around all. Returns the outputs.
    */
-  run(emit: (bench: Bench) => void, { label = "", steps = [0, 1] as [number, number] } = {}): Data[] {
-    const [wasm, reference] = this.#sides.map(({ executor, heap }) => {
-      const mark = heap.top;
-      const bench = new Bench(heap, this.#shifted);
-      emit(bench);
-      const program = bench.builder.finish();
-      const records = heap.u8.slice(program.offset, heap.top);
-      executor.run(program, ...steps);
-      if (!Buffer.from(records).equals(heap.u8.subarray(program.offset, heap.top))) {
-        throw new Error(`${label}: changed the program`);
-      }
-      heap.release(mark);
-      for (const region of bench.regions) checkUntouched(bench, region, label);
-      return bench;
+  async runOnThreads(
+    threads: number,
+    emit: (bench: Bench) => void,
+    options: RunOptions = {},
+  ): Promise<Data[]> {
+    const trial = new Trial(this.#shared, emit, options, { threads, shifted: this.#shifted });
+    await this.#shared.executor.runParallel(trial.program, ...trial.steps);
+    const alone = this.#runAlone(this.#side, emit, options);
+    return trial.end().map(({ data }, index) => {
+      expectSameBits(data, alone[index].data, `${options.label ?? ""} output ${index} on ${threads} threads`);
+      return data;
     });
-    const outputs: Data[] = [];
-    for (const [index, region] of wasm.regions.entries()) {
-      if (!region.written) continue;
-      const output = wasm.data(region);
-      expectSameBits(output, reference.data(reference.regions[index]), `${label} region ${index}`);
-      outputs.push(output);
+  }
+
+  #runAlone(side: Side, emit: (bench: Bench) => void, options: RunOptions): Output[] {
+    const trial = new Trial(side, emit, options, { shifted: this.#shifted });
+    side.executor.run(trial.program, ...trial.steps);
+    return trial.end();
+  }
+}
+
+/** One run of one side. */
+class Trial {
+  readonly program: Program;
+  readonly steps: [from: number, to: number];
+  readonly #label: string;
+  readonly #mark: number;
+  readonly #bench: Bench;
+  readonly #records: Uint8Array;
+
+  constructor(
+    { heap }: Side,
+    emit: (bench: Bench) => void,
+    { label = "", steps = [0, 1] }: RunOptions,
+    options: ConstructorParameters<typeof Bench>[1],
+  ) {
+    this.#label = label;
+    this.steps = steps;
+    this.#mark = heap.top;
+    this.#bench = new Bench(heap, options);
+    emit(this.#bench);
+    this.program = this.#bench.builder.finish();
+    this.#records = this.#recordsNow().slice();
+  }
+
+  #recordsNow(): Uint8Array {
+    const { offset, count } = this.program;
+    return this.#bench.heap.u8.subarray(offset, offset + count * RECORD_WORDS * 4);
+  }
+
+  /** Gives the memory back, checks that only outputs were written, and returns them. */
+  end(): Output[] {
+    const { heap } = this.#bench;
+    try {
+      return this.#outputs();
+    } finally {
+      heap.release(this.#mark);
+    }
+  }
+
+  #outputs(): Output[] {
+    const { heap, regions } = this.#bench;
+    const outputs: Output[] = [];
+    for (const [index, region] of regions.entries()) {
+      const data = this.#bench.data(region);
+      if (region.written) outputs.push({ data, rounding: region.rounding });
+      else if (!bytes(data).equals(bytes(region.before))) {
+        throw new Error(`${this.#label}: changed region ${index}, which is an input`);
+      }
+    }
+    heap.checkGuards(this.#label);
+    if (!bytes(this.#records).equals(this.#recordsNow())) {
+      throw new Error(`${this.#label}: changed the program`);
     }
     return outputs;
   }
 }
 
-function checkUntouched(bench: Bench, region: Region, label: string): void {
-  const { from, to, offset, length, type, written, before } = region;
-  const end = offset + length * type.BYTES_PER_ELEMENT;
-  const after = bench.heap.u8;
-  const same = (low: number, high: number) =>
-    Buffer.from(before.buffer, low - from, high - low).equals(after.subarray(low, high));
-  if (!same(from, offset))
-    throw new Error(`${label}: changed memory before region ${bench.regions.indexOf(region)}`);
-  if (!same(end, to))
-    throw new Error(`${label}: changed memory after region ${bench.regions.indexOf(region)}`);
-  if (!written && !same(offset, end)) {
-    throw new Error(`${label}: changed region ${bench.regions.indexOf(region)}, which is an input`);
+const bytes = (data: Data) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+
+/** Throws unless the relaxed build's values are as near as that; what is not finite must be the same. */
+function expectRounded(
+  actual: Data,
+  expected: Data,
+  { epsilons, of = expected }: Rounding,
+  { dtype, label }: { dtype: DType; label: string },
+): void {
+  for (let i = 0; i < expected.length; i++) {
+    const value = expected[i];
+    if (Object.is(actual[i], value)) continue;
+    // Below the normal numbers all are equally far apart.
+    const allowed = epsilons * Math.max(epsilon[dtype] * Math.abs(of[i]), least[dtype]);
+    const difference = Math.abs(actual[i] - value);
+    if (Number.isFinite(value) && difference <= allowed) continue;
+    throw new Error(
+      `${label}: element ${i} is ${actual[i]}, but the plain build's ${value}: ${difference} apart, not ${allowed}`,
+    );
   }
 }
 
@@ -176,7 +306,6 @@ export function expectSameBits(actual: Data, expected: Data, label = ""): void {
   if (actual.length !== expected.length) {
     throw new Error(`${label}: ${actual.length} values, expected ${expected.length}`);
   }
-  const bytes = (data: Data) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   if (bytes(actual).equals(bytes(expected))) return;
   // Object.is tells 0 from -0, and no other two numbers have one value.
   const index = actual.findIndex((value, i) => !Object.is(value, expected[i]));
@@ -201,6 +330,28 @@ export function expectClose(
   }
 }
 
+/** A network of 4 inputs and 3 classes: one of any kind. */
+export function makeClassifier(options: Partial<NetworkOptions> = {}): Network {
+  const layers = [new Dense(5, { activation: "tanh" }), new Dense(3, { activation: "softmax" })];
+  return new Network({ inputs: 4, layers, seed: 7, ...options });
+}
+
+/** A copy of all weights and biases, layer by layer. */
+export function parameters(network: Network): Float64Array {
+  return Float64Array.from(network.layers.flatMap(({ weights, biases }) => [...weights, ...biases]));
+}
+
+/** Puts such a copy into a network of the same layers. */
+export function setParameters(network: Network, values: Float64Array): void {
+  let at = 0;
+  for (const { weights, biases } of network.layers) {
+    for (const view of [weights, biases]) {
+      view.set(values.subarray(at, at + view.length));
+      at += view.length;
+    }
+  }
+}
+
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */
 export function random(seed: number): () => number {
   let state = seed;
@@ -215,8 +366,28 @@ export function random(seed: number): () => number {
 /** `count` values from `low` to `high`, exact in float32 so that both element types get the same. */
 export function randomValues(count: number, seed: number, low = -2, high = 2): Float64Array {
   const next = random(seed);
-  return Float64Array.from({ length: count }, () => Math.fround(low + (high - low) * next()));
+  const values = new Float64Array(count);
+  for (let i = 0; i < count; i++) values[i] = Math.fround(low + (high - low) * next());
+  return values;
 }
+
+/**
+ * As randomValues, but of twelve bits each: the product of two of them has 24 and is exact in both types. A sum of
+ * such products has the same bits whether the multiply-adds are fused or not.
+ */
+export function factors(count: number, seed: number, low = -2, high = 2): Float64Array {
+  return randomValues(count, seed, low, high).map(toTwelveBits);
+}
+
+/** A number as a float32 with the last 12 of its 24 bits cut off. */
+export function toTwelveBits(value: number): number {
+  float[0] = value;
+  bitsOfFloat[0] &= 0xfffff000;
+  return float[0];
+}
+
+const float = new Float32Array(1);
+const bitsOfFloat = new Uint32Array(float.buffer);
 
 const specials = [
   0,
@@ -249,12 +420,14 @@ export function wildValues(count: number, seed: number): Float64Array {
   );
 }
 
-/** Every element type, in aligned and in unaligned regions, with its title: what each kernel is tested on. */
-export const settings = dtypes.flatMap((dtype) =>
-  [false, true].map((shifted): [string, { dtype: DType; shifted: boolean }] => [
-    `${shifted ? "unaligned" : "aligned"} ${dtype}`,
-    { dtype, shifted },
-  ]),
+/** Every build and element type, in aligned and in unaligned regions, with its title: what each kernel is tested on. */
+export const settings = builds.flatMap((build) =>
+  dtypes.flatMap((dtype) =>
+    [false, true].map((shifted): [string, { dtype: DType; shifted: boolean; build: Build }] => [
+      `the ${build} build, ${shifted ? "unaligned" : "aligned"} ${dtype}`,
+      { dtype, shifted, build },
+    ]),
+  ),
 );
 
 /** The sizes 0 to 67: below, at, above and at a multiple of every tile. */
@@ -267,16 +440,19 @@ export function placeWithoutZeros(
   width: number,
   rows = values.length / width,
 ) {
-  const entries = [...values.keys()].filter((i) => values[i] !== 0);
-  const starts = Uint32Array.from(
-    { length: rows + 1 },
-    (_, r) => entries.filter((i) => i < r * width).length,
-  );
+  const starts = new Uint32Array(rows + 1);
+  const columns: number[] = [];
+  let capacity = 0;
+  for (let r = 0; r < rows; r++) {
+    for (let j = 0; j < width; j++) if (values[r * width + j] !== 0) columns.push(j);
+    starts[r + 1] = columns.length;
+    capacity = Math.max(capacity, starts[r + 1] - starts[r]);
+  }
   return {
     starts: bench.place(starts),
-    columns: bench.place(Uint32Array.from(entries, (i) => i % width)),
+    columns: bench.place(Uint32Array.from(columns)),
     data: bench.place(values.filter((value) => value !== 0)),
-    capacity: Math.max(0, ...Array.from({ length: rows }, (_, r) => starts[r + 1] - starts[r])),
+    capacity,
   };
 }
 

@@ -1,6 +1,9 @@
+// How exact exp, log, tanh and sigmoid are, in both builds. The plain one leaves the reference's bits, which Lab checks.
+
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import * as math from "../src/executors/reference/math.js";
+import { type ForwardOp, Op } from "../src/program.js";
+import { builds, type Data, Lab, random } from "./helpers.js";
 
 // Pairs "argument result" of hexadecimal bits, correctly rounded; written by golden/math.py.
 const golden: Record<string, string[]> = JSON.parse(
@@ -44,111 +47,122 @@ function ulps(format: Format, value: number, expected: number): number {
   return Number(distance < 0n ? -distance : distance);
 }
 
-const { exp64, exp32, log64, log32, tanh64, tanh32, sigmoid64, sigmoid32 } = math;
-const functions: [name: string, format: Format, apply: (x: number) => number, bound: number][] = [
-  ["exp", "f64", exp64, 1],
-  ["exp", "f32", exp32, 1],
-  ["log", "f64", log64, 1],
-  ["log", "f32", log32, 1],
-  ["tanh", "f64", tanh64, 2],
-  ["tanh", "f32", tanh32, 2],
-  ["sigmoid", "f64", sigmoid64, 2],
-  ["sigmoid", "f32", sigmoid32, 2],
-];
+/** The functions, and how many values their results may be away from the correctly rounded ones. */
+const functions = {
+  exp: { op: Op.exp, exact: Math.exp, bound: 1 },
+  log: { op: Op.log, exact: Math.log, bound: 1 },
+  tanh: { op: Op.tanh, exact: Math.tanh, bound: 2 },
+  sigmoid: { op: Op.sigmoid, exact: (x: number) => 1 / (1 + Math.exp(-x)), bound: 2 },
+} satisfies Record<string, { op: ForwardOp; exact: (x: number) => number; bound: number }>;
+type FunctionName = keyof typeof functions;
 
-describe.each(functions)("%s in %s", (name, format, apply, bound) => {
-  test(`is within ${bound} ulp of the correctly rounded value`, () => {
+const names = Object.keys(functions) as FunctionName[];
+
+const cases = builds.flatMap((build) =>
+  (["f64", "f32"] as const).map((format) => {
     const { value } = formats[format];
-    let worst = { distance: -1, x: NaN, result: NaN, expected: NaN };
-    for (const pair of golden[`${name} ${format}`]) {
-      const [x, expected] = pair.split(" ").map(value);
-      const result = apply(x);
-      const distance = ulps(format, result, expected);
-      if (distance > worst.distance) worst = { distance, x, result, expected };
-    }
-    expect(worst.distance, JSON.stringify(worst)).toBeGreaterThanOrEqual(0);
-    expect(worst.distance, JSON.stringify(worst)).toBeLessThanOrEqual(bound);
-  });
-
-  test("gives NaN for NaN", () => {
-    expect(apply(NaN)).toBeNaN();
-  });
-});
-
-describe.each([
-  ["f64", exp64, log64, tanh64, sigmoid64],
-  ["f32", exp32, log32, tanh32, sigmoid32],
-] as const)("special values in %s", (format, exp, log, tanh, sigmoid) => {
-  const least = format === "f64" ? 2 ** -1074 : 2 ** -149;
-  const largest = format === "f64" ? Number.MAX_VALUE : 2 ** 128 - 2 ** 104;
-
-  test("exp ends in 0 and infinity and is 1 at 0", () => {
-    expect([-Infinity, -largest, -0, 0, largest, Infinity].map(exp)).toEqual([
-      0,
-      0,
-      1,
-      1,
-      Infinity,
-      Infinity,
-    ]);
-    expect(exp(least)).toBe(1);
-  });
-
-  test("log is -infinity at 0, 0 at 1, infinity at infinity and NaN below 0", () => {
-    expect([0, -0, 1, Infinity].map(log)).toEqual([-Infinity, -Infinity, 0, Infinity]);
-    expect([-least, -1, -largest, -Infinity].map(log)).toEqual([NaN, NaN, NaN, NaN]);
-  });
-
-  test("tanh ends in -1 and 1, and returns zeros and subnormals as they are, sign included", () => {
-    expect([-Infinity, -1000, 1000, Infinity].map(tanh)).toEqual([-1, -1, 1, 1]);
-    for (const x of [0, -0, least, -least, 3 * least]) expect(tanh(x)).toBe(x);
-  });
-
-  test("sigmoid ends in 0 and 1 and is one half at 0", () => {
-    expect([-Infinity, -1000, -0, 0, 1000, Infinity].map(sigmoid)).toEqual([0, 0, 0.5, 0.5, 1, 1]);
-  });
-
-  test("exp and sigmoid run through the subnormals", () => {
-    const x = format === "f64" ? -745.1 : Math.fround(-103.9);
-    expect(exp(x)).toBe(least);
-    expect(sigmoid(x)).toBe(least);
-  });
-});
-
-test("exp overflows in f64 at 710 and not at 709.7", () => {
-  expect(exp64(710)).toBe(Infinity);
-  expect(exp64(709.7)).toBeLessThan(Infinity);
-});
-
-describe("on 100,000 random arguments", () => {
-  /** The same numbers in [0, 1) in every run (mulberry32). */
-  function generator(seed: number): () => number {
-    return () => {
-      seed = (seed + 0x6d2b79f5) | 0;
-      let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1);
-      mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-      return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    const lab = new Lab(format === "f64" ? "float64" : "float32", { build });
+    /** A function's values. */
+    const evaluate = (name: FunctionName, x: number[]): Data => {
+      const [y] = lab.run((bench) => {
+        const input = bench.input(x);
+        // Between the builds lie the errors of both.
+        const output = bench.output(x.length, { epsilons: 2 * functions[name].bound + 1 });
+        bench.builder.forward(functions[name].op, output, input, x.length);
+      });
+      return y;
     };
-  }
-
-  const exact: Record<string, (x: number) => number> = {
-    exp: Math.exp,
-    log: Math.log,
-    tanh: Math.tanh,
-    sigmoid: (x) => 1 / (1 + Math.exp(-x)),
-  };
-
-  test.each(functions.filter(([, format]) => format === "f32"))(
-    "%s in %s agrees with f64 Math",
-    (name, format, apply, bound) => {
-      const random = generator(1);
-      let worst = 0;
-      for (let i = 0; i < 100_000; i++) {
-        const size = 2 ** (random() * 40 - 33);
-        const x = Math.fround(name === "log" || random() < 0.5 ? size : -size);
-        worst = Math.max(worst, ulps(format, apply(x), Math.fround(exact[name](x))));
+    /** Checks that the results are as near to the expected ones as they should be. */
+    const expectNear = (name: FunctionName, x: number[], expected: number[]) => {
+      let worst = { distance: -1, x: NaN, result: NaN, expected: NaN };
+      for (const [i, result] of evaluate(name, x).entries()) {
+        const distance = ulps(format, result, expected[i]);
+        if (distance > worst.distance) worst = { distance, x: x[i], result, expected: expected[i] };
       }
-      expect(worst).toBeLessThanOrEqual(bound);
-    },
-  );
-});
+      expect(worst.distance, JSON.stringify(worst)).toBeGreaterThanOrEqual(0);
+      expect(worst.distance, JSON.stringify(worst)).toBeLessThanOrEqual(functions[name].bound);
+    };
+    return { title: `the ${build} build, ${format}`, format, value, evaluate, expectNear };
+  }),
+);
+
+describe.each(cases.map((each) => [each.title, each] as const))(
+  "in %s,",
+  (_, { format, value, evaluate, expectNear }) => {
+    test.each(names)("%s is within an ulp or two of the correctly rounded value", (name) => {
+      const pairs = golden[`${name} ${format}`].map((pair) => pair.split(" ").map(value));
+      expectNear(
+        name,
+        pairs.map(([x]) => x),
+        pairs.map(([, expected]) => expected),
+      );
+    });
+
+    test.each(names)("%s gives NaN for NaN", (name) => {
+      expect([...evaluate(name, [NaN])]).toEqual([NaN]);
+    });
+
+    const least = format === "f64" ? 2 ** -1074 : 2 ** -149;
+    const largest = format === "f64" ? Number.MAX_VALUE : 2 ** 128 - 2 ** 104;
+
+    test("exp ends in 0 and infinity and is 1 at 0", () => {
+      expect([...evaluate("exp", [-Infinity, -largest, -0, 0, least, largest, Infinity])]).toEqual([
+        0,
+        0,
+        1,
+        1,
+        1,
+        Infinity,
+        Infinity,
+      ]);
+    });
+
+    test("log is -infinity at 0, 0 at 1, infinity at infinity and NaN below 0", () => {
+      expect([...evaluate("log", [0, -0, 1, Infinity])]).toEqual([-Infinity, -Infinity, 0, Infinity]);
+      expect([...evaluate("log", [-least, -1, -largest, -Infinity])]).toEqual([NaN, NaN, NaN, NaN]);
+    });
+
+    test("tanh ends in -1 and 1, and returns zeros and subnormals as they are, sign included", () => {
+      expect([...evaluate("tanh", [-Infinity, -1000, 1000, Infinity])]).toEqual([-1, -1, 1, 1]);
+      const small = [0, -0, least, -least, 3 * least];
+      expect([...evaluate("tanh", small)]).toEqual(small);
+    });
+
+    test("sigmoid ends in 0 and 1 and is one half at 0", () => {
+      expect([...evaluate("sigmoid", [-Infinity, -1000, -0, 0, 1000, Infinity])]).toEqual([
+        0, 0, 0.5, 0.5, 1, 1,
+      ]);
+    });
+
+    test("exp and sigmoid run through the subnormals", () => {
+      const x = format === "f64" ? -745.1 : Math.fround(-103.9);
+      expect([...evaluate("exp", [x])]).toEqual([least]);
+      expect([...evaluate("sigmoid", [x])]).toEqual([least]);
+    });
+
+    test("exp overflows where the largest number ends, and not before", () => {
+      const [below, above] = format === "f64" ? [709.7, 710] : [88.7, 88.8];
+      const [finite, infinite] = evaluate("exp", [below, above]);
+      expect(finite).toBeLessThan(Infinity);
+      expect(infinite).toBe(Infinity);
+    });
+  },
+);
+
+describe.each(cases.filter(({ format }) => format === "f32").map((each) => [each.title, each] as const))(
+  "in %s,",
+  (_, { expectNear }) => {
+    test.each(names)("%s agrees with f64 Math on 100,000 random arguments", (name) => {
+      const next = random(1);
+      const x = Array.from({ length: 100_000 }, () => {
+        const size = 2 ** (next() * 40 - 33);
+        return Math.fround(name === "log" || next() < 0.5 ? size : -size);
+      });
+      expectNear(
+        name,
+        x,
+        x.map((argument) => Math.fround(functions[name].exact(argument))),
+      );
+    });
+  },
+);

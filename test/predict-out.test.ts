@@ -1,15 +1,13 @@
 // predict into an array that the caller has.
 
 import { describe, expect, test } from "vitest";
-import { Dense, Network } from "../src/index.js";
-import { dtypes, elements } from "./helpers.js";
+import { dtypes, elements, makeClassifier } from "./helpers.js";
 
 describe.each(dtypes)("predict of a %s network", (dtype) => {
-  const make = () =>
-    new Network({ inputs: 2, layers: [new Dense(3, { activation: "tanh" })], dtype, seed: 1 });
+  const make = () => makeClassifier({ dtype });
   const rows = [
-    [0, 1],
-    [1, -1],
+    [0, 1, 2, 3],
+    [1, -1, 1, -1],
   ];
 
   test("writes into out and returns it", () => {

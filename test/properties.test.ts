@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Activation, Dense, type ExecutorName, Network } from "../src/index.js";
-import { dtypes, random, randomValues } from "./helpers.js";
+import { dtypes, parameters, random, randomValues } from "./helpers.js";
 
 /** A random network and what to train it with. */
 const problems = fc.record({
@@ -62,7 +62,7 @@ function train(network: Network, problem: Problem, { epochs = 2, shuffle = probl
 /** Parameters and predictions: what two networks share that are the same. */
 function state(network: Network, problem: Problem) {
   return {
-    parameters: network.layers.map(({ weights, biases }) => [weights.slice(), biases.slice()]),
+    parameters: parameters(network),
     outputs: network.predict(makeData(problem).x),
   };
 }

@@ -22,8 +22,8 @@ const shapes = [
   { rows: 300, width: 19 },
 ];
 
-describe.each(settings)("columnSums in %s", (_, { dtype, shifted }) => {
-  const lab = new Lab(dtype, { shifted });
+describe.each(settings)("columnSums in %s", (_, { dtype, ...options }) => {
+  const lab = new Lab(dtype, options);
 
   function columnSums(values: Numbers, rows: number, width: number, initial?: Numbers) {
     const [output] = lab.run(
@@ -62,8 +62,8 @@ describe.each(settings)("columnSums in %s", (_, { dtype, shifted }) => {
   });
 });
 
-describe.each(settings)("transpose in %s", (_, { dtype, shifted }) => {
-  const lab = new Lab(dtype, { shifted });
+describe.each(settings)("transpose in %s", (_, { dtype, ...options }) => {
+  const lab = new Lab(dtype, options);
 
   test("puts element (r, j) at (j, r)", () => {
     for (const { rows, width } of shapes) {
@@ -78,8 +78,8 @@ describe.each(settings)("transpose in %s", (_, { dtype, shifted }) => {
   });
 });
 
-describe.each(settings)("report in %s", (_, { dtype, shifted }) => {
-  const lab = new Lab(dtype, { shifted });
+describe.each(settings)("report in %s", (_, { dtype, ...options }) => {
+  const lab = new Lab(dtype, options);
 
   /** The statistics after the report of some steps. */
   function report(losses: Numbers, hits: Numbers, { weight = 1, steps = [0, 1] as [number, number] } = {}) {

@@ -1,152 +1,242 @@
-// Sparse batches: the same bits on both executors, and the same as the dense product.
+// Sparse batches: what they leave out must not change a bit, and they may write nothing else.
+//
+// The products are of factors() of twelve bits, so that every build leaves the bits of the plain one.
 
 import { describe, expect, test } from "vitest";
 import { Dense, Network } from "../src/index.js";
-import { DataType, Start } from "../src/program.js";
+import { DataType, Op, type SparseMatrix, Start } from "../src/program.js";
 import {
   type Bench,
   elements,
   expectSameBits,
+  factors,
   Lab,
   placeWithoutZeros,
   random,
   settings,
+  sizes,
   sparseInput,
 } from "./helpers.js";
 
-/** Values of which about `density` are not zero. */
-function sparseValues(count: number, seed: number, density: number): Float64Array {
+/** Random factors of which about `density` are not zero. */
+function sparseValues(count: number, density: number, seed: number): Float64Array {
   const next = random(seed);
-  return Float64Array.from({ length: count }, () => (next() < density ? Math.fround(4 * next() - 2) : 0));
+  return factors(count, seed + 1).map((value) => (next() < density ? value : 0));
 }
 
-/**
- * Widths around the vectors, the pairs of them and the strides of 16 (32 f64, 64 f32); rows up to more than a block of
- * 256; empty rows too. Rows of every number of entries modulo 4 come of the density.
- */
-const shapes = [
-  { rows: 1, inputs: 1, width: 1 },
-  { rows: 3, inputs: 5, width: 3 },
-  { rows: 4, inputs: 67, width: 7 },
-  { rows: 7, inputs: 40, width: 16 },
-  { rows: 9, inputs: 23, width: 31 },
-  { rows: 9, inputs: 23, width: 32 },
-  { rows: 33, inputs: 31, width: 33 },
-  { rows: 9, inputs: 23, width: 64 },
-  { rows: 19, inputs: 130, width: 70 },
-  { rows: 257, inputs: 6, width: 9 },
-  { rows: 600, inputs: 9, width: 34 },
-  { rows: 21, inputs: 17, width: 129 },
-  { rows: 21, inputs: 17, width: 520 },
-];
+/** A sparse batch in regions of its own, to be filled. */
+function placeSparse(bench: Bench, rows: number, width: number, capacity: number): SparseMatrix {
+  return {
+    counts: bench.place(new Uint32Array(rows), { written: true }),
+    columns: bench.place(new Uint32Array(rows * capacity), { written: true }),
+    values: bench.output(rows * capacity),
+    capacity,
+    rows,
+    width,
+  };
+}
 
-describe.each(settings)("on %s", (_, setting) => {
-  test.each(shapes)(
-    "a forward product of $rows x $inputs x $width has the bits of the dense one",
-    (shape) => {
-      const { rows, inputs, width } = shape;
-      const lab = new Lab(setting.dtype, setting);
-      for (const density of [0, 0.2, 1]) {
-        for (const start of [Start.zero, Start.bias]) {
-          const x = sparseValues(rows * inputs, 1, density);
-          const w = sparseValues(inputs * width, 2, 1);
-          const b = sparseValues(width, 3, 1);
-          const [sparse, dense] = lab.run((bench) => {
-            const matrix = sparseInput(bench, x, rows, inputs);
-            const [weights, bias] = [bench.input(w), bench.input(b)];
-            bench.builder.product(bench.output(rows * width), matrix, weights, rows, width, inputs, {
-              start,
-              bias,
-            });
-            const left = bench.input(x);
-            bench.builder.product(bench.output(rows * width), left, weights, rows, width, inputs, {
-              start,
-              bias,
-            });
-          });
-          expectSameBits(sparse, dense, `density ${density}`);
+const densities = [0, 0.3, 1];
+
+describe.each(settings)("compress in %s", (_, { dtype, ...options }) => {
+  const lab = new Lab(dtype, options);
+
+  test("keeps what is not zero, with its column, row by row", () => {
+    for (const width of sizes) {
+      for (const density of densities) {
+        const rows = 4;
+        const x = sparseValues(rows * width, density, width);
+        const [counts, columns, values] = lab.run((bench) => {
+          const input = bench.input(x);
+          bench.builder.compress(placeSparse(bench, rows, width, width), input);
+        });
+        for (let r = 0; r < rows; r++) {
+          const row = x.subarray(r * width, (r + 1) * width);
+          const kept = [...row.keys()].filter((j) => row[j] !== 0);
+          const at = r * width;
+          expect(counts[r]).toBe(kept.length);
+          expect([...columns.subarray(at, at + kept.length)]).toEqual(kept);
+          expect([...values.subarray(at, at + kept.length)]).toEqual(kept.map((j) => row[j]));
+        }
+      }
+    }
+  });
+
+  test("keeps NaN, and leaves out the zero that is negative", () => {
+    const [counts, columns, values] = lab.run((bench) => {
+      const input = bench.input([0, Number.NaN, -0, 5]);
+      bench.builder.compress(placeSparse(bench, 1, 4, 4), input);
+    });
+    expect(counts[0]).toBe(2);
+    expect([...columns.subarray(0, 2)]).toEqual([1, 3]);
+    expect([...values.subarray(0, 2)]).toEqual([Number.NaN, 5]);
+  });
+});
+
+describe.each(settings)("gatherSparse in %s", (_, { dtype, ...options }) => {
+  const lab = new Lab(dtype, options);
+  const samples = 7;
+  const batch = 3;
+  const order = Uint32Array.of(3, 1, 1, 0, 6, 5, 2);
+  const factor = elements(dtype, [1 / 255])[0];
+
+  test.each([
+    ["u8", DataType.u8, Uint8Array],
+    ["f32", DataType.f32, Float32Array],
+    ["f64", DataType.f64, Float64Array],
+  ] as const)(
+    "copies what is not zero of %s samples, in their own order and in the given one, and scales it",
+    (_, dataType, type) => {
+      for (const width of [0, 1, 2, 3, 5, 9, 17, 67]) {
+        for (const density of densities) {
+          const values = sparseValues(samples * width, density, width).map((x) => Math.abs(100 * x));
+          const data = type.from(values);
+          for (const permuted of [false, true]) {
+            for (const [step, rows] of [
+              [0, batch],
+              [1, batch],
+              [2, 1],
+            ]) {
+              let capacity = 0;
+              const [counts, columns, scaled] = lab.run(
+                (bench) => {
+                  const entries = placeWithoutZeros(bench, data, width, samples);
+                  capacity = entries.capacity;
+                  const from = { ...entries, order: permuted ? bench.place(order) : 0, batch };
+                  const matrix = placeSparse(bench, rows, width, capacity);
+                  bench.builder.gatherSparse(matrix, from, dataType, bench.builder.cell(1 / 255));
+                },
+                { steps: [step, step + 1], label: `width ${width}, step ${step}` },
+              );
+              for (let r = 0; r < rows; r++) {
+                const sample = permuted ? order[step * batch + r] : step * batch + r;
+                const row = data.subarray(sample * width, (sample + 1) * width);
+                const kept = [...row.keys()].filter((j) => row[j] !== 0);
+                const at = r * capacity;
+                expect(counts[r]).toBe(kept.length);
+                expect([...columns.subarray(at, at + kept.length)]).toEqual(kept);
+                // One rounding to the working type, then one multiplication in it.
+                const rounded = elements(
+                  dtype,
+                  kept.map((j) => row[j]),
+                );
+                expectSameBits(
+                  scaled.slice(at, at + kept.length),
+                  rounded.map((value) => value * factor),
+                );
+              }
+            }
+          }
         }
       }
     },
   );
+});
 
-  test.each(shapes)(
-    "a weight gradient of $rows x $inputs x $width has the bits of the dense one",
-    (shape) => {
-      const { rows, inputs, width } = shape;
-      const lab = new Lab(setting.dtype, setting);
-      for (const density of [0, 0.2, 1]) {
-        for (const start of [Start.zero, Start.add]) {
-          const x = sparseValues(rows * inputs, 4, density);
-          const d = sparseValues(rows * width, 5, 1);
-          const old = sparseValues(inputs * width, 6, 1);
-          const [sparse, dense] = lab.run((bench) => {
-            const matrix = sparseInput(bench, x, rows, inputs);
-            const gradient = bench.input(d);
-            const options = { transposed: true, start };
-            bench.builder.product(bench.inPlace(old), matrix, gradient, inputs, width, rows, options);
-            bench.builder.product(bench.inPlace(old), bench.input(x), gradient, inputs, width, rows, options);
-          });
-          expectSameBits(sparse, dense, `density ${density}`);
-        }
+describe.each(settings)("sparse products in %s", (_, { dtype, ...options }) => {
+  const lab = new Lab(dtype, options);
+
+  /**
+   * Rows (m), inputs (k) and outputs (n). Outputs around the vectors, the pairs of them, the strides of 4 and of 16
+   * vectors (8 and 32 f64, 16 and 64 f32) and rows of 2048 bytes (256 f64, 512 f32), whose gradients are made
+   * another way; entries of every number modulo 4, by the densities; batches of one to three blocks of 256 rows.
+   */
+  const shapes = [
+    ...sizes.map((n) => ({ m: 3, k: 9, n })),
+    ...[0, 1, 2, 3, 4, 5, 8, 67].map((k) => ({ m: 5, k, n: 11 })),
+    ...[0, 1, 2, 255, 256, 257, 513].map((m) => ({ m, k: 6, n: 9 })),
+    ...[95, 96, 97, 129, 255, 256, 257, 511, 512, 513, 520].map((n) => ({ m: 21, k: 17, n })),
+    { m: 4, k: 67, n: 7 },
+    { m: 33, k: 31, n: 33 },
+    { m: 19, k: 130, n: 70 },
+    { m: 600, k: 9, n: 34 },
+    { m: 600, k: 3, n: 515 },
+  ];
+
+  test.each([
+    ["forward from zero", { transposed: false, start: Start.zero }],
+    ["forward from a bias", { transposed: false, start: Start.bias }],
+    ["of the gradient from zero", { transposed: true, start: Start.zero }],
+    ["of the gradient added", { transposed: true, start: Start.add }],
+  ])("%s give the bits of the dense product", (_, { transposed, start }) => {
+    for (const { m, k, n } of shapes) {
+      for (const density of densities) {
+        const label = `(${m}, ${k}), ${n} outputs, density ${density}`;
+        const [rows, terms] = transposed ? [k, m] : [m, k];
+        const x = sparseValues(m * k, density, k);
+        const [d, bias, initial] = [factors(terms * n, 5), factors(n, 6), factors(rows * n, 7)];
+        const [sparse, dense] = lab.run(
+          (bench) => {
+            const input = bench.input(x);
+            const right = bench.input(d);
+            const options = { transposed, start, bias: bench.input(bias) };
+            const outputs = [0, 1].map(() =>
+              start === Start.add ? bench.inPlace(initial) : bench.output(rows * n),
+            );
+            const matrix = sparseInput(bench, x, m, k);
+            bench.builder.product(outputs[0], matrix, right, rows, n, terms, options);
+            bench.builder.product(outputs[1], input, right, rows, n, terms, options);
+          },
+          { label },
+        );
+        expectSameBits(sparse, dense, label);
       }
-    },
-  );
+    }
+  });
 
-  test("a gathered batch is that of the dense data, in the order asked for", () => {
-    const [samples, inputs, width, batch] = [23, 17, 5, 4];
-    const lab = new Lab(setting.dtype, setting);
-    for (const [dataType, scale] of [
-      [DataType.u8, 1 / 255],
-      [DataType.f32, 1],
-      [DataType.f64, 0.1],
-    ]) {
-      const raw = sparseValues(samples * inputs, 7, 0.3);
-      const data =
-        dataType === DataType.u8
-          ? Uint8Array.from(raw, (value) => Math.abs(value) * 100)
-          : elements(dataType === DataType.f32 ? "float32" : "float64", raw);
-      const order = Uint32Array.from({ length: samples }, (_, i) => (i * 5) % samples);
-      const weights = sparseValues(inputs * width, 8, 1);
-      const emit = (bench: Bench) => {
+  test("of the gradient of a single row are its outer product, added", () => {
+    for (const n of [1, 9, 600]) {
+      const [k, x, d] = [7, sparseValues(7, 0.5, 1), factors(n, 2)];
+      const [gradient] = lab.run((bench) => {
+        const right = bench.input(d);
+        const matrix = bench.builder.compressRow(bench.input(x), k);
+        const output = bench.inPlace(new Float64Array(k * n).fill(1));
+        bench.builder.product(output, matrix, right, k, n, 1, { transposed: true, start: Start.add });
+      });
+      const expected = Float64Array.from({ length: k * n }, (_, i) => 1 + x[Math.floor(i / n)] * d[i % n]);
+      expectSameBits(gradient, elements(dtype, expected), `${n} columns`);
+    }
+  });
+
+  test("forward take an epilogue, a forward or a backward one", () => {
+    for (const n of sizes) {
+      const [m, k] = [3, 7];
+      const [sparse, dense, sparseBackward, denseBackward] = lab.run((bench) => {
         const { builder } = bench;
-        const w = bench.input(weights);
-        const from = { order: bench.place(order), batch };
-        const cell = builder.cell(scale);
-        const entries = placeWithoutZeros(bench, data, inputs);
-        const sparse = builder.sparseMatrix(batch, inputs, entries.capacity);
-        builder.gatherSparse(sparse, { ...from, ...entries }, dataType, cell);
-        builder.product(bench.output(batch * width), sparse, w, batch, width, inputs);
-        const dense = builder.matrix(batch, inputs);
-        builder.gather(dense, { ...from, data: bench.place(data) }, dataType, inputs, batch, cell);
-        builder.product(bench.output(batch * width), dense, w, batch, width, inputs);
-      };
-      for (const step of [0, 3]) {
-        const [sparse, dense] = lab.run(emit, { steps: [step, step + 1] });
-        expectSameBits(sparse, dense, `data type ${dataType} step ${step}`);
-      }
+        const input = bench.input(sparseValues(m * k, 0.3, n));
+        const right = bench.input(factors(k * n, 5));
+        const saved = bench.input(factors(m * n, 7));
+        // Each build's sigmoid is exact to 2.5 units of the last place; a derivative has no multiply-add.
+        const outputs = [{ epsilons: 5 }, { epsilons: 5 }, undefined, undefined].map((rounding) =>
+          bench.output(m * n, rounding),
+        );
+        const matrix = placeSparse(bench, m, k, k);
+        builder.compress(matrix, input);
+        for (const [i, left] of [matrix, input, matrix, input].entries()) {
+          builder.product(outputs[i], left, right, m, n, k);
+          if (i < 2) builder.forward(Op.sigmoid, outputs[i], outputs[i], m * n);
+          else builder.backward(Op.tanhBackward, outputs[i], outputs[i], saved, m * n);
+        }
+      });
+      expectSameBits(sparse, dense, `sigmoid, ${n} columns`);
+      expectSameBits(sparseBackward, denseBackward, `tanhBackward, ${n} columns`);
     }
   });
 });
 
-describe("a network", () => {
-  const make = () =>
-    new Network({
-      inputs: 20,
-      layers: [new Dense(6, { activation: "tanh" }), new Dense(3, { activation: "softmax" })],
-      seed: 1,
-    });
-
-  test("says in its summary how dense the data were and what the first layer made of it", async () => {
-    const network = make();
-    expect(network.summary()).not.toContain("not zero");
-    const classes = Uint8Array.from({ length: 50 }, (_, i) => i % 3);
-    await network.fit(sparseValues(50 * 20, 1, 0.1), classes);
-    expect(network.summary()).toMatch(
-      /\d+ % of the inputs last trained on are not zero: the first layer walks/,
-    );
-    await network.fit(sparseValues(50 * 20, 1, 1), classes);
-    expect(network.summary()).toContain("100 % of the inputs last trained on are not zero");
-    expect(network.summary()).toContain("multiplies them all");
+test("A network says in its summary how dense the data were and what the first layer made of it", async () => {
+  const network = new Network({
+    inputs: 20,
+    layers: [new Dense(6, { activation: "tanh" }), new Dense(3, { activation: "softmax" })],
+    seed: 1,
   });
+  expect(network.summary()).not.toContain("not zero");
+  const classes = Uint8Array.from({ length: 50 }, (_, i) => i % 3);
+  await network.fit(sparseValues(50 * 20, 0.1, 1), classes);
+  expect(network.summary()).toMatch(
+    /\d+ % of the inputs last trained on are not zero: the first layer walks/,
+  );
+  await network.fit(sparseValues(50 * 20, 1, 1), classes);
+  expect(network.summary()).toContain("100 % of the inputs last trained on are not zero");
+  expect(network.summary()).toContain("multiplies them all");
 });

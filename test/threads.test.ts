@@ -6,7 +6,7 @@ import { describe, expect, test, vi } from "vitest";
 import { canShareMemory } from "../src/executors/environment.js";
 import { pool } from "../src/executors/wasm/pool.js";
 import { Dense, Network, type NetworkOptions } from "../src/index.js";
-import { dtypes, expectSameBits, randomValues } from "./helpers.js";
+import { dtypes, expectSameBits, parameters, randomValues } from "./helpers.js";
 
 const SAMPLES = 101;
 const INPUTS = 37;
@@ -24,11 +24,6 @@ function make(options: Partial<NetworkOptions> = {}): Network {
 const dense = randomValues(SAMPLES * INPUTS, 1, -1, 1);
 const sparse = dense.map((value, i) => (i % 5 === 0 ? value : 0));
 const classes = Uint8Array.from({ length: SAMPLES }, (_, i) => (i * i) % CLASSES);
-
-/** All parameters of a network. */
-function parameters(network: Network): Float64Array {
-  return Float64Array.from(network.layers.flatMap(({ weights, biases }) => [...weights, ...biases]));
-}
 
 describe.each(dtypes)("training on %s", (dtype) => {
   test.each([
@@ -136,16 +131,6 @@ test("Those who work on while a worker dies do not wait for it", async () => {
     onEpoch: ({ epoch }) => void (epoch === 1 && setTimeout(() => pool.killOne(), 20)),
   });
   await expect(training).rejects.toThrow(/^a worker thread died in the middle of training/);
-});
-
-test.each([
-  [0, "threads is 0, but must be an integer from 1 to 64"],
-  [-1, "threads is -1, but must be an integer from 1 to 64"],
-  [1.5, "threads is 1.5, but must be an integer from 1 to 64"],
-  [1000, "threads is 1000, but must be an integer from 1 to 64"],
-  ["four", 'threads is "four", but must be an integer from 1 to 64, or "auto"'],
-])("threads: %j is refused", (threads, message) => {
-  expect(() => make({ threads: threads as number })).toThrow(message);
 });
 
 test('threads: "auto" takes no more threads than cores, and trains to the same bits', async () => {

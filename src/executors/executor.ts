@@ -1,6 +1,7 @@
 // What an executor is: a linear memory and an interpreter for the programs in it.
 
 import type { DType } from "../dtype.js";
+import type { Signal } from "../signal.js";
 
 /** A program in the heap: `count` records from byte `offset` on, planned for a number of threads. */
 export interface Program {
@@ -11,8 +12,6 @@ export interface Program {
   readonly phases: readonly { readonly first: number; readonly count: number }[];
   /** In how many parts to do each phase of a step that would take too long at a stretch; 1: it would not. */
   readonly parts: number;
-  /** Parts are a multiple of this. */
-  readonly pieces: number;
 }
 
 export interface Executor {
@@ -29,8 +28,11 @@ export interface Executor {
    * phases a step.
    */
   runPart(program: Program, phase: number, step: number, part: number, parts: number): void;
-  /** As run(), on the program's number of threads, away from the calling one. Rejects when a thread dies. */
-  runParallel(program: Program, fromStep: number, toStep: number): Promise<void>;
+  /**
+   * As run(), on the program's number of threads, away from the calling one. Rejects when a thread dies. With a
+   * `signal` it may end in the middle of a step once that is aborted: then it resolves with false.
+   */
+  runParallel(program: Program, fromStep: number, toStep: number, signal?: Signal): Promise<boolean>;
 }
 
 /** A run that ended in the middle through no fault of the program: its results must not be used. */

@@ -45,8 +45,9 @@ export class ReferenceExecutor implements Executor {
   }
 
   /** The reference has one thread: it takes them one after the other, so to speak. */
-  async runParallel(program: Program, fromStep: number, toStep: number): Promise<void> {
+  async runParallel(program: Program, fromStep: number, toStep: number): Promise<boolean> {
     this.run(program, fromStep, toStep);
+    return true;
   }
 
   #view(): Machine {

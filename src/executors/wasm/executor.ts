@@ -3,9 +3,10 @@
 
 import { instantiateSync } from "@assemblyscript/loader";
 import { CONTROL_CELLS, RECORD_WORDS } from "../../../assembly/ops.js";
+import type { Signal } from "../../signal.js";
 import type { Executor, ExecutorOptions, Program } from "../executor.js";
 import { chooseBuild, compiled } from "./module.js";
-import { pool } from "./pool.js";
+import { type Job, pool } from "./pool.js";
 
 const PAGE = 65536;
 /** Of 32-bit WebAssembly. */
@@ -105,8 +106,13 @@ export class WasmExecutor implements Executor {
     this.#runPart(offset + first * RECORD_WORDS * 4, count, step, part, parts);
   }
 
-  runParallel({ offset, count, threads }: Program, fromStep: number, toStep: number): Promise<void> {
-    return pool.run({
+  runParallel(
+    { offset, count, threads }: Program,
+    fromStep: number,
+    toStep: number,
+    signal?: Signal,
+  ): Promise<boolean> {
+    const job: Job = {
       network: this.#network,
       module: this.#module,
       memory: this.#memory,
@@ -117,6 +123,7 @@ export class WasmExecutor implements Executor {
       threads,
       fromStep,
       toStep,
-    });
+    };
+    return pool.run(job, signal);
   }
 }

@@ -6,6 +6,7 @@
 
 import { CONTROL_CELLS, Control, LONGEST_SPIN, SHORTEST_SPIN } from "../../../assembly/ops.js";
 import { workerSource } from "../../../build/worker.js";
+import type { Signal } from "../../signal.js";
 import { availableThreads, nodeModule } from "../environment.js";
 import { RunFailure } from "../executor.js";
 
@@ -29,7 +30,7 @@ export interface ToWorker {
 }
 
 export interface FromWorker {
-  /** False: another thread died, and this one left in the middle. */
+  /** False: another thread died, or the run was aborted, and this one left in the middle. */
   whole: boolean;
 }
 
@@ -114,9 +115,9 @@ export class Pool {
 
   /**
    * Runs a job on `job.threads` workers. Rejects when a worker cannot be started, and when one dies; by then all
-   * others have left the run.
+   * others have left the run. False: the signal was aborted, and the run ended in the middle.
    */
-  async run(job: Job): Promise<void> {
+  async run(job: Job, signal?: Signal): Promise<boolean> {
     const members = await this.#take(job.threads);
     try {
       await Promise.all(members.map(({ started }) => started));
@@ -130,6 +131,7 @@ export class Pool {
     cells.fill(0, Control.queues);
     cells[Control.patience] = crowded ? SHORTEST_SPIN : LONGEST_SPIN;
     let death: Error | undefined;
+    let whole = true;
     const answers = members.map(
       (member, thread) =>
         new Promise<void>((resolve) => {
@@ -138,6 +140,8 @@ export class Pool {
             if (answer instanceof Error) {
               death ??= answer;
               abandon(cells);
+            } else if (!answer.whole) {
+              whole = false;
             }
             resolve();
           };
@@ -145,14 +149,18 @@ export class Pool {
           member.handle.postMessage({ ...job, thread });
         }),
     );
+    const leave = () => abandon(cells);
+    signal?.addEventListener("abort", leave);
     await Promise.all(answers);
+    signal?.removeEventListener("abort", leave);
     this.#give(members);
+    if (death || signal?.aborted) cells.fill(0);
     if (death) {
-      cells.fill(0);
       throw new RunFailure(`a worker thread died in the middle of training: ${death.message}`, {
         cause: death,
       });
     }
+    return whole;
   }
 
   /** Ends one worker, for tests of what happens then. */
