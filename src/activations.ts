@@ -2,13 +2,14 @@
 
 import type { ProgramBuilder } from "./program.js";
 import { Op } from "./program.js";
+import { rowsOf } from "./table.js";
 
 interface ActivationRow {
-  /** Emits y = f(z), in place. */
+  /** Emits y = f(z), in place. @internal */
   forward(builder: ProgramBuilder, z: number, rows: number, width: number): void;
-  /** Emits d = d * f'(z), in place, from y = f(z). */
+  /** Emits d = d * f'(z), in place, from y = f(z). @internal */
   backward(builder: ProgramBuilder, d: number, y: number, rows: number, width: number): void;
-  /** Bound of the uniform distribution that initializes the weights. */
+  /** Bound of the uniform distribution that initializes the weights. @internal */
   initialBound(inputs: number, outputs: number): number;
 }
 
@@ -17,7 +18,7 @@ const glorot = (inputs: number, outputs: number) => Math.sqrt(6 / (inputs + outp
 /** He et al. 2015, "Delving Deep into Rectifiers". */
 const he = (inputs: number) => Math.sqrt(6 / inputs);
 
-export const activations = {
+export const activations = /* @__PURE__ */ rowsOf<ActivationRow>()({
   /** f(z) = 1 / (1 + exp(-z)) */
   sigmoid: {
     forward: (builder, z, rows, width) => builder.forward(Op.sigmoid, z, z, rows * width, rows),
@@ -49,7 +50,7 @@ export const activations = {
     backward: () => {},
     initialBound: glorot,
   },
-} satisfies Record<string, ActivationRow>;
+});
 
 /** Name of an activation function. */
 export type Activation = keyof typeof activations;

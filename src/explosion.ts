@@ -1,7 +1,7 @@
 // Notices a loss that explodes but stays finite: such a training ends without an error, and is worth nothing.
 
 import { isClasses, sample, type Table } from "./dataset.js";
-import { lossRow } from "./losses.js";
+import { classifies } from "./losses.js";
 import type { EpochEntry, Settings } from "./training.js";
 
 /** A loss that has grown so much, and is so many times what outputs of 0 would have, explodes. */
@@ -36,7 +36,7 @@ export class Explosion {
   /** About the loss of a network whose outputs, resp. logits, are 0. */
   #lossOfZeros(): number {
     const { loss, data } = this.#settings;
-    if (lossRow(loss).classifies || isClasses(data.targets)) return 1;
+    if (classifies(loss) || isClasses(data.targets)) return 1;
     let sum = 0;
     const all = sample(data.targets, (value) => {
       sum += value * value;

@@ -2,45 +2,39 @@
 
 import type { Activation } from "./activations.js";
 import { type LossOp, Op } from "./program.js";
+import { rowsOf } from "./table.js";
 
 interface LossRow {
+  /** @internal */
   op: LossOp;
-  /** Activation of the last layer that the loss is fused with, and needs. */
+  /** Activation of the last layer that the loss is fused with, and needs. @internal */
   fused?: Activation;
-  /** The loss counts each element (and is a mean over elements), or each row. */
+  /** The loss counts each element (and is a mean over elements), or each row. @internal */
   per: "element" | "row";
-  /** Factor of the gradient before the mean is taken. */
+  /** Factor of the gradient before the mean is taken. @internal */
   factor: number;
-  /** Whether accuracy means something. */
-  classifies: boolean;
 }
 
-export const losses = {
+export const losses = /* @__PURE__ */ rowsOf<LossRow>()({
   /** mean over all elements of (y - t)^2 */
-  meanSquaredError: { op: Op.meanSquaredError, per: "element", factor: 2, classifies: false },
+  meanSquaredError: { op: Op.meanSquaredError, per: "element", factor: 2 },
   /** mean over all elements of -(t log y + (1 - t) log(1 - y)), y a sigmoid */
-  binaryCrossEntropy: {
-    op: Op.binaryCrossEntropy,
-    fused: "sigmoid",
-    per: "element",
-    factor: 1,
-    classifies: true,
-  },
+  binaryCrossEntropy: { op: Op.binaryCrossEntropy, fused: "sigmoid", per: "element", factor: 1 },
   /** mean over rows of -sum over j of t[j] log y[j], y a softmax */
-  crossEntropy: { op: Op.crossEntropy, fused: "softmax", per: "row", factor: 1, classifies: true },
-} as const satisfies Record<string, LossRow>;
+  crossEntropy: { op: Op.crossEntropy, fused: "softmax", per: "row", factor: 1 },
+});
 
 /** Name of a loss function. */
 export type Loss = keyof typeof losses;
 
-/** Name of a loss function that has an accuracy. */
-export type ClassifyingLoss = {
-  [K in Loss]: (typeof losses)[K]["classifies"] extends true ? K : never;
-}[Loss];
+/** Those that classify: accuracy means something. */
+const classifying = ["binaryCrossEntropy", "crossEntropy"] as const satisfies Loss[];
 
-/** A row of the table, without the narrowness of its literals. */
-export function lossRow(loss: Loss): LossRow {
-  return losses[loss];
+/** Name of a loss function that has an accuracy. */
+export type ClassifyingLoss = (typeof classifying)[number];
+
+export function classifies(loss: Loss): loss is ClassifyingLoss {
+  return (classifying as readonly Loss[]).includes(loss);
 }
 
 /** The loss that fits the last activation. */

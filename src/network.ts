@@ -61,6 +61,9 @@ const executors: Record<ExecutorName, new (options: ExecutorOptions) => Executor
 };
 const dtypes: Record<DType, true> = { float64: true, float32: true };
 
+/** The model of a network, unless it is a Proxy that hides it. */
+let modelOf: (network: object) => Model;
+
 /**
  * A feed-forward neural network.
  *
@@ -94,6 +97,13 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
   readonly #predictor: Predictor;
   #loss: Loss;
   #fitting = false;
+
+  static {
+    modelOf = (network) => {
+      if (!(#model in network)) throw notItself("Network");
+      return network.#model;
+    };
+  }
 
   /** @throws RangeError or TypeError for unusable options; layers are then as unused as before */
   constructor(options: NetworkOptions<D, L>) {
@@ -159,7 +169,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
 
   /** Number of weights and biases. */
   get parameterCount(): number {
-    return Network.#modelOf(this).layers.reduce((sum, layer) => sum + layer.parameterCount, 0);
+    return modelOf(this).layers.reduce((sum, layer) => sum + layer.parameterCount, 0);
   }
 
   /**
@@ -174,7 +184,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
    *   training diverges, the weights then being those of the last good epoch's end
    */
   async fit(inputs: Rows, targets: Rows, options: FitOptions = {}): Promise<EpochEntry[]> {
-    const model = Network.#modelOf(this);
+    const model = modelOf(this);
     const given = readFitOptions(options);
     if (this.#fitting) {
       throw new Error("this network is already in fit: await the first call before the next");
@@ -210,7 +220,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
     targets: Rows,
     options: EvaluateOptions & { loss?: G } = {},
   ): FiguresOf<L, G> {
-    const model = Network.#modelOf(this);
+    const model = modelOf(this);
     const { loss } = readOptions<EvaluateOptions>("evaluate", options, ["loss"]);
     const evaluation = finish(checkEvaluation(this.#shape, inputs, targets, loss));
     refuseWritten(model);
@@ -228,7 +238,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
     targets: Rows,
     options: EvaluateOptions & AsyncOptions & { loss?: G } = {},
   ): Promise<FiguresOf<L, G>> {
-    const model = Network.#modelOf(this);
+    const model = modelOf(this);
     const { loss, signal } = readOptions<EvaluateOptions & AsyncOptions>("evaluateAsync", options, [
       "loss",
       "signal",
@@ -247,7 +257,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
    * @throws RangeError or TypeError for unusable inputs, or an unusable `out`; Error where a parameter is not finite
    */
   predict(inputs: Rows, options?: PredictOptions<D>): ArrayOf<D> {
-    const model = Network.#modelOf(this);
+    const model = modelOf(this);
     const given = options && readOptions<PredictOptions<D>>("predict", options, ["out"]);
     const table = finish(checkInputs(this.#shape, "inputs", inputs));
     refuseWritten(model);
@@ -263,7 +273,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
    * @throws as `predict`, by rejecting, and with the signal's reason
    */
   async predictAsync(inputs: Rows, options: PredictOptions<D> & AsyncOptions = {}): Promise<ArrayOf<D>> {
-    const model = Network.#modelOf(this);
+    const model = modelOf(this);
     const { out, signal } = readOptions<PredictOptions<D> & AsyncOptions>("predictAsync", options, [
       "out",
       "signal",
@@ -281,7 +291,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
 
   /** The layers, their shapes and parameters, as a table of text. */
   summary(): string {
-    const { density } = Network.#modelOf(this);
+    const { density } = modelOf(this);
     return summarize(this, density);
   }
 
@@ -296,7 +306,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
    * @internal
    */
   gradients(inputs: Rows, targets: Rows, { loss = this.#loss }: { loss?: Loss } = {}) {
-    const model = Network.#modelOf(this);
+    const model = modelOf(this);
     const known = checkLoss(this.#shape, loss);
     const [x, t] = finish(checkData(this.#shape, ["inputs", "targets"], inputs, targets, known));
     const { heap, store, executor } = model;
@@ -331,13 +341,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
    * @internal
    */
   get heap(): Heap {
-    return Network.#modelOf(this).heap;
-  }
-
-  /** The model of a network, unless it is a Proxy that hides it. */
-  static #modelOf(network: object): Model {
-    if (!(#model in network)) throw notItself("Network");
-    return network.#model;
+    return modelOf(this).heap;
   }
 
   /** What a call in slices needs: a pacer, and the parameters as they are now, for they may change meanwhile. */

@@ -34,7 +34,6 @@ import {
   type Figures,
   type Loss,
   losses,
-  lossRow,
 } from "./losses.js";
 import type { Pieces } from "./pieces.js";
 import type { Signal } from "./signal.js";
@@ -249,7 +248,7 @@ function checkRate({ dtype }: Shape, learningRate: number): number {
 
 /** Checks that a step is not 0 for every row of a batch. */
 function checkStep({ dtype, outputs }: Shape, learningRate: number, loss: Loss, rows: number): void {
-  const { per, factor } = lossRow(loss);
+  const { per, factor } = losses[loss];
   if (rounded(dtype, (learningRate * factor) / (per === "row" ? rows : rows * outputs)) !== 0) return;
   throw new RangeError(
     `learningRate is ${learningRate}, of which a row's share in a batch of ${rows} is 0 in the network's ${dtype}: ` +
@@ -326,7 +325,7 @@ function smaller(dtype: DType): string {
 /** Checks that a loss is known and fits the last activation. */
 export function checkLoss({ activation: last }: Shape, loss: Loss): Loss {
   checkChoice("loss", loss, losses);
-  const { fused } = lossRow(loss);
+  const { fused } = losses[loss];
   if (fused !== undefined && fused !== last) {
     throw new RangeError(
       `loss is "${loss}", which is computed together with ${fused}, but the last layer's activation is ` +

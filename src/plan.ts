@@ -4,7 +4,7 @@ import type { DType } from "./dtype.js";
 import type { Executor, Program } from "./executors/executor.js";
 import type { Heap } from "./heap.js";
 import type { Layer, ParameterAccess } from "./layers/layer.js";
-import { type Figures, type Loss, lossRow } from "./losses.js";
+import { classifies, type Figures, type Loss, losses } from "./losses.js";
 import { type Matrix, ProgramBuilder, Stat } from "./program.js";
 import type { Store } from "./store.js";
 import { type PlacedInputs, type PlacedTargets, SPARSE_BELOW } from "./upload.js";
@@ -164,7 +164,7 @@ export function planLoss(
         : { output: offset, add: true },
   };
 
-  const { op, fused, per, factor } = lossRow(loss);
+  const { op, fused, per, factor } = losses[loss];
   const emitted = [];
   let input: Matrix = x;
   let y = 0;
@@ -179,18 +179,24 @@ export function planLoss(
   const terms = per === "row" ? rows : rows * outputs;
   const direction = purpose.kind === "train" ? -purpose.learningRate : 1;
   const gradient = builder.matrix(rows, outputs);
-  const losses = heap.allocateElements(terms);
+  const lossValues = heap.allocateElements(terms);
   const hits = heap.allocateElements(terms);
   const prediction = fused ? builder.matrix(rows, outputs) : y;
   const scale = builder.cell((direction * factor) / terms);
-  builder.loss(op, { gradient, losses, hits, prediction, logits: y, target }, rows, outputs, scale);
+  builder.loss(
+    op,
+    { gradient, losses: lossValues, hits, prediction, logits: y, target },
+    rows,
+    outputs,
+    scale,
+  );
 
   if (purpose.kind !== "evaluate") {
     let d = gradient;
     for (const [index, step] of [...emitted.entries()].reverse()) d = step.backward(d, index > 0);
   }
   // Up to here each thread works on its own rows of the batch and need not wait for others.
-  builder.report(statistics, losses, hits, terms, builder.cell(rows / terms));
+  builder.report(statistics, lossValues, hits, terms, builder.cell(rows / terms));
   for (const emit of deferred) emit();
   return builder.finish();
 }
@@ -205,9 +211,8 @@ export function placeSnapshot({ heap, store }: Model, snapshot: Snapshot | undef
 
 /** Mean loss and, for losses that classify, accuracy over `rows` rows. */
 export function figuresOf({ outputs }: Model, { lossSum, hits }: Sums, rows: number, loss: Loss): Figures {
-  const { per, classifies } = lossRow(loss);
   const figures: Figures = { loss: lossSum / rows };
-  if (classifies) figures.accuracy = hits / (per === "row" ? rows : rows * outputs);
+  if (classifies(loss)) figures.accuracy = hits / (losses[loss].per === "row" ? rows : rows * outputs);
   return figures;
 }
 

@@ -20,7 +20,7 @@ test("An engine that refuses to compile: the error names the page's policy and t
   }
   vi.stubGlobal("WebAssembly", { ...descriptors(WebAssembly), Module: Refused });
   // The first test of the file: a module that has been compiled is kept.
-  const make = () => makeClassifier();
+  const make = () => makeClassifier({ deterministic: true, threads: 2 });
   expect(make).toThrow(
     /did not compile .*\(Refused to compile.*\)\. .*'wasm-unsafe-eval' to its script-src; or pass executor: "reference"/s,
   );

@@ -18,6 +18,9 @@ export interface DenseOptions<A extends Activation = Activation> {
   weightBounds?: readonly [low: number, high: number];
 }
 
+/** Where a layer's parameters are, unless it is a Proxy that hides it. */
+let placeOf: (layer: object) => Place;
+
 /**
  * Fully connected layer: `y = f(x W + b)`, x of shape (batch, inputs), y of shape (batch, size).
  *
@@ -29,6 +32,17 @@ export class Dense<A extends Activation = Activation> {
   readonly activation: A;
   readonly #bounds: readonly [number, number] | undefined;
   #place: Place | undefined;
+
+  static {
+    placeOf = (layer) => {
+      if (!(#place in layer)) throw notItself("Dense");
+      if (layer.#place) return layer.#place;
+      throw new Error(
+        `this Dense(${layer.size}) has no weights yet: give it to a network first, ` +
+          "new Network({ inputs, layers: [layer] })",
+      );
+    };
+  }
 
   /**
    * @param size number of outputs, a positive integer
@@ -53,24 +67,24 @@ export class Dense<A extends Activation = Activation> {
    * value written may be kept, or overwritten, or be updated once less; the network stays usable.
    */
   get weights(): FloatArray {
-    const { store, inputs, weights } = Dense.#placeOf(this);
+    const { store, inputs, weights } = placeOf(this);
     return store.lend(weights, inputs * this.size);
   }
 
   /** Live view of the biases, shape (size); as `weights`. */
   get biases(): FloatArray {
-    const { store, biases } = Dense.#placeOf(this);
+    const { store, biases } = placeOf(this);
     return store.lend(biases, this.size);
   }
 
   /** Number of inputs, known once the layer is part of a network. */
   get inputs(): number {
-    return Dense.#placeOf(this).inputs;
+    return placeOf(this).inputs;
   }
 
   /** Number of weights and biases. */
   get parameterCount(): number {
-    return (Dense.#placeOf(this).inputs + 1) * this.size;
+    return (placeOf(this).inputs + 1) * this.size;
   }
 
   /** What console.log shows in Node. @internal */
@@ -109,7 +123,7 @@ export class Dense<A extends Activation = Activation> {
 
   /** @internal */
   initialize(builder: ProgramBuilder, seed: number, stream: number): void {
-    const { store, inputs, weights, biases } = Dense.#placeOf(this);
+    const { store, inputs, weights, biases } = placeOf(this);
     const bound = activations[this.activation].initialBound(inputs, this.size);
     const [low, high] = this.#bounds ?? [-bound, bound];
     builder.uniform(weights, inputs * this.size, builder.cell(low), builder.cell(high), seed, stream);
@@ -125,7 +139,7 @@ export class Dense<A extends Activation = Activation> {
     parameters: ParameterAccess,
     activate: boolean,
   ): Emitted {
-    const { inputs, weights, biases } = Dense.#placeOf(this);
+    const { inputs, weights, biases } = placeOf(this);
     const { size } = this;
     const output = builder.matrix(rows, size);
     const right = parameters.source(weights);
@@ -149,16 +163,6 @@ export class Dense<A extends Activation = Activation> {
       return inputGradient;
     };
     return { output, backward };
-  }
-
-  /** Where a layer's parameters are, unless it is a Proxy that hides it. */
-  static #placeOf(layer: object): Place {
-    if (!(#place in layer)) throw notItself("Dense");
-    if (layer.#place) return layer.#place;
-    throw new Error(
-      `this Dense(${layer.size}) has no weights yet: give it to a network first, ` +
-        "new Network({ inputs, layers: [layer] })",
-    );
   }
 }
 

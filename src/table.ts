@@ -1,0 +1,7 @@
+// Tables of rows by name, whose keys are the names that users write.
+
+/** A table of rows of type R. Its own type has the names, and of a row only what R says of all. */
+export const rowsOf =
+  <R>() =>
+  <K extends string>(rows: Record<K, R>): Readonly<Record<K, R>> =>
+    rows;
