@@ -68,5 +68,5 @@ function rangeOf(table: Table): string {
 }
 
 function digits(value: number): string {
-  return String(Number(value.toPrecision(4)));
+  return Math.abs(value) < 1e7 ? String(Number(value.toPrecision(4))) : value.toExponential(1);
 }

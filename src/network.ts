@@ -258,7 +258,8 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
    */
   predict(inputs: Rows, options?: PredictOptions<D>): ArrayOf<D> {
     const model = modelOf(this);
-    const given = options && readOptions<PredictOptions<D>>("predict", options, ["out"]);
+    const given =
+      options === undefined ? undefined : readOptions<PredictOptions<D>>("predict", options, ["out"]);
     const table = finish(checkInputs(this.#shape, "inputs", inputs));
     refuseWritten(model);
     const target = openTarget(model, table, given?.out);

@@ -1,6 +1,6 @@
 // Bad input: every error gives the value, what was expected and the way out, and changes nothing.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Dense, type FitOptions, Network, type Rows } from "../src/index.js";
 import { parameters } from "./helpers.js";
 
@@ -322,6 +322,30 @@ describe("new Network refuses, and leaves its layers to another network:", () =>
     ["an unknown dtype", { dtype: "f64" }, 'dtype is "f64", but must be one of "float64", "float32"'],
     ["an unknown executor", { executor: "gpu" }, 'executor is "gpu", but must be one of "wasm", "reference"'],
     ["a negative seed", { seed: -1 }, "seed is -1, but must be an integer of at least 0"],
+    [
+      "a seed past the integers",
+      { seed: 2 ** 53 },
+      "seed is 9007199254740992, but must be an integer from 0 to 9007199254740991",
+    ],
+    [
+      "more inputs than any memory holds",
+      { inputs: 50_000 ** 2 },
+      "the network's memory would have to grow to 38147 MiB (38147 MiB of it for the last region), which the engine does not " +
+        "grant; the limit of 32-bit WebAssembly is 4096 MiB. " +
+        'Make the layers of 2500000000-2-1 smaller, or use dtype "float32"',
+    ],
+    [
+      "more inputs than can be counted",
+      { inputs: Number.MAX_SAFE_INTEGER, dtype: "float32" },
+      "the network's memory would have to grow to more than a million GiB (more than a million GiB of it for the last " +
+        "region), which the engine does not grant; the limit of 32-bit WebAssembly is 4096 MiB. " +
+        "Make the layers of 9007199254740991-2-1 smaller",
+    ],
+    [
+      "a text of a million characters",
+      { dtype: "x".repeat(1e6) },
+      `dtype is "${"x".repeat(60)}...", but must be one of "float64", "float32"`,
+    ],
     ["a scale of 0", { inputScale: 0 }, "inputScale is 0, but must be a finite number other than 0"],
     [
       "a scale of NaN",
@@ -423,7 +447,9 @@ describe("a training that diverges", () => {
 
   /** Linear regression, whose weights grow without bound when the rate is too high. */
   function linear(): Network {
-    return new Network({ inputs: 3, layers: [new Dense(1, { activation: "linear" })], seed: 1 });
+    // It warns of the losses that explode before they are infinite.
+    const onWarning = () => {};
+    return new Network({ inputs: 3, layers: [new Dense(1, { activation: "linear" })], seed: 1, onWarning });
   }
 
   const targets = rows(20).map(([x]) => 3 * x);
@@ -481,4 +507,149 @@ describe("a training that diverges", () => {
         `${advice(1e300)} The weights are those of before this call of fit`,
     );
   });
+});
+
+describe("what is quoted in an error", () => {
+  const refusal = (value: unknown) => {
+    try {
+      new Dense(value as number);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "";
+  };
+  const rest = "but must be an integer of at least 1";
+
+  test("of an array that holds itself ends", () => {
+    const cyclic: unknown[] = [1];
+    cyclic.push(cyclic);
+    expect(refusal(cyclic)).toBe(`the size of a Dense layer is [1, [1, [1, [...]]]], ${rest}`);
+  });
+
+  test.each<[string, unknown, string]>([
+    ["a long array", Array(100).fill(7), "[7, 7, 7, 7, 7, 7, ...]"],
+    ["a long text in an array", ["y".repeat(1000)], `["${"y".repeat(60)}..."]`],
+    ["a symbol", Symbol("s"), "Symbol(s)"],
+    ["a bigint", 4n, "4n"],
+    ["an object without a prototype", Object.create(null), "an object (Object)"],
+    ["a DataView", new DataView(new ArrayBuffer(3)), "DataView(3 bytes)"],
+  ])("is a line for %s", (_, value, text) => {
+    expect(refusal(value)).toBe(`the size of a Dense layer is ${text}, ${rest}`);
+  });
+});
+
+describe("data that are wrong from the start are refused before anything is allocated for them:", () => {
+  const wide = new Network({ inputs: 20_000, layers: [new Dense(1, { activation: "linear" })], seed: 1 });
+
+  test("two million rows of three values for 20,000 inputs", () => {
+    const rows = Array(2_000_000).fill([1, 2, 3]);
+    expect(() => wide.predict(rows)).toThrow(
+      "inputs[0] has 3 values, but the network has 20000 inputs: every row must have 20000",
+    );
+  });
+
+  test("an array of 2^32 - 1 places with one row in it", () => {
+    const holes = Array(2 ** 32 - 1);
+    holes[0] = [1, 2, 3];
+    expect(() => classifier().predict(holes)).toThrow(
+      "inputs[1] is undefined, but must be a row of 3 numbers",
+    );
+  });
+
+  test("an array of 2^32 - 1 places with one number in it", () => {
+    const holes = Array(2 ** 32 - 1);
+    holes[0] = 1;
+    expect(() => classifier().predict(holes)).toThrow("inputs[1] is undefined, but must be a number");
+  });
+
+  test("a DataView for targets", () => {
+    const view = new DataView(new ArrayBuffer(8)) as unknown as Rows;
+    const message = "targets is a DataView, which does not hold plain numbers: convert it first, e.g. with";
+    expect(() => classifier().evaluate(rows(1), view)).toThrow(message);
+    expect(() => regressor().evaluate(rows(1), view)).toThrow(message);
+  });
+});
+
+describe("predict refuses options:", () => {
+  test.each<[unknown, string]>([
+    [null, "predict takes an options object, but got null"],
+    [{ Out: new Float64Array(10) }, 'predict has no option "Out": it takes out'],
+    [new Float64Array(10), 'predict has no option "0": it takes out'],
+    [[1], "predict takes an options object, but got [1]"],
+    [{ out: null }, "out is null, but must be a Float64Array of 1 x 10 elements"],
+    [{ out: [1] }, "out is [1], but must be a Float64Array of 1 x 10 elements"],
+  ])("%o", async (options, message) => {
+    const network = classifier();
+    await expectHarmless(network, () => network.predict([1, 2, 3], options as object), message);
+  });
+});
+
+describe("options that act as they are read", () => {
+  test.each(["epochs", "learningRate", "validationData", "signal"] as const)(
+    "cannot train in the middle of fit from %s",
+    async (name) => {
+      const network = classifier();
+      const twin = classifier();
+      const value = { epochs: 2, learningRate: 0.1, validationData: undefined, signal: undefined }[name];
+      const plain = { epochs: 2, learningRate: 0.1 };
+      let inner: Promise<unknown> | undefined;
+      const options = {
+        ...plain,
+        get [name]() {
+          inner = network.fit(rows(7), labels(7), { epochs: 1 });
+          return value;
+        },
+      };
+      const outer = network.fit(rows(20), labels(20), options);
+      // The inner one came first: the outer one is refused, and has not touched its data.
+      await expect(outer).rejects.toThrow(
+        "this network is already in fit: await the first call before the next",
+      );
+      await inner;
+      await twin.fit(rows(7), labels(7), { epochs: 1 });
+      expect(parameters(network)).toEqual(parameters(twin));
+    },
+  );
+
+  test("cannot train in the middle of fit from rows", async () => {
+    const network = classifier();
+    const twin = classifier();
+    let inner: Promise<unknown> | undefined;
+    const inputs = rows(20);
+    Object.defineProperty(inputs, 5, {
+      get() {
+        inner ??= network.fit(rows(7), labels(7)).catch((error: Error) => error.message);
+        return rows(20)[5];
+      },
+    });
+    await network.fit(inputs, labels(20));
+    expect(await inner).toBe("this network is already in fit: await the first call before the next");
+    await twin.fit(rows(20), labels(20));
+    expect(parameters(network)).toEqual(parameters(twin));
+  });
+
+  test("are read once by new Network", () => {
+    const reads: string[] = [];
+    const options = new Proxy(
+      { inputs: 3, layers: [new Dense(1)], threads: "auto" as const, seed: 1 },
+      {
+        get(target, name) {
+          reads.push(String(name));
+          return Reflect.get(target, name);
+        },
+      },
+    );
+    new Network(options);
+    expect(reads).toEqual([...new Set(reads)]);
+    expect(reads).toContain("threads");
+  });
+});
+
+test("a layer of another copy of the library says that there are two", async () => {
+  vi.resetModules();
+  const other = (await import("../src/index.js")) as { Dense: typeof Dense };
+  expect(other.Dense).not.toBe(Dense);
+  expect(() => new Network({ inputs: 2, layers: [new other.Dense(1)] })).toThrow(
+    /^layers\[0\] is a layer of another copy of wasmgrad than this Network: there are two in the program/,
+  );
 });

@@ -256,4 +256,18 @@ describe("formatIdx", () => {
       new RangeError("formatIdx: shape has 256 dimensions, expected at most 255; merge some of them"),
     );
   });
+
+  it("refuses a shape that is no array, or has no numbers in it, in words", () => {
+    const values: [unknown, string][] = [
+      [null, "shape is null, expected an array of the dimensions' lengths, e.g. [60000, 28, 28]"],
+      [4, "shape is 4, expected an array of the dimensions' lengths, e.g. [60000, 28, 28]"],
+      [{}, "shape is of class Object, expected an array of the dimensions' lengths, e.g. [60000, 28, 28]"],
+      [[4n], "shape[0] is 4n, expected an integer from 0 to 4294967295; correct the shape"],
+      [["4"], 'shape[0] is "4", expected an integer from 0 to 4294967295; correct the shape'],
+    ];
+    for (const [shape, message] of values) {
+      const error = thrown(() => formatIdx(shape as number[], new Uint8Array(4)));
+      expect((error as Error).message).toBe(`formatIdx: ${message}`);
+    }
+  });
 });
