@@ -78,6 +78,7 @@ describe("this test", () => {
     expect(sources.get("src/losses.ts")).toEqual([
       { target: "src/activations.ts", typeOnly: true },
       { target: "src/program.ts", typeOnly: false },
+      { target: "src/table.ts", typeOnly: false },
     ]);
     expect(sources.get("src/index.ts")).toContainEqual({ target: "src/network.ts", typeOnly: false });
     expect(edges(within("src/executors/wasm/module.ts"), within("build/"))).toHaveLength(1);

@@ -27,22 +27,21 @@ function slowClock(): void {
   vi.spyOn(performance, "now").mockImplementation(() => (now += 25));
 }
 
-/** Counts the turns of the event loop from now on. */
+let counter: NodeJS.Immediate;
+
+/** Counts the turns of the event loop from now to the end of the test. */
 function countTurns(): () => number {
   let turns = 0;
-  let counting = true;
   const count = () => {
     turns++;
-    if (counting) setImmediate(count);
+    counter = setImmediate(count);
   };
-  setImmediate(count);
-  return () => {
-    counting = false;
-    return turns;
-  };
+  counter = setImmediate(count);
+  return () => turns;
 }
 
 afterEach(() => {
+  clearImmediate(counter);
   vi.restoreAllMocks();
 });
 
