@@ -1,20 +1,27 @@
 // Notices a loss that explodes but stays finite: such a training ends without an error, and is worth nothing.
 
 import { isClasses, sample, type Table } from "./dataset.js";
-import { classifies } from "./losses.js";
-import type { EpochEntry, Settings } from "./training.js";
+import { classifies, type Loss } from "./losses.js";
+import type { DataSet } from "./upload.js";
+
+/** What is known of a training. */
+interface Training {
+  loss: Loss;
+  data: DataSet;
+  learningRate: number;
+}
 
 /** A loss that has grown so much, and is so many times what outputs of 0 would have, explodes. */
 const FACTOR = 1000;
 
 export class Explosion {
-  readonly #settings: Settings;
+  readonly #training: Training;
   /** Lowest loss so far: of the first batch before any step, and of the epochs. */
   #lowest: { loss: number; where: string } | undefined;
   #warned = false;
 
-  constructor(settings: Settings) {
-    this.#settings = settings;
+  constructor(training: Training) {
+    this.#training = training;
   }
 
   /** Takes the loss of the first batch; what later ones report is ignored. */
@@ -23,7 +30,7 @@ export class Explosion {
   }
 
   /** Takes the loss of an epoch; returns a warning at the first that shows an explosion. */
-  epochEnded({ epoch, loss }: EpochEntry): string | undefined {
+  epochEnded({ epoch, loss }: { epoch: number; loss: number }): string | undefined {
     const lowest = this.#lowest!;
     if (!this.#warned && loss > FACTOR * lowest.loss && loss > FACTOR * this.#lossOfZeros()) {
       this.#warned = true;
@@ -35,17 +42,16 @@ export class Explosion {
 
   /** About the loss of a network whose outputs, resp. logits, are 0. */
   #lossOfZeros(): number {
-    const { loss, data } = this.#settings;
+    const { loss, data } = this.#training;
     if (classifies(loss) || isClasses(data.targets)) return 1;
+    const targets = sample(data.targets);
     let sum = 0;
-    const all = sample(data.targets, (value) => {
-      sum += value * value;
-    });
-    return sum / all;
+    for (const value of targets) sum += value * value;
+    return sum / targets.length;
   }
 
   #describe(epoch: number, loss: number): string {
-    const { data, learningRate } = this.#settings;
+    const { data, learningRate } = this.#training;
     const before = this.#lowest!;
     const targets = isClasses(data.targets) ? "" : `, the targets ${rangeOf(data.targets)}`;
     return (
@@ -60,10 +66,10 @@ export class Explosion {
 function rangeOf(table: Table): string {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
-  sample(table, (value) => {
+  for (const value of sample(table)) {
     low = Math.min(low, value);
     high = Math.max(high, value);
-  });
+  }
   return `from ${digits(low)} to ${digits(high)}`;
 }
 

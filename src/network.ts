@@ -9,7 +9,7 @@ import {
   quote,
   readOptions,
 } from "./check.js";
-import type { Rows } from "./dataset.js";
+import { type Format, type Rows, toSmallTable, toTable } from "./dataset.js";
 import type { ArrayOf, DType, FloatArray } from "./dtype.js";
 import { evaluate, evaluateInSlices } from "./evaluation.js";
 import { canShareMemory } from "./executors/environment.js";
@@ -24,7 +24,6 @@ import {
   checkData,
   checkEvaluation,
   checkFit,
-  checkInputs,
   checkLayers,
   checkLoss,
   checkRounded,
@@ -33,6 +32,7 @@ import {
   type ExecutorName,
   type FiguresOf,
   type FitOptions,
+  inputFormat,
   NETWORK_OPTIONS,
   type NetworkOptions,
   type PredictOptions,
@@ -95,6 +95,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
   readonly executor: ExecutorName;
   readonly #model: Model;
   readonly #predictor: Predictor;
+  readonly #inputFormat: Format;
   #loss: Loss;
   #fitting = false;
 
@@ -150,6 +151,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
       warn,
     };
     this.#predictor = new Predictor(this.#model);
+    this.#inputFormat = inputFormat(this.#shape);
     // Before any layer is attached: a network too large leaves its layers as they were.
     heap.reserve(
       parameterBytes(this.inputs, this.layers, this.dtype),
@@ -260,7 +262,8 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
     const model = modelOf(this);
     const given =
       options === undefined ? undefined : readOptions<PredictOptions<D>>("predict", options, ["out"]);
-    const table = finish(checkInputs(this.#shape, "inputs", inputs));
+    const table =
+      toSmallTable(inputs, this.#inputFormat) ?? finish(toTable("inputs", inputs, this.#inputFormat));
     refuseWritten(model);
     const target = openTarget(model, table, given?.out);
     this.#predictor.run(target.table, target.output, model.wholeSteps?.read());
@@ -280,7 +283,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
       "signal",
     ]);
     const { pacer, parameters } = this.#slices(signal);
-    const checking = pacer.drive(checkInputs(this.#shape, "inputs", inputs));
+    const checking = pacer.drive(toTable("inputs", inputs, this.#inputFormat));
     const table = checking instanceof Promise ? await checking : checking;
     refuseWritten(model);
     const target = openTarget(model, table, out);
@@ -360,7 +363,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
     const { inputs, outputs, dtype } = this;
     const { heap, inputScale } = this.#model;
     const { activation } = this.layers[this.layers.length - 1];
-    return { inputs, outputs, dtype, inputScale, memory: heap.memory, activation, loss: this.#loss };
+    return { inputs, outputs, dtype, inputScale, memory: () => heap.memory, activation, loss: this.#loss };
   }
 }
 

@@ -147,7 +147,7 @@ export interface Shape {
   dtype: DType;
   inputScale: number;
   /** Its memory as it is now. */
-  memory: ArrayBufferLike;
+  memory(): ArrayBufferLike;
   /** Of the last layer. */
   activation: Activation;
   /** The loss that a call without one takes. */
@@ -265,19 +265,17 @@ export function checkRounded(name: string, value: number, dtype: DType): number 
   );
 }
 
-/** Checks rows of inputs. */
-export function checkInputs(shape: Shape, name: string, inputs: Rows): Pieces<Table> {
-  const { inputs: width, dtype, inputScale, memory } = shape;
+/** What inputs must be like. */
+export function inputFormat({ inputs: width, dtype, inputScale, memory }: Shape): Format {
   const factor = Math.max(1, Math.abs(inputScale));
-  const scaled = factor > 1 ? `, multiplied by the inputScale ${inputScale},` : "";
-  const format: Format = {
+  const scaled = () => (factor > 1 ? `, multiplied by the inputScale ${inputScale},` : "");
+  return {
     width,
     what: "inputs",
     largest: largestOf(dtype) / factor,
-    overflow: `which${scaled} overflows the network's ${dtype}: ${smaller(dtype)}`,
+    overflow: () => `which${scaled()} overflows the network's ${dtype}: ${smaller(dtype)}`,
     memory,
   };
-  return toTable(name, inputs, format);
 }
 
 /** Checks inputs and targets for a loss. */
@@ -288,7 +286,7 @@ export function* checkData(
   targets: Rows,
   loss: Loss,
 ): Pieces<[Table, Targets]> {
-  const x = yield* checkInputs(shape, names[0], inputs);
+  const x = yield* toTable(names[0], inputs, inputFormat(shape));
   const kinds: Record<Loss, TargetKind> = {
     meanSquaredError: "any",
     binaryCrossEntropy: "probability",
@@ -299,7 +297,7 @@ export function* checkData(
     width,
     what: "outputs",
     largest: largestOf(dtype),
-    overflow: `which overflows the network's ${dtype}: ${smaller(dtype)}`,
+    overflow: () => `which overflows the network's ${dtype}: ${smaller(dtype)}`,
     memory,
   };
   return [x, yield* toTargets(names[1], targets, x.rows, format, kinds[loss])];

@@ -37,6 +37,10 @@ export class Predictor {
     from = 0,
     to: number = table.rows,
   ): void {
+    if (from === 0 && to === table.rows && to <= EVALUATION_BATCH) {
+      this.#runBatch(table, output, 0, parameters);
+      return;
+    }
     for (let start = from; start < to; start += EVALUATION_BATCH) {
       const end = Math.min(to, start + EVALUATION_BATCH);
       this.#runBatch(sliceRows(table, start, end), output, start, parameters);

@@ -40,16 +40,23 @@ export function* survey(inputs: Table, targets: Targets): Pieces<DataSet> {
   const share = density(inputs);
   if (share >= SPARSE_BELOW) return { inputs, targets, density: share };
   const { data, rows, width } = inputs;
+  const sparse = { entries: 0, capacity: 0 };
+  yield* byRows(rows, width, (from, to) => count(data.subarray(from * width, to * width), width, sparse));
+  return { inputs, targets, density: share, sparse };
+}
+
+/** Adds the values that are not zero, and takes the most of a row. */
+function count(data: Table["data"], width: number, found: { entries: number; capacity: number }): void {
+  let { capacity } = found;
   let entries = 0;
-  let capacity = 0;
-  yield* byRows(rows, width, (from, to) => {
-    for (let r = from, i = from * width; r < to; r++) {
-      const before = entries;
-      for (const end = i + width; i < end; i++) if (data[i] !== 0) entries++;
-      capacity = Math.max(capacity, entries - before);
-    }
-  });
-  return { inputs, targets, density: share, sparse: { entries, capacity } };
+  for (let i = 0; i < data.length; ) {
+    const before = entries;
+    // Added, not asked: whether a value is zero cannot be foreseen.
+    for (const end = i + width; i < end; i++) entries += Number(data[i] !== 0);
+    capacity = Math.max(capacity, entries - before);
+  }
+  found.entries += entries;
+  found.capacity = capacity;
 }
 
 /** Data in the heap that share an order. */
@@ -112,29 +119,50 @@ function* copyInPieces(heap: Heap, offset: number, { data, rows }: Targets): Pie
 function* uploadSparse(heap: Heap, { inputs, sparse }: DataSet, placed: PlacedInputs): Pieces<void> {
   const { data, rows, width } = inputs;
   const { entries, capacity } = sparse!;
-  const starts = placed.sparse!.starts / 4;
-  const firstColumn = placed.sparse!.columns / 4;
-  const firstValue = placed.data / data.BYTES_PER_ELEMENT;
+  const { starts, columns } = placed.sparse!;
   let done = 0;
   yield* byRows(rows, width, (from, to) => {
     if (data.length !== rows * width) throw changed();
     const { u8, u32, f32, f64 } = heap;
-    const values = data instanceof Uint8Array ? u8 : data instanceof Float32Array ? f32 : f64;
-    for (let r = from, i = from * width; r < to; r++) {
-      u32[starts + r] = done;
-      const most = Math.min(entries, done + capacity);
-      for (let j = 0; j < width; j++, i++) {
-        if (data[i] === 0) continue;
-        // Whoever writes to the data meanwhile must not get at what lies behind this region.
-        if (done === most) throw changed();
-        u32[firstColumn + done] = j;
-        values[firstValue + done] = data[i];
-        done++;
-      }
-    }
+    const all = data instanceof Uint8Array ? u8 : data instanceof Float32Array ? f32 : f64;
+    const first = placed.data / data.BYTES_PER_ELEMENT;
+    done = copyNonZero(
+      data.subarray(from * width, to * width),
+      width,
+      u32.subarray(starts / 4 + from),
+      // Whoever writes to the data meanwhile must not get at what lies behind these regions.
+      u32.subarray(columns / 4, columns / 4 + entries),
+      all.subarray(first, first + entries),
+      done,
+      capacity,
+    );
   });
   if (done !== entries) throw changed();
-  heap.u32[starts + rows] = done;
+  heap.u32[starts / 4 + rows] = done;
+}
+
+/** Appends rows without their zeros to the `entry` entries there are; returns how many there are then. */
+function copyNonZero(
+  data: Table["data"],
+  width: number,
+  starts: Uint32Array,
+  columns: Uint32Array,
+  values: Table["data"],
+  entry: number,
+  capacity: number,
+): number {
+  for (let i = 0, r = 0; i < data.length; r++) {
+    starts[r] = entry;
+    for (let j = 0; j < width; j++, i++) {
+      const value = data[i];
+      if (value === 0) continue;
+      columns[entry] = j;
+      values[entry] = value;
+      entry++;
+    }
+    if (entry > columns.length || entry - starts[r] > capacity) throw changed();
+  }
+  return entry;
 }
 
 function changed(): Error {
