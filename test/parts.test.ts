@@ -128,6 +128,30 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
     },
   );
 
+  test("the gradients of wide sparse rows do not meet in scratch, however often threads make them at once", async () => {
+    // Some milliseconds of work, so that threads do meet.
+    const [batch, steps, width, n] = [160, 6, 120, 4 * rowOf2048];
+    const data = elements(dtype, factors(batch * steps * width, 1)).map((x, i) => (i % 5 ? 0 : x));
+    const dataType = dtype === "float64" ? DataType.f64 : DataType.f32;
+    const d = factors(batch * n, 2);
+    for (const threads of [2, 4]) {
+      await lab.runOnThreads(
+        threads,
+        (bench) => {
+          const { builder } = bench;
+          const weights = bench.inPlace(new Float64Array(width * n));
+          const gradient = bench.input(d);
+          const from = { ...placeWithoutZeros(bench, data, width), order: 0, batch };
+          const matrix = builder.sparseMatrix(batch, width, from.capacity);
+          builder.gatherSparse(matrix, from, dataType, builder.cell(1));
+          const options = { transposed: true, start: Start.add };
+          builder.product(weights, matrix, gradient, width, n, batch, options);
+        },
+        { steps: [0, steps] },
+      );
+    }
+  });
+
   // Not as many rows a thread as tiles have, and more.
   test.each([20, 101])(
     "a step of training on a batch of %i rows has the bits of one thread",
