@@ -39,7 +39,7 @@ const least: Record<DType, number> = { float64: 2 ** -1074, float32: 2 ** -149 }
 /** Bytes before and after a region that no operation may change. */
 const GUARD_BYTES = 128;
 /**
- * What memory holds before a run. Numbers of neither type, so that an operation that reads a guard or an old output
+ * What memory holds before a run. No numbers of the type, so that an operation that reads a guard or an old output
  * shows it, and signalling ones, whose bits no operation returns.
  */
 const GUARD: Record<DType, number> = { float64: 0x7ff40000, float32: 0x7fa00000 };
@@ -58,7 +58,7 @@ class GuardedHeap extends Heap {
   allocateShifted(bytes: number, shift: number): number {
     const from = super.allocate(GUARD_BYTES + shift + bytes + GUARD_BYTES);
     const offset = from + GUARD_BYTES + shift;
-    const region = `region ${this.#guards.length / 2}`;
+    const region = `region ${this.#guards.length / 2} of the heap`;
     this.u32.fill(GUARD[this.dtype], from / 4, this.top / 4);
     this.#guard(`before ${region}`, from, offset);
     this.#guard(`after ${region}`, offset + bytes, this.top);
