@@ -38,13 +38,17 @@ const least: Record<DType, number> = { float64: 2 ** -1074, float32: 2 ** -149 }
 
 /** Bytes before and after a region that no operation may change. */
 const GUARD_BYTES = 128;
-/** Not a number in either type, so that an operation that reads a guard or an old output shows it. */
-const GUARD = 0x7fffdead;
-const guards = Buffer.from(new Uint32Array(1024).fill(GUARD).buffer);
+/**
+ * What memory holds before a run. No numbers of the type, so that an operation that reads a guard or an old output
+ * shows it, and signalling ones, whose bits no operation returns.
+ */
+const GUARD: Record<DType, number> = { float64: 0x7ff40000, float32: 0x7fa00000 };
 
 /** A heap with guards around all that it gives out, to tests and to the program builder alike. */
 class GuardedHeap extends Heap {
-  #regions: { from: number; offset: number; end: number; to: number }[] = [];
+  /** No two words of a guard are alike, so that none can be copied to another's place. */
+  readonly #pattern = Buffer.from(Uint32Array.from({ length: 128 }, (_, i) => GUARD[this.dtype] + i).buffer);
+  #guards: { place: string; at: number; bytes: Uint8Array }[] = [];
 
   override allocate(bytes: number): number {
     return this.allocateShifted(bytes, 0);
@@ -54,23 +58,31 @@ class GuardedHeap extends Heap {
   allocateShifted(bytes: number, shift: number): number {
     const from = super.allocate(GUARD_BYTES + shift + bytes + GUARD_BYTES);
     const offset = from + GUARD_BYTES + shift;
-    this.u32.fill(GUARD, from / 4, this.top / 4);
-    this.#regions.push({ from, offset, end: offset + bytes, to: this.top });
+    const region = `region ${this.#guards.length / 2} of the heap`;
+    this.u32.fill(GUARD[this.dtype], from / 4, this.top / 4);
+    this.#guard(`before ${region}`, from, offset);
+    this.#guard(`after ${region}`, offset + bytes, this.top);
     return offset;
+  }
+
+  #guard(place: string, at: number, end: number): void {
+    // Its words lie where numbers would.
+    const bytes = this.#pattern.subarray(at % 8, (at % 8) + end - at);
+    this.u8.set(bytes, at);
+    this.#guards.push({ place, at, bytes });
   }
 
   override release(mark: number): void {
     super.release(mark);
-    this.#regions = this.#regions.filter(({ from }) => from < mark);
+    this.#guards = this.#guards.filter(({ at }) => at < mark);
   }
 
   /** Throws if a guard is not what it was. */
   checkGuards(label: string): void {
-    for (const [index, { from, offset, end, to }] of this.#regions.entries()) {
-      const intact = (low: number, high: number) =>
-        guards.subarray(low % 4, (low % 4) + high - low).equals(this.u8.subarray(low, high));
-      if (!intact(from, offset)) throw new Error(`${label}: changed memory before region ${index}`);
-      if (!intact(end, to)) throw new Error(`${label}: changed memory after region ${index}`);
+    const memory = Buffer.from(this.u8.buffer);
+    for (const { place, at, bytes } of this.#guards) {
+      if (memory.compare(bytes, 0, bytes.length, at, at + bytes.length) === 0) continue;
+      throw new Error(`${label}: changed memory ${place}`);
     }
   }
 }

@@ -107,6 +107,7 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
             const weights = bench.inPlace(factors(width * n, 2));
             const fresh = bench.output(width * n);
             const output = bench.output(batch * n);
+            const saved = bench.input(factors(batch * n, 3));
             const from = { order: bench.place(order), batch };
             const { capacity, ...entries } = placeWithoutZeros(bench, data, width);
             const matrix = builder.sparseMatrix(batch, width, capacity);
@@ -114,11 +115,81 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
             builder.sortByColumn(matrix);
             builder.product(output, matrix, weights, batch, n, width);
             builder.forward(Op.relu, output, output, batch * n);
+            const backward = bench.output(batch * n);
+            builder.product(backward, matrix, weights, batch, n, width);
+            builder.backward(Op.tanhBackward, backward, backward, saved, batch * n);
             const options = { transposed: true };
             builder.product(fresh, matrix, output, width, n, batch, options);
             builder.product(weights, matrix, output, width, n, batch, { ...options, start: Start.add });
           },
           { steps: [0, 2], label: `${n} outputs` },
+        );
+      }
+    },
+  );
+
+  test("the gradients of wide sparse rows do not meet in scratch, however often threads make them at once", async () => {
+    // Some milliseconds of work, so that threads do meet.
+    const [batch, steps, width, n] = [160, 6, 120, 4 * rowOf2048];
+    const data = elements(dtype, factors(batch * steps * width, 1)).map((x, i) => (i % 5 ? 0 : x));
+    const dataType = dtype === "float64" ? DataType.f64 : DataType.f32;
+    const d = factors(batch * n, 2);
+    for (const threads of [2, 4]) {
+      await lab.runOnThreads(
+        threads,
+        (bench) => {
+          const { builder } = bench;
+          const weights = bench.inPlace(new Float64Array(width * n));
+          const gradient = bench.input(d);
+          const from = { ...placeWithoutZeros(bench, data, width), order: 0, batch };
+          const matrix = builder.sparseMatrix(batch, width, from.capacity);
+          builder.gatherSparse(matrix, from, dataType, builder.cell(1));
+          const options = { transposed: true, start: Start.add };
+          builder.product(weights, matrix, gradient, width, n, batch, options);
+        },
+        { steps: [0, steps] },
+      );
+    }
+  });
+
+  // Not as many rows a thread as tiles have, and more.
+  test.each([20, 101])(
+    "a step of training on a batch of %i rows has the bits of one thread",
+    async (rows) => {
+      const [inputs, hidden, classes] = [37, 50, 5];
+      const samples = 3 * rows;
+      const x = Uint8Array.from({ length: samples * inputs }, (_, i) => (i * 31) % 251);
+      const t = Uint32Array.from({ length: samples }, (_, i) => (i * i) % classes);
+      const w1 = randomValues(inputs * hidden, 1, -0.1, 0.1);
+      const w2 = randomValues(hidden * classes, 2, -0.1, 0.1);
+      for (const threads of [2, 3]) {
+        await lab.runOnThreads(
+          threads,
+          (bench) => {
+            const { builder } = bench;
+            const [weights1, weights2] = [bench.inPlace(w1), bench.inPlace(w2)];
+            const from = { order: 0, batch: rows };
+            const rate = builder.cell(-0.1 / rows);
+            const input = bench.output(rows * inputs);
+            const target = bench.output(rows * classes);
+            const [h, dh] = [bench.output(rows * hidden), bench.output(rows * hidden)];
+            const [logits, prediction, gradient] = [0, 1, 2].map(() => bench.output(rows * classes));
+            const buffers = { gradient, prediction, logits, target };
+            const [losses, hits] = [bench.output(rows), bench.output(rows)];
+            const data = { data: bench.place(x), ...from };
+            builder.gather(input, data, DataType.u8, inputs, rows, builder.cell(1 / 255));
+            builder.oneHot(target, { data: bench.place(t), ...from }, classes, rows);
+            builder.product(h, input, weights1, rows, hidden, inputs);
+            builder.forward(Op.tanh, h, h, rows * hidden, rows);
+            builder.product(logits, h, weights2, rows, classes, hidden);
+            builder.loss(Op.crossEntropy, { ...buffers, losses, hits }, rows, classes, rate);
+            builder.product(dh, gradient, weights2, rows, hidden, classes, { rightTransposed: true });
+            builder.backward(Op.tanhBackward, dh, dh, h, rows * hidden, rows);
+            const options = { transposed: true, start: Start.add };
+            builder.product(weights2, h, gradient, hidden, classes, rows, options);
+            builder.product(weights1, input, dh, inputs, hidden, rows, options);
+          },
+          { steps: [0, 3] },
         );
       }
     },
