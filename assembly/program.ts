@@ -67,30 +67,22 @@ import { transpose } from "./transpose";
 function runProduct<T>(record: usize, part: usize, parts: usize, thread: usize): void {
   const m = word(record, Product.m);
   const n = word(record, Product.n);
-  const terms = word(record, Product.k);
-  const layout = word(record, Product.layout);
-  if (layout & Layout.byTerms) {
-    const first = partStart(terms, SUM_BLOCK, part, parts);
-    const end = partStart(terms, SUM_BLOCK, part + 1, parts);
-    if (first < end) runRectangle<T>(record, layout, 0, 0, m, n, first, end - first, thread);
-    return;
-  }
-  const byRows = (layout & Layout.byRows) != 0;
-  const from = byRows ? rowStart(m, part, parts) : partStart(n, TILE_GRAIN, part, parts);
-  const to = byRows ? rowStart(m, part + 1, parts) : partStart(n, TILE_GRAIN, part + 1, parts);
-  if (from >= to) return;
-  if (byRows) runRectangle<T>(record, layout, from, 0, to - from, n, 0, terms, thread);
-  else runRectangle<T>(record, layout, 0, from, m, to - from, 0, terms, thread);
-}
-
-/** The product's terms `first` to `first + count`, for `rows` x `columns` of the output from (top, side) on. */
-function runRectangle<T>(
-  record: usize, layout: usize, top: usize, side: usize, rows: usize, columns: usize, first: usize, count: usize,
-  thread: usize,
-): void {
-  const m = word(record, Product.m);
-  const n = word(record, Product.n);
   const k = word(record, Product.k);
+  const layout = word(record, Product.layout);
+  const byTerms = (layout & Layout.byTerms) != 0;
+  const byRows = !byTerms && (layout & Layout.byRows) != 0;
+  const size = byTerms ? k : n;
+  const grain = byTerms ? <usize>SUM_BLOCK : TILE_GRAIN;
+  const from = byRows ? rowStart(m, part, parts) : partStart(size, grain, part, parts);
+  const to = byRows ? rowStart(m, part + 1, parts) : partStart(size, grain, part + 1, parts);
+  if (from >= to) return;
+  const top: usize = byRows ? from : 0;
+  const side: usize = byRows || byTerms ? 0 : from;
+  const first: usize = byTerms ? from : 0;
+  const rows = byRows ? to - from : m;
+  const columns = byRows || byTerms ? n : to - from;
+  const terms = byTerms ? to - from : k;
+
   const rightTransposed = (layout & Layout.rightTransposed) != 0;
   const outputRow = n * sizeof<T>();
   const transposed = (layout & Layout.transposed) != 0;
@@ -102,7 +94,7 @@ function runRectangle<T>(
     word(record, Product.left) + top * leftRow + first * leftStep, leftRow, leftStep,
     word(record, Product.right) + side * (rightTransposed ? k : 1) * sizeof<T>() + first * outputRow,
     rightTransposed ? k * sizeof<T>() : outputRow,
-    rows, columns, count, <Start>word(record, Product.start), word(record, Product.bias) + side * sizeof<T>(),
+    rows, columns, terms, <Start>word(record, Product.start), word(record, Product.bias) + side * sizeof<T>(),
     word(record, Product.scratch) + thread * word(record, Product.scratchBytes), rightTransposed,
   );
 

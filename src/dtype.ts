@@ -23,3 +23,8 @@ export function rounded(dtype: DType, value: number): number {
 export function largestOf(dtype: DType): number {
   return dtype === "float64" ? Number.MAX_VALUE : 2 ** 128 - 2 ** 104;
 }
+
+/** The way out for values that are too large. */
+export function smaller(dtype: DType): string {
+  return dtype === "float64" ? "scale the values down" : 'scale the values down, or use dtype: "float64"';
+}

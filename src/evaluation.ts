@@ -1,6 +1,7 @@
 // Evaluation of data that stay outside the heap: one batch at a time is copied in.
 
 import { sliceRows, type Table, type Targets } from "./dataset.js";
+import { smaller } from "./dtype.js";
 import type { Figures, Loss } from "./losses.js";
 import type { Pacer } from "./pacing.js";
 import { figuresOf, type Model, placeSnapshot, Statistics, type Sums } from "./plan.js";
@@ -39,8 +40,8 @@ function finiteFigures(model: Model, sums: Sums, { inputs, loss }: Evaluation): 
   const figures = figuresOf(model, sums, inputs.rows, loss);
   if (Number.isFinite(figures.loss)) return figures;
   throw new Error(
-    `the loss is ${figures.loss}: it, or an output that it is made of, overflows the network's ${model.dtype}. Scale the ` +
-      `inputs or the targets down${model.dtype === "float32" ? ', or use dtype: "float64"' : ""}`,
+    `the loss is ${figures.loss}: inputs or targets are so large that it overflows the network's ${model.dtype}: ` +
+      smaller(model.dtype),
   );
 }
 

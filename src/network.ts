@@ -385,7 +385,6 @@ function refuseWritten({ store }: Model): void {
   const written = store.written();
   if (written === undefined) return;
   throw new Error(
-    `${written}, but weights and biases must be finite: training leaves none that is not, so it was written through ` +
-      "a live view: write a finite number there",
+    `${written}, but weights and biases must be finite. It was written through a live view: write a finite number there`,
   );
 }

@@ -22,7 +22,7 @@ import {
   toTable,
   toTargets,
 } from "./dataset.js";
-import { type ArrayOf, bytesOf, type DType, largestOf, rounded } from "./dtype.js";
+import { type ArrayOf, bytesOf, type DType, largestOf, rounded, smaller } from "./dtype.js";
 import type { Evaluation } from "./evaluation.js";
 import { availableThreads } from "./executors/environment.js";
 import { Dense } from "./layers/dense.js";
@@ -315,11 +315,6 @@ export function* checkEvaluation(
   return { inputs: x, targets: t, loss: known };
 }
 
-/** The way out for values that are too large. */
-function smaller(dtype: DType): string {
-  return dtype === "float64" ? "scale the values down" : 'scale the values down, or use dtype: "float64"';
-}
-
 /** Checks that a loss is known and fits the last activation. */
 export function checkLoss({ activation: last }: Shape, loss: Loss): Loss {
   checkChoice("loss", loss, losses);
@@ -370,8 +365,8 @@ export function checkLayers<L extends readonly Dense[]>(layers: L, dtype: DType)
     if (!(layer instanceof Dense)) {
       if ((layer as { [LAYER]?: unknown } | undefined)?.[LAYER]) {
         throw new TypeError(
-          `layers[${index}] is a layer of another copy of wasmgrad than this Network: there are two in the program, e.g. one ` +
-            "by import and one by require, or two versions in node_modules. Import Dense and Network from the same one",
+          `layers[${index}] is of another copy of wasmgrad than this Network: there are two, e.g. one by import and one by ` +
+            "require, or two versions. Take Dense and Network from the same one",
         );
       }
       throw new TypeError(`layers[${index}] is ${quote(layer)}, but must be a layer, e.g. new Dense(10)`);

@@ -196,25 +196,27 @@ export class ProgramBuilder {
     rows: number,
     scale: number,
   ): void {
-    const record = this.#emit(Op.gather, [from.data, from.order, scale], [], [output], batchRows(rows));
-    record[Gather.output] = output;
-    record[Gather.data] = from.data;
-    record[Gather.order] = from.order;
-    record[Gather.width] = width;
-    record[Gather.rows] = rows;
-    record[Gather.batch] = from.batch;
-    record[Gather.dataType] = dataType;
-    record[Gather.scale] = scale;
+    this.#emit(Op.gather, [from.data, from.order, scale], [], [output], batchRows(rows), {
+      [Gather.output]: output,
+      [Gather.data]: from.data,
+      [Gather.order]: from.order,
+      [Gather.width]: width,
+      [Gather.rows]: rows,
+      [Gather.batch]: from.batch,
+      [Gather.dataType]: dataType,
+      [Gather.scale]: scale,
+    });
   }
 
   oneHot(output: number, from: Batches, width: number, rows: number): void {
-    const record = this.#emit(Op.oneHot, [from.data, from.order], [], [output], batchRows(rows));
-    record[OneHot.output] = output;
-    record[OneHot.data] = from.data;
-    record[OneHot.order] = from.order;
-    record[OneHot.width] = width;
-    record[OneHot.rows] = rows;
-    record[OneHot.batch] = from.batch;
+    this.#emit(Op.oneHot, [from.data, from.order], [], [output], batchRows(rows), {
+      [OneHot.output]: output,
+      [OneHot.data]: from.data,
+      [OneHot.order]: from.order,
+      [OneHot.width]: width,
+      [OneHot.rows]: rows,
+      [OneHot.batch]: from.batch,
+    });
   }
 
   /** A sparse batch of the working type; its content is undefined. */
@@ -248,28 +250,29 @@ export class ProgramBuilder {
   /** A record of an operation that takes the next `rows` samples out of a sparse data set. */
   #emitFromSamples(op: Op, from: SparseSource, rows: number, writes: number[], share?: Share): Uint32Array {
     const { starts, columns, data, dataType, order, batch, scale } = from;
-    const record = this.#emit(op, [starts, columns, data, order, scale], [], writes, share);
-    record[SparseSamples.starts] = starts;
-    record[SparseSamples.columns] = columns;
-    record[SparseSamples.values] = data;
-    record[SparseSamples.dataType] = dataType;
-    record[SparseSamples.order] = order;
-    record[SparseSamples.rows] = rows;
-    record[SparseSamples.batch] = batch;
-    record[SparseSamples.scale] = scale;
-    return record;
+    return this.#emit(op, [starts, columns, data, order, scale], [], writes, share, {
+      [SparseSamples.starts]: starts,
+      [SparseSamples.columns]: columns,
+      [SparseSamples.values]: data,
+      [SparseSamples.dataType]: dataType,
+      [SparseSamples.order]: order,
+      [SparseSamples.rows]: rows,
+      [SparseSamples.batch]: batch,
+      [SparseSamples.scale]: scale,
+    });
   }
 
   /** Leaves the zeros of the dense `input` out. */
   compress(output: SparseMatrix, input: number): void {
     const { counts, columns, values, capacity, rows } = output;
-    const record = this.#emit(Op.compress, [], [input], [counts, columns, values], batchRows(rows));
-    record[Compress.counts] = counts;
-    record[Compress.columns] = columns;
-    record[Compress.values] = values;
-    record[Compress.input] = input;
-    record[Compress.rows] = rows;
-    record[Compress.capacity] = capacity;
+    this.#emit(Op.compress, [], [input], [counts, columns, values], batchRows(rows), {
+      [Compress.counts]: counts,
+      [Compress.columns]: columns,
+      [Compress.values]: values,
+      [Compress.input]: input,
+      [Compress.rows]: rows,
+      [Compress.capacity]: capacity,
+    });
   }
 
   /** One dense row without its zeros. */
@@ -315,23 +318,23 @@ export class ProgramBuilder {
   /** output = start + X' D */
   #sparseGradient(output: number, left: SparseMatrix, gradient: number, n: number, start: Start): void {
     const { starts, startsBytes, rowsOf, valuesOf, pieces } = this.sortByColumn(left);
-    const record = this.#emit(Op.sparseGradient, [gradient, starts, rowsOf, valuesOf], [], [output]);
-    record[SparseGradient.output] = output;
-    record[SparseGradient.starts] = starts;
-    record[SparseGradient.startsBytes] = startsBytes;
-    record[SparseGradient.rowsOf] = rowsOf;
-    record[SparseGradient.valuesOf] = valuesOf;
-    record[SparseGradient.gradient] = gradient;
-    record[SparseGradient.inputs] = left.width;
-    record[SparseGradient.width] = n;
-    record[SparseGradient.rows] = left.rows;
-    record[SparseGradient.start] = start;
-    record[SparseGradient.pieces] = pieces;
     const rowBytes = n * bytesOf(this.heap.dtype);
-    // 64 bytes more for each thread, so that none shares a cache line.
-    if (rowBytes >= WIDE_ROW_BYTES) {
-      record[SparseGradient.scratch] = this.heap.allocate((rowBytes + 64) * this.#threads);
-    }
+    this.#emit(Op.sparseGradient, [gradient, starts, rowsOf, valuesOf], [], [output], undefined, {
+      [SparseGradient.output]: output,
+      [SparseGradient.starts]: starts,
+      [SparseGradient.startsBytes]: startsBytes,
+      [SparseGradient.rowsOf]: rowsOf,
+      [SparseGradient.valuesOf]: valuesOf,
+      [SparseGradient.gradient]: gradient,
+      [SparseGradient.inputs]: left.width,
+      [SparseGradient.width]: n,
+      [SparseGradient.rows]: left.rows,
+      [SparseGradient.start]: start,
+      [SparseGradient.pieces]: pieces,
+      // 64 bytes more for each thread, so that none shares a cache line.
+      [SparseGradient.scratch]:
+        rowBytes < WIDE_ROW_BYTES ? 0 : this.heap.allocate((rowBytes + 64) * this.#threads),
+    });
   }
 
   #sparseProduct(
@@ -342,24 +345,19 @@ export class ProgramBuilder {
     { start, bias }: { start: Start; bias: number },
   ): void {
     const { counts, columns, values, capacity, rows } = left;
-    const record = this.#emit(
-      Op.sparseProduct,
-      [right, bias],
-      [counts, columns, values],
-      [output],
-      batchRows(rows),
-    );
-    record[SparseProduct.output] = output;
-    record[SparseProduct.counts] = counts;
-    record[SparseProduct.columns] = columns;
-    record[SparseProduct.values] = values;
-    record[SparseProduct.capacity] = capacity;
-    record[SparseProduct.right] = right;
-    record[SparseProduct.rows] = rows;
-    record[SparseProduct.width] = n;
-    record[SparseProduct.start] = start;
-    record[SparseProduct.bias] = bias;
-    record[SparseProduct.epilogue] = NO_EPILOGUE;
+    this.#emit(Op.sparseProduct, [right, bias], [counts, columns, values], [output], batchRows(rows), {
+      [SparseProduct.output]: output,
+      [SparseProduct.counts]: counts,
+      [SparseProduct.columns]: columns,
+      [SparseProduct.values]: values,
+      [SparseProduct.capacity]: capacity,
+      [SparseProduct.right]: right,
+      [SparseProduct.rows]: rows,
+      [SparseProduct.width]: n,
+      [SparseProduct.start]: start,
+      [SparseProduct.bias]: bias,
+      [SparseProduct.epilogue]: NO_EPILOGUE,
+    });
   }
 
   /**
@@ -393,42 +391,44 @@ export class ProgramBuilder {
       right = plain;
     }
     const byRows = sharedByRows(m, n, transposed, this.#threads);
-    const record =
-      byRows && !transposed
-        ? this.#emit(Op.product, [right, bias], [left], [output], batchRows(m))
-        : this.#emit(Op.product, [left, right, bias], [], [output]);
-    record[Product.output] = output;
-    record[Product.left] = left;
-    record[Product.right] = right;
-    record[Product.m] = m;
-    record[Product.n] = n;
-    record[Product.k] = k;
-    record[Product.layout] =
-      (transposed ? Layout.transposed : 0) |
-      (rightTransposed && packed ? Layout.rightTransposed : 0) |
-      (byRows ? Layout.byRows : 0) |
-      (transposed && start === Start.add && this.#threads === 1 ? Layout.byTerms : 0);
-    record[Product.start] = start;
-    record[Product.bias] = bias;
-    record[Product.epilogue] = NO_EPILOGUE;
-    if (packed) record[Product.scratchBytes] = packedBytes(n, k, bytesOf(this.heap.dtype));
+    const ownRows = byRows && !transposed;
+    const reads = ownRows ? [right, bias] : [left, right, bias];
+    this.#emit(Op.product, reads, ownRows ? [left] : [], [output], ownRows ? batchRows(m) : undefined, {
+      [Product.output]: output,
+      [Product.left]: left,
+      [Product.right]: right,
+      [Product.m]: m,
+      [Product.n]: n,
+      [Product.k]: k,
+      [Product.layout]:
+        (transposed ? Layout.transposed : 0) |
+        (rightTransposed && packed ? Layout.rightTransposed : 0) |
+        (byRows ? Layout.byRows : 0) |
+        (transposed && start === Start.add && this.#threads === 1 ? Layout.byTerms : 0),
+      [Product.start]: start,
+      [Product.bias]: bias,
+      [Product.epilogue]: NO_EPILOGUE,
+      [Product.scratchBytes]: packed ? packedBytes(n, k, bytesOf(this.heap.dtype)) : 0,
+    });
   }
 
   columnSums(output: number, input: number, rows: number, width: number, start: Start = Start.zero): void {
-    const record = this.#emit(Op.columnSums, [input], [], [output]);
-    record[ColumnSums.output] = output;
-    record[ColumnSums.input] = input;
-    record[ColumnSums.rows] = rows;
-    record[ColumnSums.width] = width;
-    record[ColumnSums.start] = start;
+    this.#emit(Op.columnSums, [input], [], [output], undefined, {
+      [ColumnSums.output]: output,
+      [ColumnSums.input]: input,
+      [ColumnSums.rows]: rows,
+      [ColumnSums.width]: width,
+      [ColumnSums.start]: start,
+    });
   }
 
   transpose(output: number, input: number, rows: number, width: number): void {
-    const record = this.#emit(Op.transpose, [input], [], [output]);
-    record[Transpose.output] = output;
-    record[Transpose.input] = input;
-    record[Transpose.rows] = rows;
-    record[Transpose.width] = width;
+    this.#emit(Op.transpose, [input], [], [output], undefined, {
+      [Transpose.output]: output,
+      [Transpose.input]: input,
+      [Transpose.rows]: rows,
+      [Transpose.width]: width,
+    });
   }
 
   /**
@@ -441,11 +441,12 @@ export class ProgramBuilder {
       product.record[product.epilogue] = op;
       return;
     }
-    const record = this.#emit(op, [], [input], [output], elementShare(rows));
-    record[Elementwise.output] = output;
-    record[Elementwise.input] = input;
-    record[Elementwise.size] = size;
-    record[Elementwise.rows] = rows;
+    this.#emit(op, [], [input], [output], elementShare(rows), {
+      [Elementwise.output]: output,
+      [Elementwise.input]: input,
+      [Elementwise.size]: size,
+      [Elementwise.rows]: rows,
+    });
   }
 
   /** output = gradient * f'(x) from saved = f(x); fused like forward(). */
@@ -457,29 +458,32 @@ export class ProgramBuilder {
       note(this.#reads, [saved], product.share);
       return;
     }
-    const record = this.#emit(op, [], [gradient, saved], [output], elementShare(rows));
-    record[Backward.output] = output;
-    record[Backward.gradient] = gradient;
-    record[Backward.saved] = saved;
-    record[Backward.size] = size;
-    record[Backward.rows] = rows;
+    this.#emit(op, [], [gradient, saved], [output], elementShare(rows), {
+      [Backward.output]: output,
+      [Backward.gradient]: gradient,
+      [Backward.saved]: saved,
+      [Backward.size]: size,
+      [Backward.rows]: rows,
+    });
   }
 
   softmax(output: number, input: number, rows: number, width: number): void {
-    const record = this.#emit(Op.softmax, [], [input], [output], batchRows(rows));
-    record[Softmax.output] = output;
-    record[Softmax.input] = input;
-    record[Softmax.rows] = rows;
-    record[Softmax.width] = width;
+    this.#emit(Op.softmax, [], [input], [output], batchRows(rows), {
+      [Softmax.output]: output,
+      [Softmax.input]: input,
+      [Softmax.rows]: rows,
+      [Softmax.width]: width,
+    });
   }
 
   softmaxBackward(output: number, gradient: number, saved: number, rows: number, width: number): void {
-    const record = this.#emit(Op.softmaxBackward, [], [gradient, saved], [output], batchRows(rows));
-    record[SoftmaxBackward.output] = output;
-    record[SoftmaxBackward.gradient] = gradient;
-    record[SoftmaxBackward.saved] = saved;
-    record[SoftmaxBackward.rows] = rows;
-    record[SoftmaxBackward.width] = width;
+    this.#emit(Op.softmaxBackward, [], [gradient, saved], [output], batchRows(rows), {
+      [SoftmaxBackward.output]: output,
+      [SoftmaxBackward.gradient]: gradient,
+      [SoftmaxBackward.saved]: saved,
+      [SoftmaxBackward.rows]: rows,
+      [SoftmaxBackward.width]: width,
+    });
   }
 
   loss(
@@ -498,51 +502,56 @@ export class ProgramBuilder {
   ): void {
     const { gradient, losses, hits, prediction, logits, target } = buffers;
     const fused = op !== Op.meanSquaredError;
-    const record = this.#emit(
+    this.#emit(
       op,
       [],
       [fused ? logits : prediction, target],
       fused ? [gradient, losses, hits, prediction] : [gradient, losses, hits],
       batchRows(rows),
+      {
+        [Loss.gradient]: gradient,
+        [Loss.losses]: losses,
+        [Loss.hits]: hits,
+        [Loss.prediction]: prediction,
+        [Loss.logits]: logits,
+        [Loss.target]: target,
+        [Loss.rows]: rows,
+        [Loss.width]: width,
+        [Loss.scale]: scale,
+      },
     );
-    record[Loss.gradient] = gradient;
-    record[Loss.losses] = losses;
-    record[Loss.hits] = hits;
-    record[Loss.prediction] = prediction;
-    record[Loss.logits] = logits;
-    record[Loss.target] = target;
-    record[Loss.rows] = rows;
-    record[Loss.width] = width;
-    record[Loss.scale] = scale;
   }
 
   report(statistics: number, losses: number, hits: number, size: number, weight: number): void {
-    const record = this.#emit(Op.report, [losses, hits], [], [statistics]);
-    record[Report.statistics] = statistics;
-    record[Report.losses] = losses;
-    record[Report.hits] = hits;
-    record[Report.size] = size;
-    record[Report.weight] = weight;
+    this.#emit(Op.report, [losses, hits], [], [statistics], undefined, {
+      [Report.statistics]: statistics,
+      [Report.losses]: losses,
+      [Report.hits]: hits,
+      [Report.size]: size,
+      [Report.weight]: weight,
+    });
   }
 
   uniform(output: number, size: number, low: number, high: number, seed: number, stream: number): void {
-    const record = this.#emit(Op.uniform, [low, high], [], [output]);
-    record[Uniform.output] = output;
-    record[Uniform.size] = size;
-    record[Uniform.low] = low;
-    record[Uniform.high] = high;
-    record[Uniform.seedLow] = seed;
-    record[Uniform.seedHigh] = seed / 2 ** 32;
-    record[Uniform.stream] = stream;
+    this.#emit(Op.uniform, [low, high], [], [output], undefined, {
+      [Uniform.output]: output,
+      [Uniform.size]: size,
+      [Uniform.low]: low,
+      [Uniform.high]: high,
+      [Uniform.seedLow]: seed,
+      [Uniform.seedHigh]: seed / 2 ** 32,
+      [Uniform.stream]: stream,
+    });
   }
 
   shuffle(order: number, size: number, seed: number, stream: number): void {
-    const record = this.#emit(Op.shuffle, [], [], [order]);
-    record[Shuffle.order] = order;
-    record[Shuffle.size] = size;
-    record[Shuffle.seedLow] = seed;
-    record[Shuffle.seedHigh] = seed / 2 ** 32;
-    record[Shuffle.stream] = stream;
+    this.#emit(Op.shuffle, [], [], [order], undefined, {
+      [Shuffle.order]: order,
+      [Shuffle.size]: size,
+      [Shuffle.seedLow]: seed,
+      [Shuffle.seedHigh]: seed / 2 ** 32,
+      [Shuffle.stream]: stream,
+    });
   }
 
   /** Writes the records into the heap. */
@@ -565,15 +574,23 @@ export class ProgramBuilder {
 
   /**
    * A record of an operation that reads all of `reads`, and of `own` and of what it writes each thread its
-   * share.
+   * share. `operands`: words by their positions.
    */
-  #emit(op: Op, reads: number[], own: number[], writes: number[], share?: Share): Uint32Array {
+  #emit(
+    op: Op,
+    reads: number[],
+    own: number[],
+    writes: number[],
+    share: Share,
+    operands: Record<number, number>,
+  ): Uint32Array {
     if (this.#mustWait(reads, []) || this.#mustWait(own, writes, share)) this.#barrier();
     note(this.#reads, reads, undefined);
     note(this.#reads, own, share);
     note(this.#writes, writes, share);
     const record = new Uint32Array(RECORD_WORDS);
     record[Word.opcode] = op;
+    Object.assign(record, operands);
     this.#records.push(record);
     return record;
   }

@@ -222,15 +222,15 @@ function diverged(
   const written = store.firstNotFinite();
   if (written) {
     return new Error(
-      `training stopped in epoch ${epoch}: ${written}, and was so when the epoch began: a callback, or other code that ` +
-        "has the live view, wrote it. Write finite numbers there",
+      `training stopped in epoch ${epoch}: ${written}, and was so when the epoch began. It was written through a live ` +
+        "view: write a finite number there",
     );
   }
   const outcome = `The weights are those of ${lastGood(epoch)}`;
   if (epoch === 1 && badStep === 0) {
     return new Error(
-      `training stopped in epoch 1: the loss of the first batch, before any step, overflows ${dtype}. The targets or ` +
-        `the inputs are too large: scale them to about -1 .. 1. ${outcome}`,
+      `training stopped in epoch 1: the loss of the first batch, before any step, overflows ${dtype}. Scale the inputs ` +
+        `and the targets to about -1 .. 1. ${outcome}`,
     );
   }
   const where =

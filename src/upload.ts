@@ -167,7 +167,7 @@ function copyNonZero(
 
 function changed(): Error {
   return new Error(
-    "the data given to fit changed, or their memory went, while fit was reading them: leave them alone until the " +
-      "first onEpoch or onBatch, or pass a copy",
+    "the data changed, or their memory went, while fit was reading them: leave them alone until the first callback, " +
+      "or pass a copy",
   );
 }

@@ -6,7 +6,7 @@ export const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 /** The error for a method called on a proxy of an object, which does not reach the object's private fields. */
 export function notItself(name: string): TypeError {
   return new TypeError(
-    `this is a Proxy of a ${name}, as reactive() of Vue makes them, and not the ${name} itself: keep it out of reactive ` +
-      "state (Vue: markRaw() or shallowRef()), or call the method on the object itself (Vue: toRaw())",
+    `this is a Proxy of a ${name}, as Vue's reactive() makes them: keep the ${name} itself, with markRaw() or shallowRef(), ` +
+      "or get at it with toRaw()",
   );
 }

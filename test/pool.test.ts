@@ -16,8 +16,8 @@ afterEach(() => {
 });
 
 const way =
-  "use fewer threads, threads: 1 needs none; or let the process start them (Node's permission model: --allow-worker), " +
-  "resp. the page (Content-Security-Policy: worker-src blob:). The weights are those of before this call of fit";
+  "use fewer (threads: 1 needs none), or allow them, in Node by --allow-worker, in a page's Content-Security-Policy by " +
+  "worker-src blob:. The weights are those of before this call of fit";
 
 /** Makes the `failing`th worker that is started from now on fail. */
 function failWorker(failing: number, fail: () => unknown) {

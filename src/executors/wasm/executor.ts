@@ -24,14 +24,17 @@ type Run = (
   toStep: number,
 ) => number;
 
+/** The way out where WebAssembly is blocked. */
+const WITHOUT = 'pass executor: "reference" to compute in plain TypeScript';
+
 /** A memory for a network, as small as can be. */
 function reserveMemory(shared: boolean): WebAssembly.Memory {
   try {
     return new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM_PAGES, shared });
   } catch (cause) {
     throw new RangeError(
-      `the engine could not set memory aside for another network (${(cause as Error).message}): each has up to 4 GiB of ` +
-        "address space of its own. Let go of networks that are no longer used, or raise the process's limit (ulimit -v)",
+      `the engine has no memory for another network (${(cause as Error).message}): let go of networks that are no ` +
+        "longer used, or raise the process's limit (ulimit -v)",
       { cause },
     );
   }
@@ -42,9 +45,8 @@ function compile(deterministic: boolean, shared: boolean): WebAssembly.Module {
     return compiled(chooseBuild(deterministic), shared);
   } catch (cause) {
     throw new Error(
-      `the engine did not compile the WebAssembly kernels (${(cause as Error).message}). Where that is a page's ` +
-        "Content-Security-Policy, add 'wasm-unsafe-eval' to its script-src; or pass executor: \"reference\" to compute in " +
-        "plain TypeScript",
+      `the engine did not compile the WebAssembly kernels (${(cause as Error).message}): a page's ` +
+        `Content-Security-Policy must have script-src 'wasm-unsafe-eval'; or ${WITHOUT}`,
       { cause },
     );
   }
@@ -73,8 +75,7 @@ export class WasmExecutor implements Executor {
   constructor({ dtype, deterministic = false, shared = false }: ExecutorOptions) {
     if (typeof WebAssembly === "undefined") {
       throw new Error(
-        "this engine has no WebAssembly (Node with --jitless, or a browser whose settings block it): allow it, or pass " +
-          'executor: "reference" to compute in plain TypeScript',
+        `this engine has no WebAssembly (Node with --jitless, or a browser whose settings block it): allow it, or ${WITHOUT}`,
       );
     }
     this.#memory = reserveMemory(shared);

@@ -250,9 +250,8 @@ export class Pool {
 /** The error for workers that the process or the page does not give. */
 function notStarted(threads: number, cause: Error): RunFailure {
   return new RunFailure(
-    `could not start ${threads} worker threads (${cause.message}): use fewer threads, threads: 1 needs none; or let the ` +
-      "process start them (Node's permission model: --allow-worker), resp. the page (Content-Security-Policy: " +
-      "worker-src blob:)",
+    `could not start ${threads} worker threads (${cause.message}): use fewer (threads: 1 needs none), or allow them, in ` +
+      "Node by --allow-worker, in a page's Content-Security-Policy by worker-src blob:",
     { cause },
   );
 }
