@@ -10,7 +10,7 @@ import {
   readOptions,
 } from "./check.js";
 import { type Format, type Rows, toSmallTable, toTable } from "./dataset.js";
-import type { ArrayOf, DType, FloatArray } from "./dtype.js";
+import type { ArrayOf, DType } from "./dtype.js";
 import { evaluate, evaluateInSlices } from "./evaluation.js";
 import { canShareMemory } from "./executors/environment.js";
 import type { Executor, ExecutorOptions } from "./executors/executor.js";
@@ -21,11 +21,9 @@ import type { Dense } from "./layers/dense.js";
 import { defaultLoss, type Loss } from "./losses.js";
 import {
   type AsyncOptions,
-  checkData,
   checkEvaluation,
   checkFit,
   checkLayers,
-  checkLoss,
   checkRounded,
   checkThreads,
   type EvaluateOptions,
@@ -43,7 +41,7 @@ import {
 } from "./options.js";
 import { Pacer } from "./pacing.js";
 import { finish } from "./pieces.js";
-import { figuresOf, type Model, placeSnapshot, planLoss, Statistics } from "./plan.js";
+import type { Model } from "./plan.js";
 import { openTarget, Predictor } from "./prediction.js";
 import { ProgramBuilder } from "./program.js";
 import type { Signal } from "./signal.js";
@@ -51,7 +49,6 @@ import { Store } from "./store.js";
 import { summarize } from "./summary.js";
 import { EVALUATION_BATCH } from "./sweep.js";
 import { type EpochEntry, train } from "./training.js";
-import { allocateData, upload } from "./upload.js";
 import type { Snapshot } from "./whole-steps.js";
 import { INSPECT, notItself } from "./wrapped.js";
 
@@ -62,7 +59,7 @@ const executors: Record<ExecutorName, new (options: ExecutorOptions) => Executor
 const dtypes: Record<DType, true> = { float64: true, float32: true };
 
 /** The model of a network, unless it is a Proxy that hides it. */
-let modelOf: (network: object) => Model;
+export let modelOf: (network: object) => Model;
 
 /**
  * A feed-forward neural network.
@@ -151,7 +148,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
       warn,
     };
     this.#predictor = new Predictor(this.#model);
-    this.#inputFormat = inputFormat(this.#shape);
+    this.#inputFormat = inputFormat(this.shape);
     // Before any layer is attached: a network too large leaves its layers as they were.
     heap.reserve(
       parameterBytes(this.inputs, this.layers, this.dtype),
@@ -195,7 +192,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
     this.#fitting = true;
     try {
       const pacer = new Pacer(model.executor, { signal: given.signal });
-      const checking = pacer.drive(checkFit(this.#shape, inputs, targets, given));
+      const checking = pacer.drive(checkFit(this.shape, inputs, targets, given));
       const settings = checking instanceof Promise ? await checking : checking;
       refuseWritten(model);
       this.#predictor.drop();
@@ -224,7 +221,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
   ): FiguresOf<L, G> {
     const model = modelOf(this);
     const { loss } = readOptions<EvaluateOptions>("evaluate", options, ["loss"]);
-    const evaluation = finish(checkEvaluation(this.#shape, inputs, targets, loss));
+    const evaluation = finish(checkEvaluation(this.shape, inputs, targets, loss));
     refuseWritten(model);
     return evaluate(model, evaluation, model.wholeSteps?.read()) as FiguresOf<L, G>;
   }
@@ -246,7 +243,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
       "signal",
     ]);
     const { pacer, parameters } = this.#slices(signal);
-    const checking = pacer.drive(checkEvaluation(this.#shape, inputs, targets, loss));
+    const checking = pacer.drive(checkEvaluation(this.shape, inputs, targets, loss));
     const evaluation = checking instanceof Promise ? await checking : checking;
     refuseWritten(model);
     return (await evaluateInSlices(model, evaluation, parameters, pacer)) as FiguresOf<L, G>;
@@ -306,41 +303,6 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
   }
 
   /**
-   * Loss and gradients of one batch, laid out as the parameters are.
-   * @internal
-   */
-  gradients(inputs: Rows, targets: Rows, { loss = this.#loss }: { loss?: Loss } = {}) {
-    const model = modelOf(this);
-    const known = checkLoss(this.#shape, loss);
-    const [x, t] = finish(checkData(this.#shape, ["inputs", "targets"], inputs, targets, known));
-    const { heap, store, executor } = model;
-    const mark = heap.top;
-    try {
-      const output = heap.allocate(store.bytes);
-      const statistics = new Statistics(heap);
-      const data = { inputs: x, targets: t, density: 1 };
-      const placed = allocateData(heap, data, 0, x.rows);
-      finish(upload(heap, data, placed));
-      const parameters = placeSnapshot(model, model.wholeSteps?.read());
-      const purpose = { kind: "gradients", parameters, output } as const;
-      executor.run(
-        planLoss(model, known, placed.inputs, placed.targets, x.rows, statistics.offset, purpose),
-        0,
-        1,
-      );
-      const of = (view: FloatArray) =>
-        heap.elements(output + view.byteOffset - store.begin, view.length).slice();
-      const gradients = this.layers.map(({ weights, biases }) => ({
-        weights: of(weights),
-        biases: of(biases),
-      }));
-      return { ...figuresOf(model, statistics.sums, x.rows, known), layers: gradients };
-    } finally {
-      heap.release(mark);
-    }
-  }
-
-  /**
    * The memory, for tests that compare executors.
    * @internal
    */
@@ -359,7 +321,8 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
     return { pacer: new Pacer(executor, { signal }), parameters: { bytes } };
   }
 
-  get #shape(): Shape {
+  /** What checks need to know of it. @internal */
+  get shape(): Shape {
     const { inputs, outputs, dtype } = this;
     const { heap, inputScale } = this.#model;
     const { activation } = this.layers[this.layers.length - 1];

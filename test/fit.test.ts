@@ -1,6 +1,7 @@
 // Training as a user sees it: what fit reports, what it calls, and what may happen meanwhile.
 
 import { describe, expect, test } from "vitest";
+import { gradientsOf } from "../src/gradients.js";
 import { type BatchEntry, Dense, type EpochEntry, Network } from "../src/index.js";
 import { expectClose, makeClassifier as make, parameters, randomValues, setParameters } from "./helpers.js";
 
@@ -69,7 +70,7 @@ describe("a batch", () => {
     for (let from = 0; from < ROWS; from += 10) {
       const to = Math.min(ROWS, from + 10);
       const batch = x.subarray(from * INPUTS, to * INPUTS);
-      const { loss, layers } = twin.gradients(batch, classes.slice(from, to));
+      const { loss, layers } = gradientsOf(twin, batch, classes.slice(from, to));
       losses.push(loss * (to - from));
       for (const [i, layer] of twin.layers.entries()) {
         for (const name of ["weights", "biases"] as const) {
@@ -295,7 +296,7 @@ describe("during a fit", () => {
         // Far more rows than the fit has: the memory grows.
         used.predict(many);
         used.evaluate(many, labels);
-        used.gradients(many, labels);
+        gradientsOf(used, many, labels);
         await turn();
         used.predict(x);
       },
@@ -452,7 +453,7 @@ describe("the next fit", () => {
     await network.fit(x, classes, { epochs: 2, validationSplit: 0.2 });
     expect(network.heap.top).toBe(top);
     network.evaluate(x, classes);
-    network.gradients(x, classes);
+    gradientsOf(network, x, classes);
     expect(network.heap.top).toBe(top);
   });
 

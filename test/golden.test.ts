@@ -1,6 +1,7 @@
 // Whole networks against PyTorch: outputs, loss, every gradient, and ten steps of gradient descent.
 
 import { describe, expect, test } from "vitest";
+import { gradientsOf } from "../src/gradients.js";
 import { Dense, type DType, type ExecutorName, Network } from "../src/index.js";
 import { type GoldenNetwork, goldenNetworks } from "./golden/networks.js";
 import { executorNames, expectClose, parameters } from "./helpers.js";
@@ -42,7 +43,7 @@ describe.each(settings)("$executor in $dtype agrees with PyTorch", ({ executor, 
     });
 
     test("every gradient", () => {
-      const gradients = build(golden, executor, dtype).gradients(x, targets, { loss });
+      const gradients = gradientsOf(build(golden, executor, dtype), x, targets, { loss });
       expectClose([gradients.loss], [golden.lossValue], tolerance);
       for (const [i, { weights, biases }] of gradients.layers.entries()) {
         expectClose(weights, golden.weightGradients[i], { ...tolerance, label: `weights of layer ${i}` });

@@ -2,6 +2,7 @@
 // with every loss that goes with it.
 
 import { describe, expect, test } from "vitest";
+import { gradientsOf } from "../src/gradients.js";
 import { type Activation, Dense, type FloatArray, type Loss, Network } from "../src/index.js";
 import { executorNames, expectClose, parameters, random, randomValues } from "./helpers.js";
 
@@ -108,7 +109,7 @@ function checkGradients(activations: Activation[], loss: Loss): void {
   for (const executor of executorNames) {
     const network = makeSmooth(activations, executor, x);
     const expected = differences(network, x, targets, loss);
-    const { layers } = network.gradients(x, targets, { loss });
+    const { layers } = gradientsOf(network, x, targets, { loss });
     for (const [i, { weights, biases }] of layers.entries()) {
       expectClose(weights, expected[i].weights, {
         ...tolerance,
@@ -141,8 +142,8 @@ describe("the gradients of", () => {
   test("a batch are the mean of its rows' gradients", () => {
     const targets = makeTargets("meanSquaredError");
     const network = make();
-    const whole = network.gradients(x, targets).layers;
-    const rows = x.map((row, r) => network.gradients([row], [targets[r]]).layers);
+    const whole = gradientsOf(network, x, targets).layers;
+    const rows = x.map((row, r) => gradientsOf(network, [row], [targets[r]]).layers);
     for (const [i, { weights }] of whole.entries()) {
       const mean = weights.map((_, at) => rows.reduce((sum, row) => sum + row[i].weights[at], 0) / ROWS);
       // Sums of six terms of about 1 in another order.
@@ -153,7 +154,7 @@ describe("the gradients of", () => {
   test("a network leave its parameters as they are", () => {
     const network = make();
     const before = parameters(network);
-    network.gradients(x, makeTargets("meanSquaredError"));
+    gradientsOf(network, x, makeTargets("meanSquaredError"));
     expect(parameters(network)).toEqual(before);
   });
 });
