@@ -32,7 +32,6 @@ function bundle(format, extension, options) {
     outdir: "dist",
     outExtension: { ".js": extension },
     bundle: true,
-    sourcemap: true,
     format,
     target: "es2022",
     // Neither Node's nor a browser's: of a package that has several, the module that runs everywhere.
@@ -46,11 +45,15 @@ function bundle(format, extension, options) {
   });
 }
 
-const { metafile } = await bundle("esm", ".js", { entryPoints });
+const bundled = new Set();
 for (const [name, entry] of Object.entries(entryPoints)) {
+  // Of the binaries there is nothing to see in their source.
+  const options = { entryPoints: { [name]: entry }, sourcemap: name !== "binaries" };
+  const { metafile } = await bundle("esm", ".js", options);
+  for (const used of bundledPackages(metafile)) bundled.add(used);
   const { exports } = metafile.outputs[`dist/${name}.js`];
   // Never run: by this line Node knows what `import { Network } from` of a CommonJS file may ask for.
   const footer = { js: `0 && (module.exports = { ${exports.join(", ")} });` };
-  await bundle("cjs", ".cjs", { entryPoints: { [name]: entry }, footer });
+  await bundle("cjs", ".cjs", { ...options, footer });
 }
-writeFileSync("dist/THIRD_PARTY_LICENSES.txt", licenses(["assemblyscript", ...bundledPackages(metafile)]));
+writeFileSync("dist/THIRD_PARTY_LICENSES.txt", licenses(["assemblyscript", ...[...bundled].sort()]));

@@ -16,7 +16,9 @@ const FURTHEST = 256;
 export async function pack({ plain, relaxed }) {
   const patch = difference(plain, relaxed);
   // Zopfli makes the same format as zlib's level 9, 5 % smaller.
-  const stream = Buffer.from(await promisify(zopfli.deflate)(Buffer.concat([plain, patch]), { numiterations: 60 }));
+  const stream = Buffer.from(
+    await promisify(zopfli.deflate)(Buffer.concat([plain, patch]), { numiterations: 60 }),
+  );
   return {
     plain: plain.length,
     relaxed: relaxed.length,

@@ -1,5 +1,6 @@
 // The real browsers: node test/browser/run.mjs. Serves dist/ to Chromium and Firefox as Debian packages them,
-// with and without cross-origin isolation, trains there, and compares the bits with those that Node gets.
+// with and without cross-origin isolation, trains there, and compares the bits with those that Node gets; and with
+// Content-Security-Policies that block WebAssembly or workers.
 // Prints the counts; fails if a check fails. Needs `npm run build` first.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
@@ -14,8 +15,8 @@ const files = new Map([
   ["/dist/binaries.js", "../../dist/binaries.js"],
 ]);
 
-/** Serves the page; isolated pages may share memory. */
-function serve(isolated) {
+/** Serves the page; isolated pages may share memory. `policy`: its Content-Security-Policy. */
+function serve({ isolated, policy }) {
   const server = createServer((request, response) => {
     const file = files.get(request.url);
     if (!file) return response.writeHead(404).end();
@@ -24,10 +25,45 @@ function serve(isolated) {
       response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
       response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
     }
+    if (policy) response.setHeader("Content-Security-Policy", policy);
     response.end(readFileSync(new URL(file, import.meta.url)));
   });
   return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
 }
+
+/** Opens the page. */
+async function open(browser, how) {
+  const server = await serve(how);
+  const page = await browser.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  await page.goto(`http://127.0.0.1:${server.address().port}/`);
+  // Not waitForFunction: it evaluates text, which a policy may forbid.
+  while (!(await page.evaluate(() => window.ready))) await new Promise((resolve) => setTimeout(resolve, 20));
+  const close = async () => {
+    await page.close();
+    server.close();
+  };
+  return { page, errors, close };
+}
+
+const scripts = "default-src 'self'; script-src 'self' 'unsafe-inline'";
+const policies = [
+  {
+    blocks: "WebAssembly",
+    policy: scripts,
+    options: {},
+    message: /^the engine did not compile .*script-src 'wasm-unsafe-eval'; or pass executor: "reference"/s,
+    instead: { executor: "reference" },
+  },
+  {
+    blocks: "workers from blobs",
+    policy: `${scripts} 'wasm-unsafe-eval'`,
+    options: { threads: 2 },
+    message: /^could not start 2 worker threads .*threads: 1 .*worker-src blob:/s,
+    instead: { threads: 1 },
+  },
+];
 
 /** What page.html trains, here. */
 async function trainHere() {
@@ -83,12 +119,7 @@ for (const { name, path, launch } of browsers) {
   if (!existsSync(path)) continue;
   const browser = await launch(path);
   for (const isolated of [true, false]) {
-    const server = await serve(isolated);
-    const page = await browser.newPage();
-    const errors = [];
-    page.on("pageerror", (error) => errors.push(String(error)));
-    await page.goto(`http://127.0.0.1:${server.address().port}/`);
-    await page.waitForFunction(() => window.ready);
+    const { page, errors, close } = await open(browser, { isolated });
     const train = (options) => page.evaluate((given) => window.train(given), options);
     const where = `${name}, ${isolated ? "isolated" : "not isolated"}:`;
 
@@ -118,8 +149,16 @@ for (const { name, path, launch } of browsers) {
       assert.deepEqual({ losses, weights }, expected);
     });
     await check(`${where} no error on the page`, () => assert.deepEqual(errors, []));
-    await page.close();
-    server.close();
+    await close();
+  }
+  for (const { blocks, policy, options, message, instead } of policies) {
+    await check(`${name}: a policy that blocks ${blocks} is named, and there is a way out`, async () => {
+      const { page, close } = await open(browser, { isolated: true, policy });
+      const tryToTrain = (given) => page.evaluate((options) => window.tryToTrain(options), given);
+      assert.match(await tryToTrain(options), message);
+      assert.equal(await tryToTrain(instead), "trained");
+      await close();
+    });
   }
   await browser.close();
 }
