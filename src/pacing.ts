@@ -11,6 +11,8 @@ import type { WholeSteps } from "./whole-steps.js";
 /** Aim of a slice, in milliseconds: on the calling thread, and on the pool. */
 const TARGET = 20;
 const POOL_TARGET = 60;
+/** Milliseconds after which the event loop turns: with one more slice to come it would wait too long. */
+const TURN_AFTER = TARGET / 2;
 /** A slice that takes this many times its aim makes the next ones shorter; a step that does is cut. */
 const TOLERANCE = 1.5;
 const LONGEST_STEP = 2 * TARGET;
@@ -76,7 +78,7 @@ export class Pacer {
 
   /** Whether the event loop has waited long enough. */
   get #due(): boolean {
-    return performance.now() - this.#lastTurn >= TARGET;
+    return performance.now() - this.#lastTurn >= TURN_AFTER;
   }
 
   /** Does work in pieces; a promise of what it makes only if that takes longer than a slice. */
