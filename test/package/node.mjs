@@ -1,6 +1,8 @@
 // The package in Node, from the oldest version to the newest: imported and required.
 import assert from "node:assert/strict";
-import { node } from "./home.mjs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { node, ofRepository } from "./home.mjs";
 import { Failure, run, succeed } from "./process.mjs";
 
 const VERSIONS = [20, 22, 24, 26];
@@ -39,6 +41,19 @@ export function nodeChecks(home) {
           async () => assertTask(await find(version, "--require", "./no-text-decoder.cjs", program)),
         ],
       ]),
+      [
+        `${where} the example of README.md prints what it says`,
+        async () => {
+          const readme = readFileSync(ofRepository("README.md"), "utf8");
+          const [, example] = /```js\n([\s\S]*?)```/.exec(readme);
+          const file = `readme-${version}.mjs`;
+          writeFileSync(join(project(), file), example);
+          const { stdout } = await succeed(node(version), [file], { cwd: project() });
+          const said = [...example.matchAll(/^console\.log.*\/\/ (.*)$/gm)].map(([, text]) => text);
+          assert.deepEqual(stdout.trim().split("\n"), said);
+          assert(said.length > 0);
+        },
+      ],
       [
         `${where} import and require have the same names and leave the same bits, those of Node ${VERSIONS[0]}`,
         async () => {
