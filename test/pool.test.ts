@@ -5,6 +5,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { pool } from "../src/executors/wasm/pool.js";
 import type { Network } from "../src/index.js";
 import { expectSameBits, makeClassifier, parameters, randomValues } from "./helpers.js";
+import { runProcess } from "./process.js";
 
 const threads = process.getBuiltinModule("node:worker_threads");
 const x = randomValues(64 * 4, 1);
@@ -84,4 +85,22 @@ test("A job that waits in line behind one that fails runs", async () => {
   const outcomes = await Promise.allSettled([train(failing), train(waiting)]);
   worker.mockRestore();
   expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
+});
+
+test("A process is not kept alive by the workers that did start", async () => {
+  const { status, stdout } = await runProcess(`
+    const threads = process.getBuiltinModule("node:worker_threads");
+    const { Worker } = threads;
+    let started = 0;
+    threads.Worker = class extends Worker {
+      constructor(...parameters) {
+        if (++started === 3) throw new Error("EAGAIN");
+        super(...parameters);
+      }
+    };
+    const network = new Network({ inputs: 1, layers: [new Dense(1)], threads: 3 });
+    await network.fit([1, 2], [0, 1]).catch(({ message }) => console.log(message.slice(0, 40)));
+    // Fires only where something else keeps the process: idle workers, which end after half a minute.
+    setTimeout(() => process.exit(1), 10_000).unref();`);
+  expect({ status, stdout }).toEqual({ status: 0, stdout: "could not start 3 worker threads (EAGAIN\n" });
 });

@@ -195,8 +195,9 @@ export class Pool {
       try {
         while (this.#members.size < next.threads) this.#idle.push(this.#start());
       } catch (cause) {
-        // The job leaves the line; the workers that did start are idle.
+        // The job leaves the line; the workers that did start are idle, and nobody waits for them.
         this.#waiting.shift();
+        for (const { handle } of this.#idle) handle.hold(false);
         next.refuse(notStarted(next.threads, cause as Error));
         continue;
       }
