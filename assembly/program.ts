@@ -69,19 +69,31 @@ function runProduct<T>(record: usize, part: usize, parts: usize, thread: usize):
   const n = word(record, Product.n);
   const k = word(record, Product.k);
   const layout = word(record, Product.layout);
-  const byTerms = (layout & Layout.byTerms) != 0;
-  const byRows = !byTerms && (layout & Layout.byRows) != 0;
-  const size = byTerms ? k : n;
-  const grain = byTerms ? <usize>SUM_BLOCK : TILE_GRAIN;
-  const from = byRows ? rowStart(m, part, parts) : partStart(size, grain, part, parts);
-  const to = byRows ? rowStart(m, part + 1, parts) : partStart(size, grain, part + 1, parts);
-  if (from >= to) return;
-  const top: usize = byRows ? from : 0;
-  const side: usize = byRows || byTerms ? 0 : from;
-  const first: usize = byTerms ? from : 0;
-  const rows = byRows ? to - from : m;
-  const columns = byRows || byTerms ? n : to - from;
-  const terms = byTerms ? to - from : k;
+  let top: usize = 0;
+  let side: usize = 0;
+  let first: usize = 0;
+  let rows = m;
+  let columns = n;
+  let terms = k;
+  if (parts > 1) {
+    const byTerms = (layout & Layout.byTerms) != 0;
+    const byRows = !byTerms && (layout & Layout.byRows) != 0;
+    const size = byTerms ? k : n;
+    const grain = byTerms ? <usize>SUM_BLOCK : TILE_GRAIN;
+    const from = byRows ? rowStart(m, part, parts) : partStart(size, grain, part, parts);
+    const to = byRows ? rowStart(m, part + 1, parts) : partStart(size, grain, part + 1, parts);
+    if (from >= to) return;
+    if (byTerms) {
+      first = from;
+      terms = to - from;
+    } else if (byRows) {
+      top = from;
+      rows = to - from;
+    } else {
+      side = from;
+      columns = to - from;
+    }
+  }
 
   const rightTransposed = (layout & Layout.rightTransposed) != 0;
   const outputRow = n * sizeof<T>();
