@@ -44,7 +44,7 @@ import { transpose } from "./transpose";
 @inline function partStart(size: usize, grain: usize, part: usize, parts: usize): usize {
   if (parts == 1) return part * size;
   const grains = (size + grain - 1) / grain;
-  return min<usize>(size, ((grains * part) / parts) * grain);
+  return min<usize>(size, <usize>((<u64>grains * part) / parts) * grain);
 }
 
 /**

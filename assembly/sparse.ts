@@ -121,23 +121,28 @@ export function sortByColumn<T>(
   scale: f64, part: usize, parts: usize,
 ): void {
   if (from >= to) return;
-  // The first half of the parts counts, the second places; one part does both.
-  const counting = max<usize>(1, parts >>> 1);
-  if (part == 0) memory.fill(starts + from * 4, 0, (to - from + 1) * 4);
-  if (part < counting) {
-    countEntries(
-      starts, ranges, dataStarts, dataColumns, dataValues, dataType, order, position, (rows * part) / counting,
-      (rows * (part + 1)) / counting, from, to,
-    );
+  // Rows to count and rows to place: in one part all, else the first half of the parts counts, and the second places.
+  const counting = parts >>> 1;
+  const counts = parts == 1 || part < counting;
+  const places = parts == 1 || !counts;
+  let first: usize = 0;
+  let last = rows;
+  if (parts > 1) {
+    const turn = counts ? part : part - counting;
+    const turns = counts ? counting : parts - counting;
+    first = <usize>((<u64>rows * turn) / turns);
+    last = <usize>((<u64>rows * (turn + 1)) / turns);
   }
-  if (part == counting - 1) beginColumns(starts, from, to);
-  if (parts > 1 && part < counting) return;
-  const placing = max<usize>(1, parts - counting);
-  const turn = parts > 1 ? part - counting : 0;
-  placeEntries<T>(
-    starts, ranges, rowsOf, valuesOf, dataColumns, dataValues, dataType, (rows * turn) / placing,
-    (rows * (turn + 1)) / placing, scale,
-  );
+  if (part == 0) memory.fill(starts + from * 4, 0, (to - from + 1) * 4);
+  if (counts) {
+    countEntries(
+      starts, ranges, dataStarts, dataColumns, dataValues, dataType, order, position, first, last, from, to,
+    );
+    if (last == rows) beginColumns(starts, from, to);
+  }
+  if (places) {
+    placeEntries<T>(starts, ranges, rowsOf, valuesOf, dataColumns, dataValues, dataType, first, last, scale);
+  }
 }
 
 /**
@@ -200,6 +205,7 @@ function placeEntries<T>(
 
 /** The column at which `part` of `parts` begins, if each is to have as many entries of a sorted batch. */
 export function columnOfPart(starts: usize, width: usize, part: usize, parts: usize): usize {
+  if (part == 0) return 0;
   if (part == parts) return width;
   const entry = (<u64>load<u32>(starts + width * 4) * part) / parts;
   let low: usize = 0;
