@@ -1,7 +1,7 @@
 // Two statements of @assemblyscript/loader (0.28.20) run at import and must not: in a process with frozen intrinsics
 // (node --frozen-intrinsics), or where there is no TextDecoder, `import "wasmgrad"` would throw, with no network made
-// yet; and a library has no business changing Object. The bundle has them changed. This can go when the loader's own
-// file has no such statements: the build fails when it does not find them as they are here.
+// yet; and a library has no business changing Object. The bundle has them changed, and a third for its size. This can go
+// when the loader's own file has no such statements: the build fails when it does not find them as they are here.
 
 import { readFile } from "node:fs/promises";
 
@@ -20,6 +20,12 @@ Object.hasOwn = Object.hasOwn || function(obj, prop) {
 };`,
     to: "",
     what: "does not define Object.hasOwn",
+  },
+  {
+    // Half a kilobyte, gzipped, that takes names of classes apart: our binaries export plain functions.
+    from: "  return demangle(exports, extendedExports);",
+    to: "  return Object.assign(extendedExports, exports);",
+    what: "leaves the names of exports as they are",
   },
 ];
 

@@ -1,5 +1,7 @@
 // Checks of what users pass in. Every error gives the value, what was expected, and the way out.
 
+import type { Signal } from "./signal.js";
+
 /** Most characters of a text, elements of an array, and arrays in arrays that a message shows. */
 const LONGEST_TEXT = 60;
 const MOST_ELEMENTS = 6;
@@ -74,13 +76,9 @@ export function checkFunction<F>(name: string, value: F | undefined): F | undefi
   throw new TypeError(`${name} is ${quote(value)}, but must be a function`);
 }
 
-export function checkSignal<S extends { throwIfAborted(): void; addEventListener: unknown }>(
-  name: string,
-  value: S | undefined,
-): S | undefined {
-  if (value === undefined) return value;
-  if (typeof value?.throwIfAborted === "function" && typeof value.addEventListener === "function")
-    return value;
+export function checkSignal<S extends Signal>(name: string, value: S | undefined): S | undefined {
+  const methods = ["throwIfAborted", "addEventListener", "removeEventListener"] as const;
+  if (value === undefined || methods.every((method) => typeof value?.[method] === "function")) return value;
   throw new TypeError(
     `${name} is ${quote(value)}, but must be an AbortSignal, e.g. new AbortController().signal`,
   );

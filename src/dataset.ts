@@ -58,8 +58,8 @@ export interface Format {
   largest: number;
   /** What a larger one does, and the way out, in words. */
   overflow(): string;
-  /** The network's own memory as it is now: what lies in it is copied, for the memory may move. */
-  memory(): ArrayBufferLike;
+  /** Whether a buffer is the network's own memory: what lies in it is copied, for the memory may move. */
+  owns(buffer: ArrayBufferLike): boolean;
 }
 
 export function isClasses(targets: Targets): targets is Classes {
@@ -98,7 +98,7 @@ export function* toTable(name: string, value: Rows, format: Format): Pieces<Tabl
  */
 export function toSmallTable(value: Rows, format: Format): Table | undefined {
   const { width, largest } = format;
-  const { length } = value;
+  const length = value?.length;
   if (!(length > 0 && length <= 2 ** 12 && length % width === 0)) return undefined;
   let data: Table["data"];
   let dataType = DataType.f64;
@@ -119,7 +119,7 @@ export function toSmallTable(value: Rows, format: Format): Table | undefined {
   if (dataType !== DataType.u8 || largest < 255) {
     for (let i = 0; i < length; i++) if (!(Math.abs(data[i]) <= largest)) return undefined;
   }
-  return data.buffer === format.memory() ? undefined : { data, dataType, rows: length / width, width };
+  return format.owns(data.buffer) ? undefined : { data, dataType, rows: length / width, width };
 }
 
 function checkValues(
@@ -145,7 +145,14 @@ function checkValues(
 
 /** The values in one flat array of a type that the heap stores, without a copy where they are in one. */
 function* toFlat(name: string, value: Rows, format: Format): Pieces<Table["data"]> {
-  if (ArrayBuffer.isView(value)) return widen(name, value, format.memory());
+  if (ArrayBuffer.isView(value)) {
+    const view = viewOf(value);
+    if (view) return format.owns(view.buffer) ? view.slice() : view;
+    const wide = widerArray(name, value);
+    const numbers = value as Int16Array;
+    yield* byRows(numbers.length, 1, (from, to) => wide.set(numbers.subarray(from, to), from));
+    return wide;
+  }
   if (!Array.isArray(value)) {
     throw new TypeError(`${name} is ${quote(value)}, but must be a typed array or an array of rows`);
   }
@@ -157,47 +164,48 @@ function* toFlat(name: string, value: Rows, format: Format): Pieces<Table["data"
   return data;
 }
 
-/**
- * The values of a typed array in a type that the heap stores, in an array of this realm: a view where that can be.
- * What lies in `memory` is copied.
- */
-function widen(name: string, value: ArrayBufferView, memory: ArrayBufferLike): Table["data"] {
+/** A typed array of a type that the heap stores, as one of this realm, without a copy. */
+function viewOf(value: ArrayBufferView): Table["data"] | undefined {
   const { buffer, byteOffset, byteLength } = value;
-  const view = () => {
-    switch (className(value)) {
-      case "Uint8Array":
-      case "Uint8ClampedArray":
-        return new Uint8Array(buffer, byteOffset, byteLength);
-      case "Float32Array":
-        return new Float32Array(buffer, byteOffset, byteLength / 4);
-      case "Float64Array":
-        return new Float64Array(buffer, byteOffset, byteLength / 8);
-      // Every value of these types is a float32, resp. a float64.
-      case "Int8Array":
-      case "Int16Array":
-      case "Uint16Array":
-      case "Float16Array":
-        return Float32Array.from(value as Int8Array);
-      case "Int32Array":
-      case "Uint32Array":
-        return Float64Array.from(value as Int32Array);
-      default:
-        throw new TypeError(
-          `${name} is a ${className(value)}, which does not hold plain numbers: convert it ` +
-            "first, e.g. with Float64Array.from(values, Number)",
-        );
-    }
-  };
-  const data = view();
-  return data.buffer === memory ? data.slice() : data;
+  switch (className(value)) {
+    // Of an array whose memory is gone no view can be made; it is empty.
+    case "Uint8Array":
+    case "Uint8ClampedArray":
+      return byteLength > 0 ? new Uint8Array(buffer, byteOffset, byteLength) : new Uint8Array(0);
+    case "Float32Array":
+      return byteLength > 0 ? new Float32Array(buffer, byteOffset, byteLength / 4) : new Float32Array(0);
+    case "Float64Array":
+      return byteLength > 0 ? new Float64Array(buffer, byteOffset, byteLength / 8) : new Float64Array(0);
+    default:
+      return undefined;
+  }
+}
+
+/** Room for the values of a typed array of another type, in one that holds them all. */
+function widerArray(name: string, value: ArrayBufferView): Float32Array | Float64Array {
+  const { length } = value as Int8Array;
+  switch (className(value)) {
+    case "Int8Array":
+    case "Int16Array":
+    case "Uint16Array":
+    case "Float16Array":
+      return new Float32Array(length);
+    case "Int32Array":
+    case "Uint32Array":
+      return new Float64Array(length);
+    default:
+      throw new TypeError(
+        `${name} is a ${className(value)}, which does not hold plain numbers: convert it ` +
+          "first, e.g. with Float64Array.from(values, Number)",
+      );
+  }
 }
 
 function* flatten(
   name: string,
   rows: readonly (readonly number[] | NumericArray)[],
-  { width, what, memory }: Format,
+  { width, what }: Format,
 ): Pieces<Table["data"]> {
-  const own = memory();
   const classes = new Set<string>();
   /** A row, which must be `width` long: nothing is allocated before that is known of all. */
   const check = (r: number) => {
@@ -229,8 +237,9 @@ function* flatten(
   yield* byRows(rows.length, width, (from, to) => {
     for (let r = from; r < to; r++) {
       const row = check(r);
-      if (ArrayBuffer.isView(row)) data.set(widen(`${name}[${r}]`, row, own), r * width);
-      else data.set(checkNumbers(`${name}[${r}]`, row as readonly number[], 0, width), r * width);
+      if (!ArrayBuffer.isView(row)) checkNumbers(`${name}[${r}]`, row as readonly number[], 0, width);
+      else if (!viewOf(row)) widerArray(`${name}[${r}]`, row);
+      data.set(row as readonly number[], r * width);
     }
   });
   return data;
@@ -334,20 +343,26 @@ function checkDistributions(name: string, { data, width }: Table, from: number, 
   }
 }
 
-/** Rows of a sample of a table, and where the `s`th begins: they are spread evenly. */
-const sampled = ({ rows }: Table) => Math.min(rows, 1024);
-const sampledAt = ({ rows, width }: Table, s: number) =>
-  Math.floor((s * rows) / Math.min(rows, 1024)) * width;
+/** Rows of a sample of a table, and where the `s`th begins: they are spread evenly, and of wide rows fewer. */
+const sampled = ({ rows, width }: Table) => Math.min(rows, 1024, Math.ceil(2 ** 22 / width));
+const sampledAt = (table: Table, s: number) => Math.floor((s * table.rows) / sampled(table)) * table.width;
 
-/** The values of a sample of rows. */
-export function sample(table: Table): number[] {
+/** Least, largest, and mean of the squares of the values of a sample of rows. */
+export function statisticsOf(table: Table): { low: number; high: number; meanSquare: number } {
   const { data, width } = table;
-  const values: number[] = [];
-  for (let s = 0; s < sampled(table); s++) {
+  const rows = sampled(table);
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  let squares = 0;
+  for (let s = 0; s < rows; s++) {
     const first = sampledAt(table, s);
-    values.push(...data.subarray(first, first + width));
+    for (let i = first; i < first + width; i++) {
+      low = Math.min(low, data[i]);
+      high = Math.max(high, data[i]);
+      squares += data[i] * data[i];
+    }
   }
-  return values;
+  return { low, high, meanSquare: squares / (rows * width) };
 }
 
 /** Share of values that are not zero, 0 to 1, of a sample. */

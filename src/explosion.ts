@@ -1,6 +1,6 @@
 // Notices a loss that explodes but stays finite: such a training ends without an error, and is worth nothing.
 
-import { isClasses, sample, type Table } from "./dataset.js";
+import { isClasses, statisticsOf, type Table } from "./dataset.js";
 import { classifies, type Loss } from "./losses.js";
 import type { DataSet } from "./upload.js";
 
@@ -44,10 +44,7 @@ export class Explosion {
   #lossOfZeros(): number {
     const { loss, data } = this.#training;
     if (classifies(loss) || isClasses(data.targets)) return 1;
-    const targets = sample(data.targets);
-    let sum = 0;
-    for (const value of targets) sum += value * value;
-    return sum / targets.length;
+    return statisticsOf(data.targets).meanSquare;
   }
 
   #describe(epoch: number, loss: number): string {
@@ -64,12 +61,7 @@ export class Explosion {
 
 /** "from 0 to 255", of a sample of the rows. */
 function rangeOf(table: Table): string {
-  let low = Number.POSITIVE_INFINITY;
-  let high = Number.NEGATIVE_INFINITY;
-  for (const value of sample(table)) {
-    low = Math.min(low, value);
-    high = Math.max(high, value);
-  }
+  const { low, high } = statisticsOf(table);
   return `from ${digits(low)} to ${digits(high)}`;
 }
 

@@ -22,6 +22,7 @@ export class Heap {
   readonly #executor: Executor;
   #top: number;
   #buffer: ArrayBufferLike | undefined;
+  readonly #buffers = new WeakSet<ArrayBufferLike>();
   #u8!: Uint8Array;
   #u32!: Uint32Array;
   #f32!: Float32Array;
@@ -36,6 +37,12 @@ export class Heap {
   /** The memory as it is now: growing replaces it. */
   get memory(): ArrayBuffer | SharedArrayBuffer {
     return this.#executor.buffer;
+  }
+
+  /** Whether a buffer is the memory, or was: one that threads share stays valid as it grows. */
+  owns(buffer: ArrayBufferLike): boolean {
+    this.#refresh();
+    return this.#buffers.has(buffer);
   }
 
   /** End of the last region: give it to release() to drop all regions allocated since. */
@@ -111,6 +118,7 @@ export class Heap {
     const buffer = this.#executor.buffer;
     if (buffer === this.#buffer) return;
     this.#buffer = buffer;
+    this.#buffers.add(buffer);
     this.#u8 = new Uint8Array(buffer);
     this.#u32 = new Uint32Array(buffer);
     this.#f32 = new Float32Array(buffer);

@@ -39,7 +39,7 @@ import {
   type Shape,
   smallerNetwork,
 } from "./options.js";
-import { Pacer } from "./pacing.js";
+import { isPending, Pacer } from "./pacing.js";
 import { finish } from "./pieces.js";
 import type { Model } from "./plan.js";
 import { openTarget, Predictor } from "./prediction.js";
@@ -56,6 +56,8 @@ const executors: Record<ExecutorName, new (options: ExecutorOptions) => Executor
   wasm: WasmExecutor,
   reference: ReferenceExecutor,
 };
+/** Multiplications of the shortest slice of a predictAsync: some milliseconds. */
+const WORK_PER_SLICE = 2 ** 26;
 const dtypes: Record<DType, true> = { float64: true, float32: true };
 
 /** The model of a network, unless it is a Proxy that hides it. */
@@ -98,7 +100,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
 
   static {
     modelOf = (network) => {
-      if (!(#model in network)) throw notItself("Network");
+      if (typeof network !== "object" || !(#model in network)) throw notItself("Network");
       return network.#model;
     };
   }
@@ -106,10 +108,11 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
   /** @throws RangeError or TypeError for unusable options; layers are then as unused as before */
   constructor(options: NetworkOptions<D, L>) {
     const given = readOptions<NetworkOptions<D, L>>("new Network", options, NETWORK_OPTIONS);
-    const { seed = randomSeed(), inputScale = 1, deterministic = false, executor = "wasm" } = given;
+    const { seed = randomSeed(), dtype = "float64", threads: wanted = 1 } = given;
+    const { inputScale = 1, deterministic = false, executor = "wasm" } = given;
     this.inputs = checkInteger("inputs", given.inputs, 1);
     this.seed = checkInteger("seed", seed, 0);
-    this.dtype = checkChoice("dtype", given.dtype ?? "float64", dtypes) as D;
+    this.dtype = checkChoice("dtype", dtype, dtypes) as D;
     this.deterministic = checkBoolean("deterministic", deterministic);
     this.executor = checkChoice("executor", executor, executors);
     if (!Number.isFinite(inputScale) || inputScale === 0) {
@@ -118,7 +121,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
     checkRounded("inputScale", inputScale, this.dtype);
     this.layers = checkLayers(given.layers, this.dtype);
     const warn = checkFunction("onWarning", given.onWarning) ?? console.warn;
-    const threads = checkThreads(given.threads ?? 1);
+    const threads = checkThreads(wanted);
     this.threads = threads > 1 && executor === "wasm" && !canShareMemory(warn) ? 1 : threads;
     const last = this.layers[this.layers.length - 1];
     this.outputs = last.size;
@@ -142,7 +145,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
       inputScale,
       epochsTrained: 0,
       threads: this.threads,
-      autoThreads: given.threads === "auto",
+      autoThreads: wanted === "auto",
       density: undefined,
       wholeSteps: undefined,
       warn,
@@ -193,16 +196,16 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
     try {
       const pacer = new Pacer(model.executor, { signal: given.signal });
       const checking = pacer.drive(checkFit(this.shape, inputs, targets, given));
-      const settings = checking instanceof Promise ? await checking : checking;
+      const settings = isPending(checking) ? await checking : checking;
       refuseWritten(model);
       this.#predictor.drop();
-      this.#loss = settings.loss;
-      try {
-        return await train(model, settings, this.seed);
-      } finally {
-        // train() has released everything above its own start, a plan of predict made meanwhile included.
-        this.#predictor.forget();
-      }
+      return await train(model, settings, this.seed, {
+        begun: () => {
+          this.#loss = settings.loss;
+        },
+        // A plan of predict that was made meanwhile lay above the training's place.
+        released: () => this.#predictor.forget(),
+      });
     } finally {
       this.#fitting = false;
     }
@@ -244,8 +247,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
     ]);
     const { pacer, parameters } = this.#slices(signal);
     const checking = pacer.drive(checkEvaluation(this.shape, inputs, targets, loss));
-    const evaluation = checking instanceof Promise ? await checking : checking;
-    refuseWritten(model);
+    const evaluation = isPending(checking) ? await checking : checking;
     return (await evaluateInSlices(model, evaluation, parameters, pacer)) as FiguresOf<L, G>;
   }
 
@@ -281,10 +283,11 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
     ]);
     const { pacer, parameters } = this.#slices(signal);
     const checking = pacer.drive(toTable("inputs", inputs, this.#inputFormat));
-    const table = checking instanceof Promise ? await checking : checking;
-    refuseWritten(model);
+    const table = isPending(checking) ? await checking : checking;
     const target = openTarget(model, table, out);
-    await pacer.rows(table.rows, EVALUATION_BATCH, (from, to) =>
+    // Rows of a slice of a very large network are fewer than a batch.
+    const step = Math.ceil(Math.min(EVALUATION_BATCH, WORK_PER_SLICE / this.parameterCount));
+    await pacer.rows(table.rows, step, (from, to) =>
       this.#predictor.run(target.table, target.output, parameters, from, to),
     );
     return target.deliver() as ArrayOf<D>;
@@ -314,6 +317,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
   #slices(signal: Signal | undefined): { pacer: Pacer; parameters: Snapshot } {
     const { executor, store, wholeSteps } = this.#model;
     checkSignal("signal", signal)?.throwIfAborted();
+    refuseWritten(this.#model);
     const bytes = new Uint8Array(store.bytes);
     const steady = wholeSteps?.read();
     if (steady) bytes.set(steady.bytes);
@@ -326,7 +330,15 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
     const { inputs, outputs, dtype } = this;
     const { heap, inputScale } = this.#model;
     const { activation } = this.layers[this.layers.length - 1];
-    return { inputs, outputs, dtype, inputScale, memory: () => heap.memory, activation, loss: this.#loss };
+    return {
+      inputs,
+      outputs,
+      dtype,
+      inputScale,
+      owns: (buffer) => heap.owns(buffer),
+      activation,
+      loss: this.#loss,
+    };
   }
 }
 
@@ -343,7 +355,7 @@ function randomSeed(): number {
   return Math.floor(Math.random() * 2 ** 53);
 }
 
-/** Refuses parameters that are NaN or infinite, which only users can have written. */
+/** Refuses parameters that are NaN or infinite, where a user may have written them. */
 function refuseWritten({ store }: Model): void {
   const written = store.written();
   if (written === undefined) return;

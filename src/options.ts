@@ -146,8 +146,8 @@ export interface Shape {
   outputs: number;
   dtype: DType;
   inputScale: number;
-  /** Its memory as it is now. */
-  memory(): ArrayBufferLike;
+  /** Whether a buffer is its memory, or was. */
+  owns(buffer: ArrayBufferLike): boolean;
   /** Of the last layer. */
   activation: Activation;
   /** The loss that a call without one takes. */
@@ -266,15 +266,16 @@ export function checkRounded(name: string, value: number, dtype: DType): number 
 }
 
 /** What inputs must be like. */
-export function inputFormat({ inputs: width, dtype, inputScale, memory }: Shape): Format {
+export function inputFormat({ inputs: width, dtype, inputScale, owns }: Shape): Format {
   const factor = Math.max(1, Math.abs(inputScale));
   const scaled = () => (factor > 1 ? `, multiplied by the inputScale ${inputScale},` : "");
   return {
     width,
     what: "inputs",
-    largest: largestOf(dtype) / factor,
+    // A little less than what just does not overflow: the value, the factor and their product are rounded.
+    largest: factor > 1 ? (largestOf(dtype) / factor) * (1 - 2 ** -20) : largestOf(dtype),
     overflow: () => `which${scaled()} overflows the network's ${dtype}: ${smaller(dtype)}`,
-    memory,
+    owns,
   };
 }
 
@@ -292,13 +293,13 @@ export function* checkData(
     binaryCrossEntropy: "probability",
     crossEntropy: "distribution",
   };
-  const { outputs: width, dtype, memory } = shape;
+  const { outputs: width, dtype, owns } = shape;
   const format: Format = {
     width,
     what: "outputs",
     largest: largestOf(dtype),
     overflow: () => `which overflows the network's ${dtype}: ${smaller(dtype)}`,
-    memory,
+    owns,
   };
   return [x, yield* toTargets(names[1], targets, x.rows, format, kinds[loss])];
 }
@@ -310,7 +311,7 @@ export function* checkEvaluation(
   targets: Rows,
   loss: Loss | undefined,
 ): Pieces<Evaluation> {
-  const known = checkLoss(shape, loss ?? shape.loss);
+  const known = checkLoss(shape, loss === undefined ? shape.loss : loss);
   const [x, t] = yield* checkData(shape, ["inputs", "targets"], inputs, targets, known);
   return { inputs: x, targets: t, loss: known };
 }

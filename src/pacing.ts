@@ -47,6 +47,14 @@ export interface PacerOptions {
   copyEachStep?: boolean;
 }
 
+/** Whether work that a pacer drives goes on: not by instanceof, for tools replace the global Promise. */
+export function isPending<T>(work: T | Promise<T>): work is Promise<T> {
+  return typeof (work as Promise<T> | undefined)?.then === "function";
+}
+
+/** Most parts of a phase. */
+const MOST_PARTS = 1024;
+
 export class Pacer {
   readonly #executor: Executor;
   readonly #signal: Signal | undefined;
@@ -179,7 +187,7 @@ export class Pacer {
 
   /** In how many parts to do each phase of the program's steps. */
   #partsOf({ threads, parts }: Program): number {
-    return threads > 1 ? 1 : Math.max(parts, this.#parts);
+    return threads > 1 ? 1 : Math.min(MOST_PARTS, Math.max(parts, this.#parts));
   }
 
   /** One step, part by part. Who aborts it finds the parameters of the step before. */

@@ -48,6 +48,9 @@ const WORK_TO_CUT = 2 ** 27;
 const WORK_PER_PART = 2 ** 26;
 /** How much longer a multiplication takes a sparse layer, on batches beyond the caches. */
 const SPARSE_COST = 4;
+/** Multiplications that gathering a value takes as long as, and everything else for a row. */
+const GATHER_COST = 16;
+const ROW_COST = 256;
 
 /** Multiplications of a forward pass over `rows` rows of which `density` are not zero, those of a sparse layer by their cost. */
 function forwardWork({ layers, inputs }: Model, rows: number, density: number, sparseCost: number): number {
@@ -67,7 +70,8 @@ export interface Manner {
 export function mannerFor(model: Model, rows: number, density: number): Manner {
   const most = Math.floor(forwardWork(model, rows, density, 1) / WORK_PER_THREAD);
   const threads = model.autoThreads ? Math.max(1, Math.min(model.threads, most)) : model.threads;
-  const work = forwardWork(model, rows, density, SPARSE_COST);
+  const work =
+    forwardWork(model, rows, density, SPARSE_COST) + rows * (model.inputs * GATHER_COST + ROW_COST);
   return { threads, parts: work < WORK_TO_CUT ? 1 : Math.ceil(work / WORK_PER_PART) };
 }
 

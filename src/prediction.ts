@@ -103,7 +103,16 @@ interface Target {
 export function openTarget({ heap, dtype, outputs }: Model, table: Table, out: unknown): Target {
   const FloatArray = dtype === "float64" ? Float64Array : Float32Array;
   const length = table.rows * outputs;
-  const fresh = () => new FloatArray(length);
+  const fresh = () => {
+    try {
+      return new FloatArray(length);
+    } catch (cause) {
+      throw new RangeError(
+        `${table.rows} x ${outputs} outputs do not fit into an array: predict fewer rows at a time`,
+        { cause },
+      );
+    }
+  };
   if (out === undefined) {
     const output = fresh();
     return { table, output, deliver: () => output };
@@ -116,13 +125,14 @@ export function openTarget({ heap, dtype, outputs }: Model, table: Table, out: u
   }
   const user = out as FloatArray;
   const { buffer, byteOffset } = user;
-  if (buffer === heap.memory) {
+  if (heap.owns(buffer)) {
     // The network's own weights: needed until the end, and where they are then the memory may have moved.
     const output = fresh();
     const deliver = () => {
       const region = heap.elements(byteOffset, length);
       region.set(output);
-      return heap.memory === buffer ? user : region;
+      // A view of a memory that has moved is empty now.
+      return user.length === length ? user : region;
     };
     return { table, output, deliver };
   }

@@ -89,8 +89,19 @@ function* uploadAll(model: Model, passes: (Pass | undefined)[]): Pieces<void> {
   for (const pass of passes) if (pass) yield* upload(model.heap, pass.data, pass.placed);
 }
 
+/** What the network must do at once when a training has begun, and when its place in the heap is given back. */
+export interface TrainingHooks {
+  begun(): void;
+  released(): void;
+}
+
 /** Trains, and returns one entry an epoch. Everything it plans is released when it ends, however it ends. */
-export async function train(model: Model, settings: Settings, seed: number): Promise<EpochEntry[]> {
+export async function train(
+  model: Model,
+  settings: Settings,
+  seed: number,
+  { begun, released }: TrainingHooks,
+): Promise<EpochEntry[]> {
   const { heap, store, executor } = model;
   const { data, batchSize, loss, signal } = settings;
   const { rows } = data.inputs;
@@ -105,6 +116,7 @@ export async function train(model: Model, settings: Settings, seed: number): Pro
     const pacer = new Pacer(executor, { signal, wholeSteps, copyEachStep: batch >= ROWS_WORTH_A_COPY });
     const uploading = pacer.drive(uploadAll(model, [training, validation]));
     if (uploading) await uploading;
+    begun();
 
     const { sweep, statistics } = training;
     const explosion = new Explosion(settings);
@@ -121,9 +133,8 @@ export async function train(model: Model, settings: Settings, seed: number): Pro
       try {
         callbacks = await runEpoch(model, settings, training, pacer, explosion, epoch);
       } catch (error) {
-        if (!(error instanceof RunFailure)) throw error;
-        wholeSteps.restore();
-        throw new Error(`${error.message}. The weights are those of ${lastGood(epoch)}`, { cause: error });
+        if (error instanceof RunFailure) wholeSteps.restore();
+        throw withState(error, lastGood(epoch));
       }
       if (statistics.badStep >= 0 || store.firstNotFinite()) {
         wholeSteps.restore();
@@ -133,7 +144,9 @@ export async function train(model: Model, settings: Settings, seed: number): Pro
       const entry: EpochEntry = { epoch, ...figuresOf(model, statistics.sums, rows, loss), seconds };
       model.epochsTrained++;
       if (validation) {
-        const figures = await validate(model, validation, loss, pacer);
+        const figures = await validate(model, validation, loss, pacer).catch((error) => {
+          throw withState(error, lastGood(epoch + 1));
+        });
         entry.validationLoss = figures.loss;
         if (figures.accuracy !== undefined) entry.validationAccuracy = figures.accuracy;
       }
@@ -146,6 +159,7 @@ export async function train(model: Model, settings: Settings, seed: number): Pro
   } finally {
     model.wholeSteps = undefined;
     heap.release(mark);
+    released();
   }
 }
 
@@ -204,6 +218,12 @@ function shuffle({ heap, executor, epochsTrained }: Model, order: number, rows: 
   builder.shuffle(order, rows, seed, (SHUFFLE_STREAM + epochsTrained) % 2 ** 32);
   executor.run(builder.finish(), 0, 1);
   heap.release(mark);
+}
+
+/** An error, and if the run failed, what the weights are now. */
+function withState(error: unknown, state: string): unknown {
+  if (!(error instanceof RunFailure)) return error;
+  return new Error(`${error.message}. The weights are those of ${state}`, { cause: error });
 }
 
 /** The state that a failure in `epoch` goes back to. */

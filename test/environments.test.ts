@@ -111,7 +111,7 @@ describe("a training of many slices", () => {
 describe("a Proxy of a network, as Vue's reactive() makes one,", () => {
   const network = makeClassifier();
   const wrapped = new Proxy(network, {});
-  const message = /^this is a Proxy of a Network, .*markRaw/;
+  const message = /^this is not a Network, but perhaps a Proxy of one, .*markRaw/;
 
   test.each<[string, () => unknown]>([
     ["fit", () => wrapped.fit([[1, 2, 3, 4]], [0])],
@@ -127,7 +127,23 @@ describe("a Proxy of a network, as Vue's reactive() makes one,", () => {
 
   test("says so in a layer", () => {
     const layer = new Proxy(network.layers[0], {});
-    expect(() => layer.weights).toThrow(/^this is a Proxy of a Dense/);
-    expect(() => layer.parameterCount).toThrow(/^this is a Proxy of a Dense/);
+    expect(() => layer.weights).toThrow(/^this is not a Dense, but perhaps a Proxy of one/);
+    expect(() => layer.parameterCount).toThrow(/^this is not a Dense, but perhaps a Proxy of one/);
   });
+});
+
+test("Tools may replace the global Promise: work that takes longer than a slice is awaited all the same", async () => {
+  vi.stubGlobal("Promise", class extends Promise<unknown> {});
+  let now = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => (now += 25));
+  const network = makeClassifier();
+  const x = randomValues(200_000 * 4, 1);
+  await expect(network.fit(x, new Uint8Array(200_000), { batchSize: 50_000 })).resolves.toHaveLength(1);
+  await expect(network.predictAsync(x)).resolves.toHaveLength(600_000);
+  expect((await network.evaluateAsync(x, new Uint8Array(200_000))).accuracy).toBeGreaterThan(0);
+});
+
+test("A method that is called without its network says so", () => {
+  const { predict } = makeClassifier();
+  expect(() => Reflect.apply(predict, undefined, [[1, 2, 3, 4]])).toThrow(/^this is not a Network/);
 });

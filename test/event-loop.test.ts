@@ -58,6 +58,7 @@ describe("before its first step, fit lets the event loop turn while it", () => {
     ["reads lists", list(dense), classes, 7 * PIECES + 3],
     ["reads a flat list", [...dense.subarray(0, 2000 * INPUTS)], classes.subarray(0, 2000), 4 * PIECES],
     ["checks probabilities", dense, oneHot, 7 * PIECES],
+    ["widens integers", Int16Array.from(dense, (value) => 100 * value + 1), classes, 4 * PIECES],
   ])("%s", async (_, inputs, targets, pieces) => {
     const network = make();
     slowClock();

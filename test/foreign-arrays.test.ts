@@ -132,3 +132,35 @@ describe("an out that overlaps the inputs", () => {
     expectSameBits(network.predict(inPlace, { out: new Float64Array(buffer) }), expected);
   });
 });
+
+test("an out that is an older view of weights that threads share is written at the end as well", () => {
+  const make = () =>
+    new Network({ inputs: 512, layers: [new Dense(1, { activation: "linear" })], seed: 1, threads: 2 });
+  const network = make();
+  const old = network.layers[0].weights;
+  network.heap.reserve(20 * 2 ** 20);
+  expect(network.layers[0].weights.buffer).not.toBe(old.buffer);
+  const x = randomValues(512 * 512, 1);
+  expectSameBits(network.predict(x, { out: old as Float64Array }), make().predict(x));
+});
+
+describe("arrays that are none any more, or none at all,", () => {
+  const network = makeClassifier();
+
+  test("are refused in words", () => {
+    const detached = Float64Array.of(1, 2, 3, 4);
+    structuredClone(detached, { transfer: [detached.buffer] });
+    expect(() => network.predict(detached)).toThrow(
+      "inputs is empty, but at least one row of 4 values is needed",
+    );
+    for (const value of [undefined, null]) {
+      expect(() => network.predict(value as unknown as Rows)).toThrow(
+        `inputs is ${value}, but must be a typed array or an array of rows`,
+      );
+    }
+    const wide = new Network({ inputs: 1, layers: [new Dense(300_000)], seed: 1 });
+    expect(() => wide.predict(new Uint8Array(100_000))).toThrow(
+      "100000 x 300000 outputs do not fit into an array: predict fewer rows at a time",
+    );
+  });
+});

@@ -223,3 +223,33 @@ describe("a loss that explodes but stays finite", () => {
     expect(warnings).toEqual([]);
   });
 });
+
+test("inputs that overflow only as their product with inputScale is rounded are refused too", () => {
+  for (const [dtype, largest] of [
+    ["float32", 3.4028234663852886e38],
+    ["float64", Number.MAX_VALUE],
+  ] as const) {
+    for (let i = 1; i < 300; i++) {
+      const inputScale = 1 + i * 0.37;
+      const layer = new Dense(1, { activation: "linear", weightBounds: [1, 1] });
+      const network = new Network({ inputs: 1, layers: [layer], dtype, inputScale });
+      try {
+        expect(network.predict([largest / inputScale])[0]).toSatisfy(Number.isFinite);
+      } catch (error) {
+        expect((error as Error).message).toContain("multiplied by the inputScale");
+      }
+    }
+  }
+});
+
+test("a loss that explodes on rows of very many values warns, and does not end the training", async () => {
+  const warnings: string[] = [];
+  const inputs = 200_000;
+  const layers = [new Dense(1, { activation: "linear" })];
+  const network = new Network({ inputs, layers, seed: 1, onWarning: (message) => warnings.push(message) });
+  const x = Float64Array.from({ length: 2 * inputs }, (_, i) => Math.sin(i) * 10);
+  await network.fit(x, [1, 2], { epochs: 2, learningRate: 1e-4 });
+  expect(warnings).toEqual([
+    expect.stringMatching(/explodes.*The inputs run from -10 to 10, the targets from 1 to 2/),
+  ]);
+});

@@ -104,3 +104,44 @@ test("A process is not kept alive by the workers that did start", async () => {
     setTimeout(() => process.exit(1), 10_000).unref();`);
   expect({ status, stdout }).toEqual({ status: 0, stdout: "could not start 3 worker threads (EAGAIN\n" });
 });
+
+test("A worker that dies while another starts fails the job, and the next ones run", async () => {
+  const { status, stdout } = await runProcess(`
+    const threads = process.getBuiltinModule("node:worker_threads");
+    const { Worker } = threads;
+    const made = [];
+    threads.Worker = class extends Worker {
+      constructor(...parameters) {
+        super(...parameters);
+        made.push(this);
+      }
+    };
+    const make = (threads) => new Network({ inputs: 2, layers: [new Dense(4), new Dense(1)], threads });
+    const fit = (threads) => make(threads).fit([0, 0, 1, 1], [0, 1]).then(() => "trained", ({ message }) => message);
+    console.log(await fit(2));
+    const third = fit(3);
+    made[0].terminate();
+    console.log((await third).slice(0, 58));
+    console.log(await fit(3), await fit(2));`);
+  expect({ status, stdout }).toEqual({
+    status: 0,
+    stdout: "trained\ncould not start 3 worker threads (one of them died meanwhi\ntrained trained\n",
+  });
+});
+
+test("Workers that all end before they have started fail one job, and the next one runs", async () => {
+  const { stdout } = await runProcess(`
+    const threads = process.getBuiltinModule("node:worker_threads");
+    const { Worker } = threads;
+    const network = new Network({ inputs: 2, layers: [new Dense(4), new Dense(1)], threads: 3 });
+    const fit = () => network.fit([0, 0, 1, 1], [0, 1]).then(() => "trained", ({ message }) => message.slice(0, 58));
+    threads.Worker = class extends Worker {
+      constructor(source, options) {
+        super("process.exit(3)", options);
+      }
+    };
+    console.log(await fit());
+    threads.Worker = Worker;
+    console.log(await fit());`);
+  expect(stdout).toBe("could not start 3 worker threads (it exited with code 3): \ntrained\n");
+});

@@ -203,3 +203,58 @@ describe("an abort while a callback's promise is pending", () => {
     await expect(training).rejects.toThrow("enough");
   });
 });
+
+describe("what is done in the last moment of a fit", () => {
+  const { x, classes, probe } = makeData({ ...short, rows: 100 });
+
+  test("predict and evaluate find a heap in order, and leave it so", async () => {
+    for (let wait = 0; wait < 8; wait++) {
+      const network = make({ ...short, threads: 1 });
+      network.predict(probe);
+      const { top } = network.heap;
+      let late: Promise<unknown> | undefined;
+      await network.fit(x, classes, {
+        onEpoch: () => {
+          network.predict(x.subarray(0, 2 * short.inputs));
+          late = (async () => {
+            for (let i = 0; i < wait; i++) await null;
+            network.evaluate(x, classes);
+            network.predict(x.subarray(0, 3 * short.inputs));
+            network.predict(x.subarray(0, 2 * short.inputs));
+          })();
+        },
+      });
+      await late;
+      network.predict(probe);
+      expect(network.heap.top, `after ${wait} microtasks`).toBe(top);
+    }
+  });
+
+  test("a fit that is refused leaves evaluate its loss", async () => {
+    const network = make({ ...short, threads: 1 });
+    const before = network.evaluate(x, classes);
+    const oneHot = Float32Array.from({ length: 300 }, (_, i) => (i % 3 === 0 ? 1 : 0));
+    vi.spyOn(network.heap, "allocate").mockImplementation(() => {
+      throw new RangeError("no memory");
+    });
+    await expect(network.fit(x, oneHot, { loss: "meanSquaredError" })).rejects.toThrow("no memory");
+    vi.restoreAllMocks();
+    expect(network.evaluate(x, classes)).toEqual(before);
+  });
+
+  test("predictAsync looks at the parameters that it uses, not at those of later", async () => {
+    const network = make({ ...short, threads: 1 });
+    const many = randomValues(3000 * short.inputs, 5);
+    const expected = network.predict(many);
+    let now = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => (now += 25));
+    const { weights } = network.layers[0];
+    const outputs = network.predictAsync(many);
+    const [old] = weights;
+    weights[0] = Number.NaN;
+    expect(await outputs).toEqual(expected);
+    const refused = network.predictAsync(many);
+    weights[0] = old;
+    await expect(refused).rejects.toThrow("layers[0].weights[0] is NaN");
+  });
+});

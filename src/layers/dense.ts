@@ -35,7 +35,7 @@ export class Dense<A extends Activation = Activation> {
 
   static {
     placeOf = (layer) => {
-      if (!(#place in layer)) throw notItself("Dense");
+      if (typeof layer !== "object" || !(#place in layer)) throw notItself("Dense");
       if (layer.#place) return layer.#place;
       throw new Error(
         `this Dense(${layer.size}) has no weights yet: give it to a network first, ` +

@@ -119,12 +119,12 @@ export class Pool {
    */
   async run(job: Job, signal?: Signal): Promise<boolean> {
     const members = await this.#take(job.threads);
-    try {
-      await Promise.all(members.map(({ started }) => started));
-    } catch (cause) {
+    const starts = await Promise.allSettled(members.map(({ started }) => started));
+    const failed = starts.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
+    if (failed || members.some((member) => !this.#members.has(member))) {
       // Only those that live go on to the next job.
       this.#give(members);
-      throw notStarted(job.threads, cause as Error);
+      throw notStarted(job.threads, failed?.reason ?? new Error("one of them died meanwhile"));
     }
     const cells = new Int32Array(job.memory.buffer, job.control, CONTROL_CELLS);
     const crowded = this.#members.size - this.#idle.length > availableThreads();
