@@ -230,8 +230,9 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
   }
 
   /**
-   * As `evaluate`, in slices of about 20 ms between which the event loop turns. It evaluates the network as it is when
-   * this is called, whatever becomes of it meanwhile. Large data must be left alone until it is done.
+   * As `evaluate`, in slices of about 20 ms, or of one batch of 256 rows, between which the event loop turns. It evaluates
+   * the network as it is when this is called, whatever becomes of it meanwhile. Large data must be left alone until it is
+   * done.
    *
    * @throws as `evaluate`, by rejecting, and with the signal's reason
    */
