@@ -1,13 +1,14 @@
 // Public entry: everything a user imports from "wasmgrad".
 
+import type { Activation } from "./activations.js";
 import type { DType } from "./dtype.js";
-import type { Dense } from "./layers/dense.js";
+import { type DenseConstructor, Dense as DenseImplementation } from "./layers/dense.js";
 import { Network as Implementation, type NetworkConstructor } from "./network.js";
 
 export type { Activation } from "./activations.js";
 export type { Float16Values, NumericArray, Rows } from "./dataset.js";
 export type { ArrayOf, DType, FloatArray } from "./dtype.js";
-export { Dense, type DenseOptions } from "./layers/dense.js";
+export type { DenseConstructor, DenseOptions } from "./layers/dense.js";
 export type { ClassifierFigures, ClassifyingLoss, Figures, Loss } from "./losses.js";
 export type { NetworkConstructor } from "./network.js";
 export type {
@@ -21,6 +22,10 @@ export type {
 } from "./options.js";
 export type { Signal } from "./signal.js";
 export type { BatchEntry, EpochEntry } from "./training.js";
+
+/** A fully connected layer as a type: of any activation, unless it says which. */
+export type Dense<A extends Activation = Activation> = DenseImplementation<A>;
+export const Dense: DenseConstructor = DenseImplementation;
 
 /** A network as a type: of either element type and any layers, unless it says which. */
 export type Network<D extends DType = DType, L extends readonly Dense[] = readonly Dense[]> = Implementation<

@@ -166,6 +166,13 @@ export class Dense<A extends Activation = Activation> {
   }
 }
 
+/** The class as users construct it: without an activation, a sigmoid. */
+export interface DenseConstructor {
+  new (size: number, options?: DenseOptions<"sigmoid">): Dense<"sigmoid">;
+  new <A extends Activation>(size: number, options: DenseOptions<A>): Dense<A>;
+  readonly prototype: Dense;
+}
+
 /** A layer's parameters in the store of its network. */
 interface Place {
   store: Store;
