@@ -210,8 +210,8 @@ function runSparse<T>(
       sparseGradient<T>(
         word(record, SparseGradient.output), starts, word(record, SparseGradient.rowsOf),
         word(record, SparseGradient.valuesOf), word(record, SparseGradient.gradient),
-        alone ? columnOfPart(starts, inputs, part, parts) : partStart(inputs, 1, part, parts),
-        alone ? columnOfPart(starts, inputs, part + 1, parts) : partStart(inputs, 1, part + 1, parts),
+        alone && parts > 1 ? columnOfPart(starts, inputs, part, parts) : partStart(inputs, 1, part, parts),
+        alone && parts > 1 ? columnOfPart(starts, inputs, part + 1, parts) : partStart(inputs, 1, part + 1, parts),
         width, word(record, SparseGradient.rows), <Start>word(record, SparseGradient.start),
         // A row for each thread, and a cache line between two.
         scratch ? scratch + thread * (width * sizeof<T>() + 64) : 0,

@@ -343,9 +343,17 @@ function checkDistributions(name: string, { data, width }: Table, from: number, 
   }
 }
 
-/** Rows of a sample of a table, and where the `s`th begins: they are spread evenly, and of wide rows fewer. */
+/** How many rows of a table make a sample: of wide ones fewer. */
 const sampled = ({ rows, width }: Table) => Math.min(rows, 1024, Math.ceil(2 ** 22 / width));
-const sampledAt = (table: Table, s: number) => Math.floor((s * table.rows) / sampled(table)) * table.width;
+
+/**
+ * Where the `s`th row of a sample begins: one of each of as many stretches of the table, here and there in it by the
+ * golden ratio, so that rows in a rhythm do not show one kind only.
+ */
+function sampledAt(table: Table, s: number): number {
+  const { rows, width } = table;
+  return Math.floor(((s + ((s * 0.6180339887498949) % 1)) * rows) / sampled(table)) * width;
+}
 
 /** Least, largest, and mean of the squares of the values of a sample of rows. */
 export function statisticsOf(table: Table): { low: number; high: number; meanSquare: number } {
