@@ -246,13 +246,12 @@ function* flatten(
 }
 
 /** Every element a number: strings and null would turn into numbers silently. */
-function checkNumbers(name: string, values: readonly number[], from: number, to: number): readonly number[] {
+function checkNumbers(name: string, values: readonly number[], from: number, to: number): void {
   for (let i = from; i < to; i++) {
     if (typeof values[i] !== "number") {
       throw new TypeError(`${name}[${i}] is ${quote(values[i])}, but must be a number`);
     }
   }
-  return values;
 }
 
 /** Whether `value` is a flat list of numbers: a typed array, or an array that begins with a number. */

@@ -13,8 +13,9 @@ const TARGET = 20;
 const POOL_TARGET = 60;
 /** Milliseconds after which the event loop turns: with one more slice to come it would wait too long. */
 const TURN_AFTER = TARGET / 2;
-/** A slice that takes this many times its aim makes the next ones shorter; a step that does is cut. */
+/** A slice that takes this many times its aim makes the next ones shorter. */
 const TOLERANCE = 1.5;
+/** A step on the calling thread that takes longer, in milliseconds, has the next ones done in parts. */
 const LONGEST_STEP = 2 * TARGET;
 /** A slice may have this many times the steps of the one before. */
 const FASTEST_GROWTH = 32;
