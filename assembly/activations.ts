@@ -29,7 +29,19 @@ import { Op } from "./ops";
 
 // @ts-ignore: decorator
 @inline function map<T>(op: Op, y: usize, x: usize, n: usize): void {
-  for (let left = n; left; left -= lanes<T>()) {
+  let left = n;
+  // A maximum is so cheap that the loop around it would cost more.
+  if (op == Op.relu) {
+    for (; left >= 4 * lanes<T>(); left -= 4 * lanes<T>()) {
+      v128.store(y, forward<T>(op, v128.load(x)));
+      v128.store(y, forward<T>(op, v128.load(x, 16)), 16);
+      v128.store(y, forward<T>(op, v128.load(x, 32)), 32);
+      v128.store(y, forward<T>(op, v128.load(x, 48)), 48);
+      x += 64;
+      y += 64;
+    }
+  }
+  for (; left; left -= lanes<T>()) {
     const result = forward<T>(op, v128.load(x));
     if (left < lanes<T>()) {
       storePartial<T>(y, result, left);
@@ -79,7 +91,8 @@ export function activateBackward<T>(op: Op, dx: usize, dy: usize, y: usize, n: u
 }
 
 /** Largest of n > 0 elements, in every lane. */
-export function rowMax<T>(x: usize, n: usize): v128 {
+// @ts-ignore: decorator
+@inline export function rowMax<T>(x: usize, n: usize): v128 {
   const tail = n & (lanes<T>() - 1);
   const end = x + (n - tail) * sizeof<T>();
   const lowest = splat<T>(-Infinity);
@@ -122,7 +135,8 @@ export function softmax<T>(y: usize, x: usize, rows: usize, width: usize): void 
 }
 
 /** y = y / divisor over n elements. */
-export function divideRow<T>(y: usize, divisor: v128, n: usize): void {
+// @ts-ignore: decorator
+@inline export function divideRow<T>(y: usize, divisor: v128, n: usize): void {
   const tail = n & (lanes<T>() - 1);
   const end = y + (n - tail) * sizeof<T>();
   while (y < end) {

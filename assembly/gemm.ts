@@ -441,7 +441,8 @@ function evenBlock(k: usize): usize {
 }
 
 /** The product of factors as they lie. */
-function stridedProduct<T>(
+// @ts-ignore: decorator
+@inline function stridedProduct<T>(
   output: usize, outputRow: usize, left: usize, leftRow: usize, leftStep: usize, right: usize, rightStep: usize,
   m: usize, n: usize, k: usize, start: Start, bias: usize,
 ): void {
@@ -471,7 +472,8 @@ function stridedProduct<T>(
  * `scratch` is this thread's room for a packed tile of A and a packed block of B, or 0: not to pack, which a
  * transposed B needs.
  */
-export function product<T>(
+// @ts-ignore: decorator
+@inline export function product<T>(
   output: usize, outputRow: usize, left: usize, leftRow: usize, leftStep: usize, right: usize, rightStep: usize,
   m: usize, n: usize, k: usize, start: Start, bias: usize, scratch: usize, rightTransposed: bool,
 ): void {

@@ -81,7 +81,8 @@ export function binaryCrossEntropy<T>(
 }
 
 /** Column of the first largest of n elements. */
-function argmax<T>(x: usize, n: usize): usize {
+// @ts-ignore: decorator
+@inline function argmax<T>(x: usize, n: usize): usize {
   let best: usize = 0;
   let largest = load<T>(x);
   for (let j: usize = 1; j < n; j++) {

@@ -1,16 +1,83 @@
 // The instruction set of a network's program: the one file that AssemblyScript and TypeScript share.
 //
-// A program is a list of records of RECORD_WORDS 32-bit words. Word 0 is the opcode, word 1 says whether
-// all threads meet at a barrier after the operation (see Word), the rest are operands at the positions named
-// by the operation's own enum below. An operand is a heap offset in bytes, a size, or a code; real numbers (a
-// learning rate, a scale) stand in f64 cells of the heap, so that they can change between steps without
-// touching the program.
+// A program is a list of records of RECORD_WORDS 32-bit words. Every record begins with the words of Word: what is to be
+// done, and how its output is cut into parts. Behind them stand the operands, which the operation's own enum below names.
+// A member of such an enum is all that is known of an operand: its position in the record, and its role, from which the
+// compiler of programs (src/program/) finds where threads must wait for each other and which memory is free again.
 //
-// Letters: T is the network's element type (f64 or f32), rows the batch, step the number of the batch in
-// the epoch. Every matrix is row-major.
+// An operand is a heap offset in bytes, a size, or a code; real numbers (a learning rate, a scale) stand in f64 cells
+// of the heap, so that they can change between steps without touching the program.
+//
+// Letters: T is the network's element type (f64 or f32), count and width the words of the header, step the number of
+// the batch in the epoch. Every matrix is row-major.
 
-/** Words in a record: 64 bytes, one cache line. */
-export const RECORD_WORDS = 16;
+/** Words in a record: two cache lines. */
+export const RECORD_WORDS = 32;
+
+/** The header, which every record has. */
+export const enum Word {
+  opcode = 0,
+  /**
+   * 0, or all threads meet after this operation, and with it a phase ends: the operations since the last
+   * barrier. The threads share a phase in as many parts as this number says; a part is a share of each of its
+   * operations, done one after the other by the same thread.
+   */
+  parts = 1,
+  /** Cut */
+  cut = 2,
+  /** What is cut, and of which a part does a share: so many rows, columns, elements or terms. */
+  count = 3,
+  /** Elements in each of them. */
+  width = 4,
+  /** Room to work in, one piece for each thread, or 0: none needed. */
+  scratch = 5,
+  /** Bytes of a thread's piece. */
+  scratchBytes = 6,
+}
+
+/** How an operation is cut into parts. */
+export const enum Cut {
+  /** Not at all: the first part is all of it. */
+  whole,
+  /** By rows, which are those of a batch: all operations on a batch are cut alike, so its rows stay with their thread. */
+  batch,
+  /** By rows of the output, which are not those of a batch. */
+  rows,
+  /** By columns. */
+  columns,
+  /** By elements. */
+  elements,
+  /** By terms of its sums, in whole blocks of SUM_BLOCK: for one thread, which does the parts in order. */
+  terms,
+  /** The operation knows how. */
+  own,
+}
+
+/** What an operation does with an operand: the upper bits of the members of the enums below. */
+export const enum Role {
+  /** A size or a code. */
+  value = 0,
+  /** Memory that every part reads as it likes. */
+  read = 32,
+  /** Memory of which a part reads its own rows, where the operation is cut by those of a batch. */
+  readOwn = 32 | 64,
+  /** Memory that every part writes to as it likes. */
+  write = 32 | 128,
+  /** Memory of which a part writes (and reads) its own rows, where the operation is cut by those of a batch. */
+  writeOwn = 32 | 64 | 128,
+}
+
+/** What to take of an operand's enum member. */
+export const enum Operand {
+  /** Its position in the record. */
+  position = 31,
+  /** Whether it is memory. */
+  memory = 32,
+  /** Whether a part touches its own rows of it alone. */
+  own = 64,
+  /** Whether it is written to. */
+  written = 128,
+}
 
 /**
  * A product that adds to its output sums at most this many terms before it adds: both executors block
@@ -76,44 +143,45 @@ export const enum Stat {
 }
 
 export const enum Op {
-  gather,
-  oneHot,
-  product,
-  columnSums,
-  transpose,
+  // Elementwise, from an input: a product may do them to its output, as its epilogue.
   sigmoid,
   relu,
   tanh,
   exp,
   log,
+  // Elementwise, a gradient times a derivative: likewise.
   sigmoidBackward,
   reluBackward,
   tanhBackward,
+  // Row by row.
   softmax,
   softmaxBackward,
+  // Losses.
   meanSquaredError,
   binaryCrossEntropy,
   crossEntropy,
   report,
-  uniform,
-  shuffle,
+  // Batches.
+  gather,
+  oneHot,
   gatherSparse,
   compress,
   sortByColumn,
+  shuffle,
+  // Products and sums.
+  product,
+  columnSums,
+  transpose,
   sparseProduct,
   sparseGradient,
+  // Parameters.
+  uniform,
+  momentum,
 }
 
-/** Operand positions that every record has. */
-export const enum Word {
-  opcode = 0,
-  /**
-   * 0, or all threads meet after this operation, and with it a phase ends: the operations since the last
-   * barrier. The threads share a phase in as many parts as this number says; a part is a share of each of its
-   * operations, done one after the other by the same thread.
-   */
-  barrier = 1,
-}
+/** The first of the derivatives, and the first operation that is not elementwise: see Op. */
+export const FIRST_DERIVATIVE = Op.sigmoidBackward;
+export const FIRST_BY_ROWS = Op.softmax;
 
 /** Element type of a data set as it lies in the heap. */
 export const enum DataType {
@@ -127,31 +195,27 @@ export const enum DataType {
  * order[step * batch + r], or step * batch + r itself where order is 0.
  */
 export const enum Gather {
-  /** T (rows, width) */
-  output = 2,
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
   /** dataType (samples, width) */
-  data,
+  data = Role.read | 9,
   /** u32 (samples), or 0 */
-  order,
-  width,
-  rows,
+  order = Role.read | 10,
   /** Rows of a full batch: the stride of a step in `order`. */
-  batch,
-  dataType,
+  batch = 11,
+  dataType = 12,
   /** f64 cell */
-  scale,
+  scale = Role.read | 13,
 }
 
 /** As gather, for class indexes: output[r] is 1 at column data[index] and 0 elsewhere. */
 export const enum OneHot {
-  /** T (rows, width) */
-  output = 2,
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
   /** u32 (samples) */
-  data,
-  order,
-  width,
-  rows,
-  batch,
+  data = Role.read | 9,
+  order = Role.read | 10,
+  batch = 11,
 }
 
 /** How the sums of a product start and end. */
@@ -164,163 +228,164 @@ export const enum Start {
   add = 2,
 }
 
-/** How a product's factors lie, and how threads share its output: a sum of these. */
+/** What operations that make sums have besides: product, columnSums, sparseProduct, sparseGradient. */
+export const enum Sum {
+  /** Start */
+  start = 27,
+  /** T (columns of the output), where start is Start.bias */
+  bias = Role.read | 28,
+}
+
+/**
+ * The epilogue, which product and sparseProduct run over their output in place: a forward activation, or a backward
+ * one, which also reads `saved`.
+ */
+export const enum Epilogue {
+  /** NO_EPILOGUE or an elementwise opcode. */
+  op = 29,
+  /** As in Backward, of the output's shape. */
+  saved = Role.readOwn | 30,
+}
+
+export const NO_EPILOGUE = 0xffffffff;
+
+/** How a product's factors lie: a sum of these. */
 export const enum Layout {
   /** The left factor lies in memory as (k, m). */
   transposed = 1,
   /** The right factor lies in memory as (n, k); only with scratch. */
   rightTransposed = 2,
-  /** Threads share the rows of the output, as those of a batch; else its columns. */
-  byRows = 4,
-  /** One thread does the parts in order: each is a range of the terms, in whole blocks of SUM_BLOCK; only with Start.add. */
-  byTerms = 8,
 }
 
 /**
- * output = start + A B with A (m, k), B (k, n), output (m, n), the factors laid out as `layout` says. An epilogue then runs over the output in place: a forward activation, or a backward
- * one, which also reads `saved` (m, n), the output of its forward.
+ * output (m, n) = start + A B with A (m, k), B (k, n), the factors laid out as `layout` says; it is cut by any of the
+ * three. See also Sum and Epilogue. In the scratch it packs the factors; without one it does not.
  */
 export const enum Product {
-  output = 2,
-  left,
-  right,
-  m,
-  n,
-  k,
+  output = Role.writeOwn | 8,
+  left = Role.readOwn | 9,
+  right = Role.read | 10,
+  m = 11,
+  n = 12,
+  k = 13,
   /** Layout */
-  layout,
-  start,
-  /** T (n), where start is bias */
-  bias,
-  /** NO_EPILOGUE or an opcode from sigmoid to tanhBackward */
-  epilogue,
-  saved,
-  /** Room to pack the factors, one piece for each thread, or 0: not to pack. */
-  scratch,
-  /** Bytes of a thread's piece. */
-  scratchBytes,
+  layout = 14,
 }
 
-export const NO_EPILOGUE = 0xffffffff;
-
-/** output[j] = sum over r of input[r, j], added to output[j] where start is Start.add. */
+/** output[j] = sum over r of input[r, j], added to output[j] where start is Start.add. See also Sum. */
 export const enum ColumnSums {
-  /** T (width) */
-  output = 2,
-  /** T (rows, width) */
-  input,
-  rows,
-  width,
-  start,
+  /** T (count) */
+  output = Role.write | 8,
+  /** T (rows, count) */
+  input = Role.read | 9,
+  rows = 10,
 }
 
-/** output (width, rows) = transpose of input (rows, width). */
+/** output (count, rows) = transpose of input (rows, count). */
 export const enum Transpose {
-  output = 2,
-  input,
-  rows,
-  width,
+  output = Role.write | 8,
+  input = Role.read | 9,
+  rows = 10,
 }
 
-/** sigmoid, relu, tanh, exp, log: output[i] = f(input[i]); in place allowed. */
-export const enum Elementwise {
-  output = 2,
-  input,
-  size,
-  /** Rows of a batch that these are the elements of, shared as such by threads, or 0: shared as elements. */
-  rows,
+/** Activations: output = f(input), element by element, softmax row by row; in place allowed. */
+export const enum Forward {
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
+  input = Role.readOwn | 9,
 }
 
 /**
- * sigmoidBackward, reluBackward, tanhBackward: output[i] = gradient[i] * f'(x[i]), from the OUTPUT of the
- * forward, saved[i] = f(x[i]); in place allowed.
+ * Their derivatives: output = gradient * f'(x), in place allowed. Each reads either the output of its forward or its
+ * input, as the table in src/activations.ts says: that is `saved`.
  */
 export const enum Backward {
-  output = 2,
-  gradient,
-  saved,
-  size,
-  /** As in Elementwise. */
-  rows,
-}
-
-/** softmax of every row; in place allowed. */
-export const enum Softmax {
-  output = 2,
-  input,
-  rows,
-  width,
-}
-
-/** output = saved * (gradient - sum of gradient * saved) row by row, saved being softmax's output. */
-export const enum SoftmaxBackward {
-  output = 2,
-  gradient,
-  saved,
-  rows,
-  width,
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
+  gradient = Role.readOwn | 9,
+  saved = Role.readOwn | 10,
 }
 
 /**
- * The three losses. Each writes the prediction's gradient times the f64 cell `scale`, one loss for each
- * element (crossEntropy: for each row) and one 1 or 0 for a hit or a miss.
+ * The losses. Each writes the gradient, one loss for each of its terms and one 1 or 0 for a hit or a miss. The terms
+ * are the elements, those of crossEntropy the rows. The gradient is multiplied by rate * factor / terms.
  *
- * meanSquaredError reads `prediction` and writes d loss / d prediction. binaryCrossEntropy and
- * crossEntropy are fused with sigmoid and softmax: they read `logits`, write `prediction`, and their
- * gradient is that of the logits, prediction - target.
+ * meanSquaredError reads `prediction` and writes the gradient of it, without the 2, which is in the factor.
+ * binaryCrossEntropy and crossEntropy are fused with sigmoid and softmax: they read `logits`, write `prediction`, and
+ * their gradient is that of the logits, prediction - target.
  */
 export const enum Loss {
-  /** T (rows, width) */
-  gradient = 2,
-  /** T (rows * width), crossEntropy: (rows) */
-  losses,
-  /** T, as losses */
-  hits,
-  /** T (rows, width) */
-  prediction,
-  /** T (rows, width); unused by meanSquaredError */
-  logits,
-  /** T (rows, width) */
-  target,
-  rows,
-  width,
-  /** f64 cell */
-  scale,
+  /** T (count, width) */
+  gradient = Role.writeOwn | 8,
+  /** T (terms) */
+  losses = Role.writeOwn | 9,
+  /** T (terms) */
+  hits = Role.writeOwn | 10,
+  /** T (count, width) */
+  prediction = Role.writeOwn | 11,
+  /** T (count, width); unused by meanSquaredError */
+  logits = Role.readOwn | 12,
+  /** T (count, width) */
+  target = Role.readOwn | 13,
+  /** f64 cell: 1, or where the gradients are added to the parameters -learningRate */
+  rate = Role.read | 14,
+  factor = 15,
+  terms = 16,
 }
 
 /** Adds sum(losses) * weight and sum(hits) to the statistics and marks the first loss that is not finite. */
 export const enum Report {
   /** f64 (Stat.cells) */
-  statistics = 2,
-  losses,
-  hits,
-  size,
+  statistics = Role.write | 8,
+  /** T (count) */
+  losses = Role.read | 9,
+  /** T (count) */
+  hits = Role.read | 10,
   /** f64 cell */
-  weight,
+  weight = Role.read | 11,
 }
 
 /** output[i] = low + (high - low) * u[i], u uniform in [0, 1) from Philox(seed, stream, i). */
 export const enum Uniform {
-  /** T (size) */
-  output = 2,
-  size,
+  /** T (count) */
+  output = Role.write | 8,
   /** f64 cell */
-  low,
+  low = Role.read | 9,
   /** f64 cell */
-  high,
-  seedLow,
-  seedHigh,
-  stream,
+  high = Role.read | 10,
+  seedLow = 11,
+  seedHigh = 12,
+  stream = 13,
 }
 
-/** order = a random permutation of 0 .. size - 1 (Fisher-Yates) from Philox(seed, stream, .). */
+/** order = a random permutation of 0 .. count - 1 (Fisher-Yates) from Philox(seed, stream + epoch, .). */
 export const enum Shuffle {
-  /** u32 (size) */
-  order = 2,
-  size,
-  seedLow,
-  seedHigh,
-  stream,
+  /** u32 (count) */
+  order = Role.write | 8,
+  seedLow = 9,
+  seedHigh = 10,
+  stream = 11,
+  /** f64 cell */
+  epoch = Role.read | 12,
+}
+
+/**
+ * A step of gradient descent with momentum, in PyTorch's form: velocity = momentum * velocity + gradient, and
+ * parameters = parameters + rate * velocity, or, by Nesterov, + rate * (gradient + momentum * velocity).
+ */
+export const enum Momentum {
+  /** T (count) */
+  parameters = Role.write | 8,
+  /** T (count) */
+  gradients = Role.read | 9,
+  /** T (count) */
+  velocity = Role.write | 10,
+  /** f64 cell: -learningRate */
+  rate = Role.read | 11,
+  /** f64 cell */
+  momentum = Role.read | 12,
+  /** 1: Nesterov's form. */
+  nesterov = 13,
 }
 
 // Sparse batches: rows whose zeros are left out. By rows, row r's entries begin at r * capacity and there are
@@ -330,89 +395,78 @@ export const enum Shuffle {
 // A batch by columns is made in pieces, one for each thread: the columns are cut among them. Every piece has `starts`
 // of its own, `startsBytes` apart, of which those of its columns are filled in.
 
-/** What gatherSparse and sortByColumn both read, a batch's samples in a sparse data set: words 6 to 13 of either. */
+/** What gatherSparse and sortByColumn both read besides: a batch's samples in a sparse data set. */
 export const enum SparseSamples {
   /** u32 (samples + 1): where each sample's entries begin */
-  starts = 6,
+  starts = Role.read | 16,
   /** u32 (entries) */
-  columns,
+  columns = Role.read | 17,
   /** dataType (entries) */
-  values,
-  dataType,
-  order,
-  rows,
-  batch,
+  values = Role.read | 18,
+  dataType = 19,
+  order = Role.read | 20,
+  batch = 21,
   /** f64 cell */
-  scale,
+  scale = Role.read | 22,
 }
 
 /** As gather, from a sparse data set into a batch by rows; see also SparseSamples. */
 export const enum GatherSparse {
-  /** u32 (rows) */
-  counts = 2,
-  /** u32 (rows, capacity) */
-  columns,
-  /** T (rows, capacity) */
-  values,
-  capacity,
+  /** u32 (count) */
+  counts = Role.writeOwn | 8,
+  /** u32 (count, capacity) */
+  columns = Role.writeOwn | 9,
+  /** T (count, capacity) */
+  values = Role.writeOwn | 10,
+  capacity = 11,
 }
 
-/** Makes a batch by rows of a dense matrix. */
+/** Makes a batch by rows of a dense matrix; its capacity is the width. */
 export const enum Compress {
-  counts = 2,
-  columns,
-  values,
-  /** T (rows, capacity) */
-  input,
-  rows,
-  capacity,
+  counts = Role.writeOwn | 8,
+  columns = Role.writeOwn | 9,
+  values = Role.writeOwn | 10,
+  /** T (count, width) */
+  input = Role.readOwn | 11,
 }
 
-/** As gatherSparse, but into a batch by columns; see also SparseSamples. */
+/** As gatherSparse, but into a batch by columns, of count rows; see also SparseSamples. */
 export const enum SortByColumn {
   /** u32 (width + 1), for each piece, and behind them two for each row, to work with */
-  starts = 2,
-  startsBytes,
+  starts = Role.write | 8,
+  startsBytes = 9,
   /** u32 (entries) */
-  rowsOf,
+  rowsOf = Role.write | 10,
   /** T (entries) */
-  valuesOf,
-  width = 14,
-  pieces,
+  valuesOf = Role.write | 11,
+  pieces = 12,
 }
 
-/** output (rows, width) = start + X W for a batch X by rows; epilogue as in product. Never Start.add. */
+/** output (count, width) = start + X W for a batch X by rows; see also Sum and Epilogue. Never Start.add. */
 export const enum SparseProduct {
-  output = 2,
-  counts,
-  columns,
-  values,
-  capacity,
+  output = Role.writeOwn | 8,
+  counts = Role.readOwn | 9,
+  columns = Role.readOwn | 10,
+  values = Role.readOwn | 11,
+  capacity = 12,
   /** T (inputs, width) */
-  right,
-  rows,
-  width,
-  start,
-  bias,
-  epilogue,
-  saved,
+  right = Role.read | 13,
 }
 
-/** output (inputs, width) = start + X' D for a batch X by columns. Never Start.bias. */
+/**
+ * output (count, width) = start + X' D for a batch X by columns; see also Sum. Never Start.bias. In the scratch it makes
+ * a row of sums; without one they stay in registers.
+ */
 export const enum SparseGradient {
-  output = 2,
-  starts,
-  startsBytes,
-  rowsOf,
-  valuesOf,
-  /** T (rows, width) */
-  gradient,
-  inputs,
-  width,
-  rows,
-  start,
-  /** Room for one row of sums for each thread, or 0: sums stay in registers. */
-  scratch,
+  output = Role.write | 8,
+  starts = Role.read | 9,
+  startsBytes = 10,
+  rowsOf = Role.read | 11,
+  valuesOf = Role.read | 12,
+  /** T (batch, width) */
+  gradient = Role.read | 13,
+  /** Rows of the batch. */
+  batch = 14,
   /** Pieces of the batch by columns. A phase has as many parts, or several in each piece. */
-  pieces,
+  pieces = 15,
 }

@@ -11,7 +11,8 @@ import { Start, Stat } from "./ops";
  * output[j] = sum over r of input[r, j] for `columns` columns, rows in ascending order, each row `stride`
  * bytes apart. With Start.add the sum is added to output[j].
  */
-export function columnSums<T>(
+// @ts-ignore: decorator
+@inline export function columnSums<T>(
   output: usize, input: usize, rows: usize, columns: usize, stride: usize, start: Start,
 ): void {
   let left = columns;
@@ -62,7 +63,8 @@ export function columnSums<T>(
 }
 
 /** Sum of n elements in f64: the even ones, the odd ones, then the two together. */
-function sum<T>(x: usize, n: usize): f64 {
+// @ts-ignore: decorator
+@inline function sum<T>(x: usize, n: usize): f64 {
   const tail = n & 1;
   const end = x + (n - tail) * sizeof<T>();
   let pairs = f64x2.splat(0);
@@ -79,7 +81,8 @@ function sum<T>(x: usize, n: usize): f64 {
 }
 
 /** Adds a batch's losses and hits to the statistics; the first loss that is not finite marks its step. */
-export function report<T>(
+// @ts-ignore: decorator
+@inline export function report<T>(
   statistics: usize, losses: usize, hits: usize, size: usize, weight: f64, step: usize,
 ): void {
   const loss = sum<T>(losses, size) * weight;

@@ -1,12 +1,12 @@
 // Kernels by themselves: programs of one operation, on a heap of each executor.
 
-import type { DType } from "../src/dtype.js";
+import { bytesOf, type DType } from "../src/dtype.js";
 import type { Executor } from "../src/executors/executor.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
-import { Heap } from "../src/heap.js";
+import { Heap, type Region } from "../src/heap.js";
 import type { ExecutorName } from "../src/index.js";
-import { type ForwardOp, Op, ProgramBuilder, Start } from "../src/program.js";
+import { type ForwardOp, Op, ProgramBuilder, Start } from "../src/program/builder.js";
 import type { Work } from "./measure.js";
 
 export interface Kernel {
@@ -14,8 +14,8 @@ export interface Kernel {
   /** What a unit consists of: operations, counted as multiplications and additions, or elements. */
   amount: number;
   per: "operation" | "element";
-  /** Emits the operation on matrices made by `input`, filled with random numbers, and builder.matrix. */
-  emit(builder: ProgramBuilder, input: (rows: number, width: number) => number): void;
+  /** Emits the operation on matrices made by `input`, filled with random numbers. */
+  emit(builder: ProgramBuilder, input: (rows: number, width: number) => Region): void;
 }
 
 interface Variant {
@@ -42,7 +42,7 @@ function activation(name: string, op: ForwardOp): Kernel {
     label: `${name} of ${size}`,
     amount: size,
     per: "element",
-    emit: (builder, input) => builder.forward(op, builder.matrix(1, size), input(1, size), size),
+    emit: (builder, input) => builder.forward(op, input(1, size), input(1, size), 1, size),
   };
 }
 
@@ -60,7 +60,7 @@ export const kernels: readonly Kernel[] = [
     label: "softmax of 256 rows of 16",
     amount: 4096,
     per: "element",
-    emit: (builder, input) => builder.softmax(builder.matrix(256, 16), input(256, 16), 256, 16),
+    emit: (builder, input) => builder.forward(Op.softmax, input(256, 16), input(256, 16), 256, 16),
   },
 ];
 
@@ -71,10 +71,10 @@ export function kernelWork(kernel: Kernel, dtype: DType, name: ExecutorName): Wo
   const heap = new Heap(executor, dtype);
   const builder = new ProgramBuilder(heap);
   kernel.emit(builder, (rows, width) => {
-    const offset = builder.matrix(rows, width);
-    const values = heap.elements(offset, rows * width);
+    const region = heap.region(rows * width * bytesOf(dtype));
+    const values = heap.elements(region.offset, rows * width);
     for (let i = 0; i < values.length; i++) values[i] = Math.random() - 0.5;
-    return offset;
+    return region;
   });
   const program = builder.finish();
   return (count) => {

@@ -1,16 +1,19 @@
 // The activations: one row each. The type Activation is this table's keys; there is no second list.
 
-import type { ProgramBuilder } from "./program.js";
-import { Op } from "./program.js";
+import { type BackwardOp, type ForwardOp, Op } from "./program/builder.js";
 import { rowsOf } from "./table.js";
 
 interface ActivationRow {
-  /** Emits y = f(z), in place. @internal */
-  forward(builder: ProgramBuilder, z: number, rows: number, width: number): void;
-  /** Emits d = d * f'(z), in place, from y = f(z). @internal */
-  backward(builder: ProgramBuilder, d: number, y: number, rows: number, width: number): void;
-  /** Bound of the uniform distribution that initializes the weights. @internal */
+  /** f, where it does anything. @internal */
+  forward?: ForwardOp;
+  /** A gradient times f'. @internal */
+  backward?: BackwardOp;
+  /** What `backward` reads: the input of f, or its output, which then may take the input's place. @internal */
+  reads?: "input" | "output";
+  /** Bound of the uniform distribution that initializes the weights before it. @internal */
   initialBound(inputs: number, outputs: number): number;
+  /** Whether it belongs at the end of a network only. @internal */
+  onlyLast?: boolean;
 }
 
 /** Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks". */
@@ -20,36 +23,21 @@ const he = (inputs: number) => Math.sqrt(6 / inputs);
 
 export const activations = /* @__PURE__ */ rowsOf<ActivationRow>()({
   /** f(z) = 1 / (1 + exp(-z)) */
-  sigmoid: {
-    forward: (builder, z, rows, width) => builder.forward(Op.sigmoid, z, z, rows * width, rows),
-    backward: (builder, d, y, rows, width) =>
-      builder.backward(Op.sigmoidBackward, d, d, y, rows * width, rows),
-    initialBound: glorot,
-  },
+  sigmoid: { forward: Op.sigmoid, backward: Op.sigmoidBackward, reads: "output", initialBound: glorot },
   /** f(z) = max(z, 0) */
-  relu: {
-    forward: (builder, z, rows, width) => builder.forward(Op.relu, z, z, rows * width, rows),
-    backward: (builder, d, y, rows, width) => builder.backward(Op.reluBackward, d, d, y, rows * width, rows),
-    initialBound: he,
-  },
+  relu: { forward: Op.relu, backward: Op.reluBackward, reads: "output", initialBound: he },
   /** f(z) = tanh(z) */
-  tanh: {
-    forward: (builder, z, rows, width) => builder.forward(Op.tanh, z, z, rows * width, rows),
-    backward: (builder, d, y, rows, width) => builder.backward(Op.tanhBackward, d, d, y, rows * width, rows),
-    initialBound: glorot,
-  },
+  tanh: { forward: Op.tanh, backward: Op.tanhBackward, reads: "output", initialBound: glorot },
   /** f(z)[j] = exp(z[j]) / sum over i of exp(z[i]), row by row */
   softmax: {
-    forward: (builder, z, rows, width) => builder.softmax(z, z, rows, width),
-    backward: (builder, d, y, rows, width) => builder.softmaxBackward(d, d, y, rows, width),
+    forward: Op.softmax,
+    backward: Op.softmaxBackward,
+    reads: "output",
     initialBound: glorot,
+    onlyLast: true,
   },
   /** f(z) = z */
-  linear: {
-    forward: () => {},
-    backward: () => {},
-    initialBound: glorot,
-  },
+  linear: { initialBound: glorot },
 });
 
 /** Name of an activation function. */

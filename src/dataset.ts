@@ -2,7 +2,8 @@
 
 import { className, count, quote } from "./check.js";
 import { byRows, type Pieces } from "./pieces.js";
-import { DataType } from "./program.js";
+import { DataType } from "./program/builder.js";
+import type { Shape } from "./shape.js";
 
 /** A Float16Array, by what it has: older TypeScript and older engines do not know the class. */
 export interface Float16Values {
@@ -50,7 +51,9 @@ export type Targets = Table | Classes;
 
 /** What the rows of a table must be like. */
 export interface Format {
-  /** Values a row. */
+  /** Shape of a row. */
+  shape: Shape;
+  /** Values in a row. */
   width: number;
   /** What the network calls them. */
   what: "inputs" | "outputs";
@@ -281,7 +284,7 @@ function* toClasses(name: string, value: NumericArray | readonly number[], width
   return { data, rows: value.length, width };
 }
 
-/** What the loss asks of the targets. */
+/** What a loss asks of the targets: numbers, those from 0 to 1, or rows of such that sum to 1. */
 export type TargetKind = "any" | "probability" | "distribution";
 
 /** Checks the targets of `rows` inputs: class indexes where the last layer is a softmax, or rows. */
@@ -292,8 +295,8 @@ export function* toTargets(
   format: Format,
   kind: TargetKind,
 ): Pieces<Targets> {
-  const { width } = format;
-  const mayBeClasses = kind === "distribution" && width > 1 && isFlat(value);
+  const { width, shape } = format;
+  const mayBeClasses = kind === "distribution" && shape.length === 1 && width > 1 && isFlat(value);
   if (mayBeClasses && value.length === rows) return yield* toClasses(name, value, width);
   if (mayBeClasses && value.length % width !== 0) {
     throw new RangeError(
@@ -312,7 +315,8 @@ export function* toTargets(
   }
   if (kind !== "any") yield* byRows(rows, width, (from, to) => checkProbabilities(name, table, from, to));
   if (kind === "distribution") {
-    yield* byRows(rows, width, (from, to) => checkDistributions(name, table, from, to));
+    const last = shape[shape.length - 1];
+    yield* byRows(rows, width, (from, to) => checkDistributions(name, table, last, from, to));
   }
   return table;
 }
@@ -328,14 +332,21 @@ function checkProbabilities(name: string, { data, width }: Table, from: number, 
   }
 }
 
-function checkDistributions(name: string, { data, width }: Table, from: number, to: number): void {
-  for (let r = from; r < to; r++) {
+/** Every `last` values, those of the last axis, must sum to 1. */
+function checkDistributions(
+  name: string,
+  { data, width }: Table,
+  last: number,
+  from: number,
+  to: number,
+): void {
+  for (let first = from * width; first < to * width; first += last) {
     let sum = 0;
-    for (let j = 0; j < width; j++) sum += data[r * width + j];
+    for (let j = 0; j < last; j++) sum += data[first + j];
     // Probabilities rounded to float32 or to a few decimals still pass.
     if (Math.abs(sum - 1) > 1e-3) {
       throw new RangeError(
-        `${name} sums to ${sum} in row ${r}, but crossEntropy takes rows of probabilities that sum to 1 ` +
+        `${name} sums to ${sum} in row ${Math.floor(first / width)}, but crossEntropy takes rows of probabilities that sum to 1 ` +
           "(or one class index a row)",
       );
     }

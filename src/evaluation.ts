@@ -6,7 +6,7 @@ import type { Figures, Loss } from "./losses.js";
 import type { Pacer } from "./pacing.js";
 import { figuresOf, type Model, placeSnapshot, Statistics, type Sums } from "./plan.js";
 import { EVALUATION_BATCH, planSweep } from "./sweep.js";
-import { allocateData, copyInto } from "./upload.js";
+import { allocateData, copyInto, regionOf } from "./upload.js";
 import type { Snapshot } from "./whole-steps.js";
 
 /** What is evaluated. */
@@ -61,7 +61,7 @@ function evaluateRows(
   try {
     const batch = Math.min(EVALUATION_BATCH, to - from);
     const first = { inputs: sliceRows(inputs, 0, batch), targets: sliceRows(targets, 0, batch), density: 1 };
-    const placed = allocateData(heap, first, 0, batch);
+    const placed = allocateData(heap, first, { order: undefined, batch });
     const statistics = new Statistics(heap);
     statistics.set(sums);
     const purpose = { kind: "evaluate", parameters: placeSnapshot(model, parameters) } as const;
@@ -69,7 +69,7 @@ function evaluateRows(
     for (let start = from; start < to; start += batch) {
       const end = Math.min(to, start + batch);
       copyInto(heap, placed.inputs.data, sliceRows(inputs, start, end));
-      copyInto(heap, placed.targets.data, sliceRows(targets, start, end));
+      copyInto(heap, regionOf(placed.targets), sliceRows(targets, start, end));
       executor.run((end - start === batch ? full : rest)!, 0, 1);
     }
     return statistics.sums;

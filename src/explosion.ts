@@ -2,13 +2,14 @@
 
 import { isClasses, statisticsOf, type Table } from "./dataset.js";
 import { classifies, type Loss } from "./losses.js";
+import type { Optimizer } from "./optimizers.js";
 import type { DataSet } from "./upload.js";
 
 /** What is known of a training. */
 interface Training {
   loss: Loss;
   data: DataSet;
-  learningRate: number;
+  optimizer: Optimizer;
 }
 
 /** A loss that has grown so much, and is so many times what outputs of 0 would have, explodes. */
@@ -48,13 +49,13 @@ export class Explosion {
   }
 
   #describe(epoch: number, loss: number): string {
-    const { data, learningRate } = this.#training;
+    const { data, optimizer } = this.#training;
     const before = this.#lowest!;
     const targets = isClasses(data.targets) ? "" : `, the targets ${rangeOf(data.targets)}`;
     return (
       `wasmgrad: the training loss explodes: it was ${digits(before.loss)} ${before.where} and is ${digits(loss)} in ` +
       `epoch ${epoch}. The inputs run ${rangeOf(data.inputs)}${targets}: scale them to about -1 .. 1, or lower the ` +
-      `learningRate (${learningRate})`
+      `learningRate (${optimizer.learningRate})`
     );
   }
 }

@@ -7,6 +7,7 @@ import { modelOf, type Network } from "./network.js";
 import { checkData, checkLoss } from "./options.js";
 import { finish } from "./pieces.js";
 import { figuresOf, placeSnapshot, planLoss, Statistics } from "./plan.js";
+import { sizeOf } from "./shape.js";
 import { allocateData, upload } from "./upload.js";
 
 /** The loss of a network on one batch, and its gradients, laid out as the parameters are. */
@@ -14,32 +15,28 @@ export function gradientsOf(
   network: Network,
   inputs: Rows,
   targets: Rows,
-  { loss = network.shape.loss }: { loss?: Loss } = {},
+  { loss = network.facts.loss }: { loss?: Loss } = {},
 ) {
   const model = modelOf(network);
-  const known = checkLoss(network.shape, loss);
-  const [x, t] = finish(checkData(network.shape, ["inputs", "targets"], inputs, targets, known));
+  const known = checkLoss(network.facts, loss);
+  const [x, t] = finish(checkData(network.facts, ["inputs", "targets"], inputs, targets, known));
   const { heap, store, executor } = model;
   const mark = heap.top;
   try {
-    const output = heap.allocate(store.bytes);
+    const gradients = heap.region(store.region.bytes);
     const statistics = new Statistics(heap);
     const data = { inputs: x, targets: t, density: 1 };
-    const placed = allocateData(heap, data, 0, x.rows);
+    const placed = allocateData(heap, data, { order: undefined, batch: x.rows });
     finish(upload(heap, data, placed));
     const parameters = placeSnapshot(model, model.wholeSteps?.read());
-    const purpose = { kind: "gradients", parameters, output } as const;
-    executor.run(
-      planLoss(model, known, placed.inputs, placed.targets, x.rows, statistics.offset, purpose),
-      0,
-      1,
-    );
-    const of = (view: FloatArray) =>
-      heap.elements(output + view.byteOffset - store.begin, view.length).slice();
-    const layers = network.layers.map(({ weights, biases }) => ({
-      weights: of(weights),
-      biases: of(biases),
-    }));
+    const purpose = { kind: "gradients", parameters, gradients } as const;
+    executor.run(planLoss(model, known, placed, x.rows, statistics.region, purpose), 0, 1);
+    const layers: Record<string, FloatArray>[] = network.layers.map(() => ({}));
+    for (const { name, shape, region } of store.tensors) {
+      const [, layer, tensor] = name.split(".");
+      const at = gradients.offset + region.offset - store.region.offset;
+      layers[Number(layer)][tensor] = heap.elements(at, sizeOf(shape)).slice();
+    }
     return { ...figuresOf(model, statistics.sums, x.rows, known), layers };
   } finally {
     heap.release(mark);

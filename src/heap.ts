@@ -14,6 +14,18 @@ const SMALLER_DATA =
   "over several calls of fit";
 
 /**
+ * A piece of memory. One of the heap has its offset at once; one of a program's workspace gets it when the program is
+ * compiled, maybe one that another has before or after it.
+ */
+export interface Region {
+  /** In bytes; UNPLACED until a region of the workspace has a place. */
+  offset: number;
+  readonly bytes: number;
+}
+
+export const UNPLACED = -1;
+
+/**
  * Memory growth detaches views, so nobody keeps one: ask the heap each time. Regions are 64-byte aligned
  * and not cleared.
  */
@@ -77,9 +89,20 @@ export class Heap {
     return offset;
   }
 
-  /** Takes `count` elements of the working type. */
-  allocateElements(count: number): number {
-    return this.allocate(count * bytesOf(this.dtype));
+  /** As allocate(). */
+  region(bytes: number): Region {
+    return { offset: this.allocate(bytes), bytes };
+  }
+
+  /** A new f64 cell holding `value`. */
+  cell(value: number): Region {
+    const cell = this.region(8);
+    this.setCell(cell, value);
+    return cell;
+  }
+
+  setCell({ offset }: Region, value: number): void {
+    this.f64[offset / 8] = value;
   }
 
   /** Drops every region allocated since `top` was `mark`. */

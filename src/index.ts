@@ -3,14 +3,18 @@
 import type { Activation } from "./activations.js";
 import type { DType } from "./dtype.js";
 import { type DenseConstructor, Dense as DenseImplementation } from "./layers/dense.js";
+import type { Layer } from "./layers/layer.js";
 import { Network as Implementation, type NetworkConstructor } from "./network.js";
 
 export type { Activation } from "./activations.js";
 export type { Float16Values, NumericArray, Rows } from "./dataset.js";
 export type { ArrayOf, DType, FloatArray } from "./dtype.js";
 export type { DenseConstructor, DenseOptions } from "./layers/dense.js";
+export type { Layer } from "./layers/layer.js";
 export type { ClassifierFigures, ClassifyingLoss, Figures, Loss } from "./losses.js";
 export type { NetworkConstructor } from "./network.js";
+export type { Optimizer, OptimizerName, SgdOptions } from "./optimizers.js";
+export { sgd } from "./optimizers.js";
 export type {
   AsyncOptions,
   EvaluateOptions,
@@ -20,6 +24,7 @@ export type {
   NetworkOptions,
   PredictOptions,
 } from "./options.js";
+export type { Shape } from "./shape.js";
 export type { Signal } from "./signal.js";
 export type { BatchEntry, EpochEntry } from "./training.js";
 
@@ -28,7 +33,7 @@ export type Dense<A extends Activation = Activation> = DenseImplementation<A>;
 export const Dense: DenseConstructor = DenseImplementation;
 
 /** A network as a type: of either element type and any layers, unless it says which. */
-export type Network<D extends DType = DType, L extends readonly Dense[] = readonly Dense[]> = Implementation<
+export type Network<D extends DType = DType, L extends readonly Layer[] = readonly Dense[]> = Implementation<
   D,
   L
 >;

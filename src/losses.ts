@@ -1,46 +1,83 @@
 // The losses: one row each. The type Loss is this table's keys.
 
 import type { Activation } from "./activations.js";
-import { type LossOp, Op } from "./program.js";
-import { rowsOf } from "./table.js";
+import type { TargetKind } from "./dataset.js";
+import { type LossOp, Op } from "./program/builder.js";
+import { namesOf } from "./table.js";
 
-interface LossRow {
+interface LossRow<C extends boolean = boolean, F extends Activation | undefined = Activation | undefined> {
   /** @internal */
   op: LossOp;
   /** Activation of the last layer that the loss is fused with, and needs. @internal */
-  fused?: Activation;
-  /** The loss counts each element (and is a mean over elements), or each row. @internal */
+  fused: F;
+  /** Whether it classifies: an accuracy means something. @internal */
+  classifies: C;
+  /** What its targets must be. @internal */
+  targets: TargetKind;
+  /** What it has one value of and is the mean over: each element, or each row of the last axis. @internal */
   per: "element" | "row";
-  /** Factor of the gradient before the mean is taken. @internal */
+  /** Factor of the gradient before the mean is taken: an integer. @internal */
   factor: number;
 }
 
-export const losses = /* @__PURE__ */ rowsOf<LossRow>()({
+/** A table of losses, of whose rows the type says what the types of figures need. */
+const lossesOf = <C extends Record<string, boolean>, F extends { [K in keyof C]: Activation | undefined }>(
+  rows: { [K in keyof C]: LossRow<C[K], F[K & keyof F]> },
+): { readonly [K in keyof C]: LossRow<C[K], F[K & keyof F]> } => rows;
+
+export const losses = /* @__PURE__ */ lossesOf({
   /** mean over all elements of (y - t)^2 */
-  meanSquaredError: { op: Op.meanSquaredError, per: "element", factor: 2 },
+  meanSquaredError: {
+    op: Op.meanSquaredError,
+    fused: undefined,
+    classifies: false,
+    targets: "any",
+    per: "element",
+    factor: 2,
+  },
   /** mean over all elements of -(t log y + (1 - t) log(1 - y)), y a sigmoid */
-  binaryCrossEntropy: { op: Op.binaryCrossEntropy, fused: "sigmoid", per: "element", factor: 1 },
+  binaryCrossEntropy: {
+    op: Op.binaryCrossEntropy,
+    fused: "sigmoid",
+    classifies: true,
+    targets: "probability",
+    per: "element",
+    factor: 1,
+  },
   /** mean over rows of -sum over j of t[j] log y[j], y a softmax */
-  crossEntropy: { op: Op.crossEntropy, fused: "softmax", per: "row", factor: 1 },
+  crossEntropy: {
+    op: Op.crossEntropy,
+    fused: "softmax",
+    classifies: true,
+    targets: "distribution",
+    per: "row",
+    factor: 1,
+  },
 });
 
 /** Name of a loss function. */
 export type Loss = keyof typeof losses;
 
-/** Those that classify: accuracy means something. */
-const classifying = ["binaryCrossEntropy", "crossEntropy"] as const satisfies Loss[];
-
 /** Name of a loss function that has an accuracy. */
-export type ClassifyingLoss = (typeof classifying)[number];
+export type ClassifyingLoss = {
+  [L in Loss]: (typeof losses)[L] extends LossRow<true> ? L : never;
+}[Loss];
+
+/** An activation whose loss, unless another is asked for, has an accuracy. */
+export type ClassifyingActivation = NonNullable<(typeof losses)[ClassifyingLoss]["fused"]>;
 
 export function classifies(loss: Loss): loss is ClassifyingLoss {
-  return (classifying as readonly Loss[]).includes(loss);
+  return losses[loss].classifies;
 }
 
-/** The loss that fits the last activation. */
-export function defaultLoss(last: Activation): Loss {
-  if (last === "softmax") return "crossEntropy";
-  return last === "sigmoid" ? "binaryCrossEntropy" : "meanSquaredError";
+/** The loss that fits the last activation: the one that is fused with it. */
+export function defaultLoss(last: Activation | undefined): Loss {
+  return namesOf(losses).find((loss) => losses[loss].fused === (last ?? "")) ?? "meanSquaredError";
+}
+
+/** Values of a loss over `rows` rows of outputs: see LossRow.per. */
+export function termsOf(loss: Loss, rows: number, width: number): number {
+  return losses[loss].per === "row" ? rows : rows * width;
 }
 
 /** Mean loss a row, and the share of hits, 0 to 1, where the loss is one of classification. */

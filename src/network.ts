@@ -17,7 +17,7 @@ import type { Executor, ExecutorOptions } from "./executors/executor.js";
 import { ReferenceExecutor } from "./executors/reference/executor.js";
 import { WasmExecutor } from "./executors/wasm/executor.js";
 import { Heap } from "./heap.js";
-import type { Dense } from "./layers/dense.js";
+import type { Layer } from "./layers/layer.js";
 import { defaultLoss, type Loss } from "./losses.js";
 import {
   type AsyncOptions,
@@ -25,25 +25,29 @@ import {
   checkFit,
   checkLayers,
   checkRounded,
+  checkShape,
   checkThreads,
+  describeLayers,
   type EvaluateOptions,
   type ExecutorName,
+  type Facts,
   type FiguresOf,
   type FitOptions,
   inputFormat,
   NETWORK_OPTIONS,
   type NetworkOptions,
   type PredictOptions,
-  parameterBytes,
   readFitOptions,
-  type Shape,
   smallerNetwork,
+  tensorBytes,
+  widthsText,
 } from "./options.js";
 import { isPending, Pacer } from "./pacing.js";
 import { finish } from "./pieces.js";
 import type { Model } from "./plan.js";
 import { openTarget, Predictor } from "./prediction.js";
-import { ProgramBuilder } from "./program.js";
+import { ProgramBuilder } from "./program/builder.js";
+import { type Shape, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
 import { Store } from "./store.js";
 import { summarize } from "./summary.js";
@@ -80,11 +84,15 @@ export let modelOf: (network: object) => Model;
  *
  * As a type, `Network` is a network of either element type, `Network<"float32">` one of that.
  */
-export class Network<D extends DType = DType, const L extends readonly Dense[] = readonly Dense[]> {
+export class Network<D extends DType = DType, const L extends readonly Layer[] = readonly Layer[]> {
   /** Values in a row of inputs. */
   readonly inputs: number;
   /** Values in a row of outputs. */
   readonly outputs: number;
+  /** Shape of a row of inputs. */
+  readonly inputShape: Shape;
+  /** Shape of a row of outputs. */
+  readonly outputShape: Shape;
   readonly layers: L;
   readonly seed: number;
   readonly dtype: D;
@@ -110,7 +118,8 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
     const given = readOptions<NetworkOptions<D, L>>("new Network", options, NETWORK_OPTIONS);
     const { seed = randomSeed(), dtype = "float64", threads: wanted = 1 } = given;
     const { inputScale = 1, deterministic = false, executor = "wasm" } = given;
-    this.inputs = checkInteger("inputs", given.inputs, 1);
+    this.inputShape = checkShape("inputs", given.inputs);
+    this.inputs = sizeOf(this.inputShape);
     this.seed = checkInteger("seed", seed, 0);
     this.dtype = checkChoice("dtype", dtype, dtypes) as D;
     this.deterministic = checkBoolean("deterministic", deterministic);
@@ -123,9 +132,10 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
     const warn = checkFunction("onWarning", given.onWarning) ?? console.warn;
     const threads = checkThreads(wanted);
     this.threads = threads > 1 && executor === "wasm" && !canShareMemory(warn) ? 1 : threads;
-    const last = this.layers[this.layers.length - 1];
-    this.outputs = last.size;
-    this.#loss = defaultLoss(last.activation);
+    const descriptions = describeLayers(this.layers, this.inputShape);
+    this.outputShape = Object.freeze([...descriptions[descriptions.length - 1].output]);
+    this.outputs = sizeOf(this.outputShape);
+    this.#loss = defaultLoss(this.layers[this.layers.length - 1].activation);
 
     const machine: Executor = new executors[this.executor]({
       dtype: this.dtype,
@@ -140,8 +150,9 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
       store,
       dtype: this.dtype,
       layers: this.layers,
-      inputs: this.inputs,
-      outputs: this.outputs,
+      descriptions,
+      inputShape: this.inputShape,
+      outputShape: this.outputShape,
       inputScale,
       epochsTrained: 0,
       threads: this.threads,
@@ -151,16 +162,15 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
       warn,
     };
     this.#predictor = new Predictor(this.#model);
-    this.#inputFormat = inputFormat(this.shape);
+    this.#inputFormat = inputFormat(this.facts);
     // Before any layer is attached: a network too large leaves its layers as they were.
     heap.reserve(
-      parameterBytes(this.inputs, this.layers, this.dtype),
-      smallerNetwork(this.inputs, this.layers, this.dtype),
+      tensorBytes(descriptions, this.dtype),
+      smallerNetwork(this.inputShape, descriptions, this.dtype),
     );
-    let width = this.inputs;
     for (const [index, layer] of this.layers.entries()) {
-      layer.attach(store, width, index);
-      width = layer.size;
+      const input = index > 0 ? descriptions[index - 1].output : this.inputShape;
+      layer.attach(store, input, store.reserve(`layers.${index}`, descriptions[index].tensors));
     }
     const mark = heap.top;
     const builder = new ProgramBuilder(heap);
@@ -171,7 +181,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
 
   /** Number of weights and biases. */
   get parameterCount(): number {
-    return modelOf(this).layers.reduce((sum, layer) => sum + layer.parameterCount, 0);
+    return modelOf(this).store.tensors.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   }
 
   /**
@@ -195,7 +205,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
     this.#fitting = true;
     try {
       const pacer = new Pacer(model.executor, { signal: given.signal });
-      const checking = pacer.drive(checkFit(this.shape, inputs, targets, given));
+      const checking = pacer.drive(checkFit(this.facts, inputs, targets, given));
       const settings = isPending(checking) ? await checking : checking;
       refuseWritten(model);
       this.#predictor.drop();
@@ -224,7 +234,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
   ): FiguresOf<L, G> {
     const model = modelOf(this);
     const { loss } = readOptions<EvaluateOptions>("evaluate", options, ["loss"]);
-    const evaluation = finish(checkEvaluation(this.shape, inputs, targets, loss));
+    const evaluation = finish(checkEvaluation(this.facts, inputs, targets, loss));
     refuseWritten(model);
     return evaluate(model, evaluation, model.wholeSteps?.read()) as FiguresOf<L, G>;
   }
@@ -247,7 +257,7 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
       "signal",
     ]);
     const { pacer, parameters } = this.#slices(signal);
-    const checking = pacer.drive(checkEvaluation(this.shape, inputs, targets, loss));
+    const checking = pacer.drive(checkEvaluation(this.facts, inputs, targets, loss));
     const evaluation = isPending(checking) ? await checking : checking;
     return (await evaluateInSlices(model, evaluation, parameters, pacer)) as FiguresOf<L, G>;
   }
@@ -296,13 +306,14 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
 
   /** The layers, their shapes and parameters, as a table of text. */
   summary(): string {
-    const { density } = modelOf(this);
-    return summarize(this, density);
+    const { descriptions, density } = modelOf(this);
+    const outputs = descriptions.map(({ output }) => output);
+    return summarize(this, outputs, density);
   }
 
   /** What console.log shows in Node. @internal */
   [INSPECT](): string {
-    const widths = [this.inputs, ...this.layers.map(({ size }) => size)].join("-");
+    const widths = widthsText(this.inputShape, modelOf(this).descriptions);
     return `Network ${widths}, ${this.parameterCount.toLocaleString("en")} parameters, ${this.dtype}`;
   }
 
@@ -319,21 +330,22 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
     const { executor, store, wholeSteps } = this.#model;
     checkSignal("signal", signal)?.throwIfAborted();
     refuseWritten(this.#model);
-    const bytes = new Uint8Array(store.bytes);
+    const bytes = new Uint8Array(store.snapshotBytes());
     const steady = wholeSteps?.read();
-    if (steady) bytes.set(steady.bytes);
+    if (steady) bytes.set(steady.bytes.subarray(0, bytes.length));
     else store.snapshot(bytes);
     return { pacer: new Pacer(executor, { signal }), parameters: { bytes } };
   }
 
   /** What checks need to know of it. @internal */
-  get shape(): Shape {
-    const { inputs, outputs, dtype } = this;
-    const { heap, inputScale } = this.#model;
+  get facts(): Facts {
+    const { inputShape, outputShape, dtype } = this;
+    const { heap, inputScale, descriptions } = this.#model;
     const { activation } = this.layers[this.layers.length - 1];
     return {
-      inputs,
-      outputs,
+      inputShape,
+      outputShape,
+      takesSparse: descriptions[0].takesSparse,
       dtype,
       inputScale,
       owns: (buffer) => heap.owns(buffer),
@@ -345,10 +357,10 @@ export class Network<D extends DType = DType, const L extends readonly Dense[] =
 
 /** The class as users construct it: without a `dtype`, its outputs are of float64. */
 export interface NetworkConstructor {
-  new <const L extends readonly Dense[]>(
+  new <const L extends readonly Layer[]>(
     options: NetworkOptions<"float64", L> & { dtype?: "float64" | undefined },
   ): Network<"float64", L>;
-  new <D extends DType, const L extends readonly Dense[]>(options: NetworkOptions<D, L>): Network<D, L>;
+  new <D extends DType, const L extends readonly Layer[]>(options: NetworkOptions<D, L>): Network<D, L>;
   readonly prototype: Network;
 }
 

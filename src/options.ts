@@ -1,13 +1,12 @@
 // The options of a network and of its calls: what they are, and their checks.
 
 import { MOST_THREADS } from "../assembly/ops.js";
-import type { Activation } from "./activations.js";
+import { type Activation, activations } from "./activations.js";
 import {
   checkBoolean,
   checkChoice,
   checkFunction,
   checkInteger,
-  checkPositive,
   checkSignal,
   quote,
   readOptions,
@@ -17,7 +16,6 @@ import {
   type Rows,
   sliceRows,
   type Table,
-  type TargetKind,
   type Targets,
   toTable,
   toTargets,
@@ -25,27 +23,32 @@ import {
 import { type ArrayOf, bytesOf, type DType, largestOf, rounded, smaller } from "./dtype.js";
 import type { Evaluation } from "./evaluation.js";
 import { availableThreads } from "./executors/environment.js";
-import { Dense } from "./layers/dense.js";
-import { LAYER } from "./layers/layer.js";
+import { COPY, type Description, LAYER, type Layer } from "./layers/layer.js";
 import {
   type ClassifierFigures,
+  type ClassifyingActivation,
   type ClassifyingLoss,
   defaultLoss,
   type Figures,
   type Loss,
   losses,
+  termsOf,
 } from "./losses.js";
+import { isOptimizer, type Optimizer, optimizers, sgd } from "./optimizers.js";
 import type { Pieces } from "./pieces.js";
+import { type Shape, shapeText, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
+import type { TensorSpec } from "./store.js";
+import { namesOf } from "./table.js";
 import type { BatchEntry, EpochEntry, Settings } from "./training.js";
 import { survey } from "./upload.js";
 
 /** Name of an executor: the compiled kernels, or the same program in plain TypeScript. */
 export type ExecutorName = "wasm" | "reference";
 
-export interface NetworkOptions<D extends DType = DType, L extends readonly Dense[] = readonly Dense[]> {
-  /** Values in a row of inputs. */
-  inputs: number;
+export interface NetworkOptions<D extends DType = DType, L extends readonly Layer[] = readonly Layer[]> {
+  /** Values in a row of inputs, or their shape, e.g. [28, 28, 1]: a row has as many values as its product then. */
+  inputs: number | Shape;
   /** The layers, first to last. */
   layers: L;
   /**
@@ -84,8 +87,10 @@ export interface FitOptions {
   epochs?: number;
   /** Rows a step; the last, smaller batch counts. Default 32. */
   batchSize?: number;
-  /** Step size of plain SGD, w = w - learningRate * gradient. Default 0.01. */
+  /** Step size of plain SGD, w = w - learningRate * gradient: short for `optimizer: sgd({ learningRate })`. Default 0.01. */
   learningRate?: number;
+  /** How to make steps of gradients, e.g. `sgd({ learningRate: 0.1, momentum: 0.9 })`. Default: plain SGD. */
+  optimizer?: Optimizer;
   /** Whether to visit the rows in a new random order each epoch; default true. */
   shuffle?: boolean;
   /** Default: what fits the last activation; softmax: crossEntropy, sigmoid: binaryCrossEntropy, else meanSquaredError. */
@@ -130,26 +135,28 @@ export interface AsyncOptions {
  * sigmoid: those have an accuracy. (Not after a `fit` with loss "meanSquaredError", whose loss evaluate takes over:
  * say `loss` then.)
  */
-export type FiguresOf<L extends readonly Dense[], G extends Loss | undefined> = [G] extends [ClassifyingLoss]
+export type FiguresOf<L extends readonly Layer[], G extends Loss | undefined> = [G] extends [ClassifyingLoss]
   ? ClassifierFigures
   : [undefined] extends [G]
-    ? L extends readonly [...Dense[], Dense<infer A>]
-      ? [A] extends ["softmax" | "sigmoid"]
+    ? L extends readonly [...Layer[], { readonly activation?: infer A }]
+      ? [A] extends [ClassifyingActivation]
         ? ClassifierFigures
         : Figures
       : Figures
     : Figures;
 
 /** What the checks need to know of a network. */
-export interface Shape {
-  inputs: number;
-  outputs: number;
+export interface Facts {
+  inputShape: Shape;
+  outputShape: Shape;
+  /** Whether its first layer takes inputs without their zeros. */
+  takesSparse: boolean;
   dtype: DType;
   inputScale: number;
   /** Whether a buffer is its memory, or was. */
   owns(buffer: ArrayBufferLike): boolean;
   /** Of the last layer. */
-  activation: Activation;
+  activation: Activation | undefined;
   /** The loss that a call without one takes. */
   loss: Loss;
 }
@@ -169,6 +176,7 @@ const FIT_OPTIONS: readonly (keyof FitOptions)[] = [
   "epochs",
   "batchSize",
   "learningRate",
+  "optimizer",
   "shuffle",
   "loss",
   "validationData",
@@ -186,28 +194,22 @@ export function readFitOptions(options: FitOptions): FitOptions {
 }
 
 /** Checks everything that `fit` is given. */
-export function* checkFit(shape: Shape, inputs: Rows, targets: Rows, options: FitOptions): Pieces<Settings> {
-  const {
-    epochs = 1,
-    batchSize = 32,
-    learningRate = 0.01,
-    shuffle = true,
-    validationData,
-    validationSplit,
-  } = options;
-  const loss = checkLoss(shape, options.loss ?? shape.loss);
+export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: FitOptions): Pieces<Settings> {
+  const { epochs = 1, batchSize = 32, shuffle = true, validationData, validationSplit } = options;
+  const loss = checkLoss(facts, options.loss ?? facts.loss);
   const checked = {
     epochs: checkInteger("epochs", epochs, 1),
     batchSize: checkInteger("batchSize", batchSize, 1),
-    learningRate: checkRate(shape, learningRate),
+    optimizer: checkOptimizer(facts, options),
     shuffle: checkBoolean("shuffle", shuffle),
     onEpoch: checkFunction("onEpoch", options.onEpoch),
     onBatch: checkFunction("onBatch", options.onBatch),
     signal: options.signal,
     loss,
   };
-  const [x, t] = yield* checkData(shape, ["inputs", "targets"], inputs, targets, loss);
-  checkStep(shape, checked.learningRate, loss, Math.min(checked.batchSize, x.rows));
+  const [x, t] = yield* checkData(facts, ["inputs", "targets"], inputs, targets, loss);
+  checkStep(facts, checked.optimizer, loss, Math.min(checked.batchSize, x.rows));
+  const { takesSparse } = facts;
   if (validationData !== undefined && validationSplit !== undefined) {
     throw new TypeError("both validationData and validationSplit are given: pass one of them");
   }
@@ -217,11 +219,15 @@ export function* checkFit(shape: Shape, inputs: Rows, targets: Rows, options: Fi
     }
     const names: [string, string] = ["validationData[0]", "validationData[1]"];
     const [first, second] = validationData as readonly [Rows, Rows];
-    const held = yield* checkData(shape, names, first, second, loss);
-    return { ...checked, data: yield* survey(x, t), validation: yield* survey(...held) };
+    const held = yield* checkData(facts, names, first, second, loss);
+    return {
+      ...checked,
+      data: yield* survey(x, t, takesSparse),
+      validation: yield* survey(...held, takesSparse),
+    };
   }
   if (validationSplit === undefined) {
-    return { ...checked, data: yield* survey(x, t), validation: undefined };
+    return { ...checked, data: yield* survey(x, t, takesSparse), validation: undefined };
   }
   if (typeof validationSplit !== "number" || Number.isNaN(validationSplit)) {
     throw new TypeError(`validationSplit is ${quote(validationSplit)}, but must be a number between 0 and 1`);
@@ -236,20 +242,37 @@ export function* checkFit(shape: Shape, inputs: Rows, targets: Rows, options: Fi
   const first = x.rows - kept;
   return {
     ...checked,
-    data: yield* survey(sliceRows(x, 0, first), sliceRows(t, 0, first)),
-    validation: yield* survey(sliceRows(x, first, x.rows), sliceRows(t, first, x.rows)),
+    data: yield* survey(sliceRows(x, 0, first), sliceRows(t, 0, first), takesSparse),
+    validation: yield* survey(sliceRows(x, first, x.rows), sliceRows(t, first, x.rows), takesSparse),
   };
 }
 
-/** Checks a learning rate as the network's element type holds it. */
-function checkRate({ dtype }: Shape, learningRate: number): number {
-  return checkRounded("learningRate", checkPositive("learningRate", learningRate), dtype);
+/** The optimizer of a fit; a learning rate alone is one of plain SGD. */
+function checkOptimizer({ dtype }: Facts, { optimizer, learningRate }: FitOptions) {
+  if (optimizer !== undefined && learningRate !== undefined) {
+    throw new TypeError("both optimizer and learningRate are given: pass the learningRate to the optimizer");
+  }
+  const chosen: unknown = optimizer ?? sgd({ learningRate });
+  if (!isOptimizer(chosen)) {
+    const factories = namesOf(optimizers).map((name) => `${name}({ learningRate: 0.01 })`);
+    throw new TypeError(
+      `optimizer is ${quote(chosen)}, but must be what one of these makes: ${factories.join(", ")}`,
+    );
+  }
+  checkRounded("learningRate", chosen.learningRate, dtype);
+  return chosen;
 }
 
-/** Checks that a step is not 0 for every row of a batch. */
-function checkStep({ dtype, outputs }: Shape, learningRate: number, loss: Loss, rows: number): void {
-  const { per, factor } = losses[loss];
-  if (rounded(dtype, (learningRate * factor) / (per === "row" ? rows : rows * outputs)) !== 0) return;
+/** Checks that a step of plain SGD is not 0 for every row of a batch. */
+function checkStep(
+  { dtype, outputShape }: Facts,
+  { learningRate }: Optimizer,
+  loss: Loss,
+  rows: number,
+): void {
+  const width = outputShape[outputShape.length - 1];
+  const terms = termsOf(loss, (rows * sizeOf(outputShape)) / width, width);
+  if (rounded(dtype, (learningRate * losses[loss].factor) / terms) !== 0) return;
   throw new RangeError(
     `learningRate is ${learningRate}, of which a row's share in a batch of ${rows} is 0 in the network's ${dtype}: ` +
       "take a larger learningRate or a smaller batchSize",
@@ -266,11 +289,12 @@ export function checkRounded(name: string, value: number, dtype: DType): number 
 }
 
 /** What inputs must be like. */
-export function inputFormat({ inputs: width, dtype, inputScale, owns }: Shape): Format {
+export function inputFormat({ inputShape, dtype, inputScale, owns }: Facts): Format {
   const factor = Math.max(1, Math.abs(inputScale));
   const scaled = () => (factor > 1 ? `, multiplied by the inputScale ${inputScale},` : "");
   return {
-    width,
+    shape: inputShape,
+    width: sizeOf(inputShape),
     what: "inputs",
     // A little less than what just does not overflow: the value, the factor and their product are rounded.
     largest: factor > 1 ? (largestOf(dtype) / factor) * (1 - 2 ** -20) : largestOf(dtype),
@@ -281,43 +305,39 @@ export function inputFormat({ inputs: width, dtype, inputScale, owns }: Shape): 
 
 /** Checks inputs and targets for a loss. */
 export function* checkData(
-  shape: Shape,
+  facts: Facts,
   names: readonly [string, string],
   inputs: Rows,
   targets: Rows,
   loss: Loss,
 ): Pieces<[Table, Targets]> {
-  const x = yield* toTable(names[0], inputs, inputFormat(shape));
-  const kinds: Record<Loss, TargetKind> = {
-    meanSquaredError: "any",
-    binaryCrossEntropy: "probability",
-    crossEntropy: "distribution",
-  };
-  const { outputs: width, dtype, owns } = shape;
+  const x = yield* toTable(names[0], inputs, inputFormat(facts));
+  const { outputShape, dtype, owns } = facts;
   const format: Format = {
-    width,
+    shape: outputShape,
+    width: sizeOf(outputShape),
     what: "outputs",
     largest: largestOf(dtype),
     overflow: () => `which overflows the network's ${dtype}: ${smaller(dtype)}`,
     owns,
   };
-  return [x, yield* toTargets(names[1], targets, x.rows, format, kinds[loss])];
+  return [x, yield* toTargets(names[1], targets, x.rows, format, losses[loss].targets)];
 }
 
 /** Checks what `evaluate` is given. */
 export function* checkEvaluation(
-  shape: Shape,
+  facts: Facts,
   inputs: Rows,
   targets: Rows,
   loss: Loss | undefined,
 ): Pieces<Evaluation> {
-  const known = checkLoss(shape, loss === undefined ? shape.loss : loss);
-  const [x, t] = yield* checkData(shape, ["inputs", "targets"], inputs, targets, known);
+  const known = checkLoss(facts, loss === undefined ? facts.loss : loss);
+  const [x, t] = yield* checkData(facts, ["inputs", "targets"], inputs, targets, known);
   return { inputs: x, targets: t, loss: known };
 }
 
 /** Checks that a loss is known and fits the last activation. */
-export function checkLoss({ activation: last }: Shape, loss: Loss): Loss {
+export function checkLoss({ activation: last }: Facts, loss: Loss): Loss {
   checkChoice("loss", loss, losses);
   const { fused } = losses[loss];
   if (fused !== undefined && fused !== last) {
@@ -329,15 +349,24 @@ export function checkLoss({ activation: last }: Shape, loss: Loss): Loss {
   return loss;
 }
 
-/** Room for the parameters, with alignment and the program that draws them. */
-export function parameterBytes(inputs: number, layers: readonly Dense[], dtype: DType): number {
-  let bytes = 0;
-  let width = inputs;
-  for (const { size } of layers) {
-    bytes += (width + 1) * size * bytesOf(dtype) + 512;
-    width = size;
+/** Checks the shape of inputs; a number is that of a row of so many. */
+export function checkShape(name: string, shape: number | Shape): Shape {
+  if (!Array.isArray(shape)) return Object.freeze([checkInteger(name, shape, 1)]);
+  if (shape.length === 0) {
+    throw new RangeError(`${name} is [], but a shape has at least one length, e.g. [28, 28, 1]`);
   }
-  return bytes;
+  return Object.freeze(shape.map((length, axis) => checkInteger(`${name}[${axis}]`, length, 1)));
+}
+
+/** Room for tensors, with alignment and the program that draws them. */
+export function tensorBytes(descriptions: readonly Description[], dtype: DType): number {
+  const specs = descriptions.flatMap(({ tensors }) => Object.values<TensorSpec>(tensors));
+  return specs.reduce((bytes, { shape }) => bytes + sizeOf(shape) * bytesOf(dtype) + 512, 0);
+}
+
+/** "784-128-10" */
+export function widthsText(input: Shape, descriptions: readonly Description[]): string {
+  return [input, ...descriptions.map(({ output }) => output)].map(shapeText).join("-");
 }
 
 export function checkThreads(threads: unknown): number {
@@ -349,43 +378,59 @@ export function checkThreads(threads: unknown): number {
 }
 
 /** What helps where the parameters alone need too much memory: with float32 they need half. */
-export function smallerNetwork(inputs: number, layers: readonly Dense[], dtype: DType): string {
-  const widths = [inputs, ...layers.map(({ size }) => size)].join("-");
+export function smallerNetwork(input: Shape, descriptions: readonly Description[], dtype: DType): string {
+  const widths = widthsText(input, descriptions);
   return `Make the layers of ${widths} smaller${dtype === "float64" ? ', or use dtype "float32"' : ""}`;
 }
 
 /** Checks the layers of a network; returns a frozen copy of the list. */
-export function checkLayers<L extends readonly Dense[]>(layers: L, dtype: DType): L {
+export function checkLayers<L extends readonly Layer[]>(layers: L, dtype: DType): L {
   if (!Array.isArray(layers)) {
     throw new TypeError(`layers is ${quote(layers)}, but must be an array of layers, e.g. [new Dense(10)]`);
   }
   if (layers.length === 0) {
     throw new RangeError("layers is empty, but a network needs at least one layer, e.g. [new Dense(10)]");
   }
-  for (const [index, layer] of layers.entries()) {
-    if (!(layer instanceof Dense)) {
-      if ((layer as { [LAYER]?: unknown } | undefined)?.[LAYER]) {
+  for (const [index, layer] of (layers as readonly Layer[]).entries()) {
+    const copy = (layer as Partial<Layer> | undefined | null)?.[LAYER];
+    if (copy !== COPY) {
+      if (copy) {
         throw new TypeError(
           `layers[${index}] is of another copy of wasmgrad than this Network: there are two, e.g. one by import and one by ` +
-            "require, or two versions. Take Dense and Network from the same one",
+            "require, or two versions. Take layers and Network from the same one",
         );
       }
       throw new TypeError(`layers[${index}] is ${quote(layer)}, but must be a layer, e.g. new Dense(10)`);
     }
     if (layer.isAttached || layers.indexOf(layer) !== index) {
       throw new Error(
-        `layers[${index}] is already part of a network: a layer owns its weights, so make a new one, ` +
-          `new Dense(${layer.size}, { activation: "${layer.activation}" })`,
+        `layers[${index}] is already part of a network: a layer owns its weights, so make a new one, ${layer.expression}`,
       );
     }
     layer.checkType(dtype);
-    if (layer.activation === "softmax" && index < layers.length - 1) {
+    const { activation } = layer;
+    if (activation && activations[activation].onlyLast && index < layers.length - 1) {
+      const others = namesOf(activations).filter(
+        (name) => activations[name].forward && !activations[name].onlyLast,
+      );
       throw new RangeError(
-        `layers[${index}] has activation "softmax" but is not the last layer: softmax makes the outputs ` +
+        `layers[${index}] has activation "${activation}" but is not the last layer: it makes the outputs ` +
           "of a layer compete to sum to 1, which belongs at the end of a classifier; " +
-          'use "relu", "tanh" or "sigmoid" inside',
+          `use one of "${others.join('", "')}" inside`,
       );
     }
   }
-  return Object.freeze([...layers]) as readonly Dense[] as L;
+  return Object.freeze([...layers]) as readonly Layer[] as L;
+}
+
+/** What each layer does with the output of the one before. */
+export function describeLayers(layers: readonly Layer[], input: Shape): Description[] {
+  const descriptions: Description[] = [];
+  let shape = input;
+  for (const layer of layers) {
+    const description = layer.describe(shape);
+    descriptions.push(description);
+    shape = description.output;
+  }
+  return descriptions;
 }

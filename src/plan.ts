@@ -1,13 +1,16 @@
-// Plans: how a network's layers become programs over its heap.
+// Plans: how a network's layers, a loss and an optimizer become programs over its heap.
 
 import type { DType } from "./dtype.js";
 import type { Executor, Program } from "./executors/executor.js";
-import type { Heap } from "./heap.js";
-import type { Layer, ParameterAccess } from "./layers/layer.js";
-import { classifies, type Figures, type Loss, losses } from "./losses.js";
-import { type Matrix, ProgramBuilder, Stat } from "./program.js";
+import { type Heap, type Region, UNPLACED } from "./heap.js";
+import type { Cells, Description, Emitted, Layer, Pass } from "./layers/layer.js";
+import { classifies, type Figures, type Loss, losses, termsOf } from "./losses.js";
+import { type Optimizer, optimizers, type Settings } from "./optimizers.js";
+import { ProgramBuilder, Stat } from "./program/builder.js";
+import type { DenseSamples, Matrix, SparseSamples } from "./program/samples.js";
+import { type Shape, sizeOf } from "./shape.js";
 import type { Store } from "./store.js";
-import { type PlacedInputs, type PlacedTargets, SPARSE_BELOW } from "./upload.js";
+import { type PlacedData, SPARSE_BELOW } from "./upload.js";
 import type { Snapshot, WholeSteps } from "./whole-steps.js";
 
 /** What a network is made of, as the plans see it. */
@@ -17,8 +20,10 @@ export interface Model {
   readonly store: Store;
   readonly dtype: DType;
   readonly layers: readonly Layer[];
-  readonly inputs: number;
-  readonly outputs: number;
+  /** What each layer does with the output of the one before. */
+  readonly descriptions: readonly Description[];
+  readonly inputShape: Shape;
+  readonly outputShape: Shape;
   /** Factor of the inputs, applied as a batch is gathered. */
   readonly inputScale: number;
   /** Epochs trained since the network was made. */
@@ -53,11 +58,10 @@ const GATHER_COST = 16;
 const ROW_COST = 256;
 
 /** Multiplications of a forward pass over `rows` rows of which `density` are not zero, those of a sparse layer by their cost. */
-function forwardWork({ layers, inputs }: Model, rows: number, density: number, sparseCost: number): number {
-  const parameters = layers.reduce((sum, layer) => sum + layer.parameterCount, 0);
-  const first = inputs * layers[0].size;
-  const share = density < SPARSE_BELOW ? density * sparseCost : 1;
-  return rows * (parameters - first + first * share);
+function forwardWork({ descriptions }: Model, rows: number, density: number, sparseCost: number): number {
+  const [first, ...others] = descriptions;
+  const share = density < SPARSE_BELOW && first.takesSparse ? density * sparseCost : 1;
+  return rows * others.reduce((sum, { work }) => sum + work, first.work * share);
 }
 
 /** How a step is done: on how many threads, and on one, in how many parts each phase of it. */
@@ -71,163 +75,200 @@ export function mannerFor(model: Model, rows: number, density: number): Manner {
   const most = Math.floor(forwardWork(model, rows, density, 1) / WORK_PER_THREAD);
   const threads = model.autoThreads ? Math.max(1, Math.min(model.threads, most)) : model.threads;
   const work =
-    forwardWork(model, rows, density, SPARSE_COST) + rows * (model.inputs * GATHER_COST + ROW_COST);
+    forwardWork(model, rows, density, SPARSE_COST) +
+    rows * (sizeOf(model.inputShape) * GATHER_COST + ROW_COST);
   return { threads, parts: work < WORK_TO_CUT ? 1 : Math.ceil(work / WORK_PER_PART) };
 }
 
-/** The next `rows` inputs, as the first layer takes them; `sorted`: sparse ones as its gradient takes them too. */
-function emitInputs(
-  model: Model,
-  builder: ProgramBuilder,
-  inputs: PlacedInputs,
-  rows: number,
-  sorted: boolean,
-): Matrix {
-  const scale = builder.cell(model.inputScale);
-  const { dataType, sparse } = inputs;
-  if (sparse) {
-    const x = builder.sparseMatrix(rows, model.inputs, sparse.capacity);
-    builder.gatherSparse(x, { ...inputs, ...sparse }, dataType, scale);
-    if (sorted) builder.sortByColumn(x);
-    return x;
-  }
-  const x = builder.matrix(rows, model.inputs);
-  builder.gather(x, inputs, dataType, model.inputs, rows, scale);
-  if (rows > 1) return x;
-  // One row: its zeros are cheap to leave out, and there may be many.
-  return builder.compressRow(x, model.inputs);
+/** What a pass is for. */
+export type Purpose =
+  /** The outputs, or figures of them. */
+  | { kind: "evaluate"; parameters: Region }
+  /** A step. `gradients`: a buffer laid out as the store is, for an optimizer that does not fold. */
+  | { kind: "train"; optimizer: Optimizer & Settings; cells: Cells; gradients: Region | undefined }
+  /** The gradients themselves, into a buffer laid out as the store is. */
+  | { kind: "gradients"; parameters: Region; gradients: Region };
+
+/** A pass, and the parameters by their gradients, where the gradients have no buffer but are folded into the step. */
+function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpose: Purpose) {
+  const within = (copy: Region, { offset, bytes }: Region): Region => ({
+    offset: copy.offset + offset - store.region.offset,
+    bytes,
+  });
+  const parameters = purpose.kind === "train" ? store.region : purpose.parameters;
+  const gradients = purpose.kind === "evaluate" ? undefined : purpose.gradients;
+  const folded = new Map<Region, Region>();
+  const pass: Pass = {
+    builder,
+    rows,
+    training: purpose.kind === "train" ? purpose.cells : undefined,
+    backward: purpose.kind !== "evaluate",
+    parameter: ({ region }) => within(parameters, region),
+    gradient({ region }) {
+      if (gradients) return within(gradients, region);
+      const gradient = { offset: UNPLACED, bytes: region.bytes };
+      folded.set(gradient, region);
+      return gradient;
+    },
+  };
+  return { pass, folded };
 }
 
-/** Reads the parameters in the copy of the store that begins at `copy`. */
-function sourceIn({ store }: Model, copy: number): (offset: number) => number {
-  return (offset) => copy + offset - store.begin;
+/** The next `rows` inputs, as the first layer takes them; sparse ones also as its gradient takes them, if that follows. */
+function emitInputs(
+  { inputScale, inputShape, descriptions }: Model,
+  { builder, rows, backward }: Pass,
+  { inputs, visit }: Pick<PlacedData, "inputs" | "visit">,
+): Matrix {
+  const scale = builder.cell(inputScale);
+  if ("capacity" in inputs) {
+    const x = builder.gatherSparse(inputs, visit, rows, scale);
+    if (backward) builder.sortByColumn(x);
+    return x;
+  }
+  const width = sizeOf(inputShape);
+  const x = builder.matrix(rows, width);
+  builder.gather(x, inputs, visit, width, rows, scale);
+  if (rows > 1 || !descriptions[0].takesSparse) return x;
+  // One row: its zeros are cheap to leave out, and there may be many.
+  return builder.compressRow(x, width);
+}
+
+/** A forward pass through all layers; `activate`: with the activation of the last. */
+function emitLayers({ layers }: Model, pass: Pass, x: Matrix, activate: boolean) {
+  const emitted: Emitted[] = [];
+  let input = x;
+  let output!: Region;
+  for (const [index, layer] of layers.entries()) {
+    const step = layer.emit(pass, input, activate || index < layers.length - 1);
+    emitted.push(step);
+    output = step.output;
+    input = output;
+  }
+  return { emitted, output };
 }
 
 /**
- * A forward pass over `rows` rows: where its output is, shape (rows, outputs). `parameters`: where they begin, in the
- * store or a copy of it.
+ * A forward pass over `rows` rows: where its output is, shape (rows, outputs). `parameters`: the store's region, or a
+ * copy of it.
  */
 export function planPredict(
   model: Model,
-  inputs: PlacedInputs,
+  data: { inputs: DenseSamples | SparseSamples; visit: PlacedData["visit"] },
   rows: number,
-  parameters = model.store.begin,
-): { program: Program; output: number } {
-  const noUpdates: ParameterAccess = {
-    source: sourceIn(model, parameters),
-    defer: () => {},
-    target: (offset) => ({ output: offset, add: false }),
-  };
+  parameters = model.store.region,
+): { program: Program; output: Region } {
   const builder = new ProgramBuilder(model.heap);
-  let y: Matrix = emitInputs(model, builder, inputs, rows, false);
-  let output = 0;
-  for (const layer of model.layers) {
-    output = layer.forward(builder, y, rows, noUpdates, true).output;
-    y = output;
-  }
-  return { program: builder.finish(), output };
+  const { pass } = openPass(model, builder, rows, { kind: "evaluate", parameters });
+  const { output } = emitLayers(model, pass, emitInputs(model, pass, data), true);
+  return { program: builder.finish({ kept: output }), output };
 }
 
-/** What becomes of the gradients: nothing, a step of plain SGD, or a buffer laid out as the store is. */
-export type Purpose =
-  | { kind: "evaluate"; parameters: number }
-  | { kind: "train"; learningRate: number }
-  | { kind: "gradients"; parameters: number; output: number };
-
 /**
- * A pass over `rows` rows that adds the batch's loss and hits to the statistics, and, to train, goes back
- * and updates the parameters.
- *
- * Plain SGD, w = w - rate * gradient, is folded into the products that make the gradients: the loss's
- * gradient is scaled by -rate / rows, and the products add to the parameters.
+ * A pass over `rows` rows that adds the batch's loss and hits to the statistics, and, for other purposes than to
+ * evaluate, goes back; to train, it updates the parameters.
  */
 export function planLoss(
   model: Model,
   loss: Loss,
-  inputs: PlacedInputs,
-  targets: PlacedTargets,
+  data: PlacedData,
   rows: number,
-  statistics: number,
+  statistics: Region,
   purpose: Purpose,
   { threads, parts }: Manner = { threads: 1, parts: 1 },
 ): Program {
-  const { heap, layers, outputs, store } = model;
-  const builder = new ProgramBuilder(heap, threads, parts);
-  const x = emitInputs(model, builder, inputs, rows, purpose.kind !== "evaluate");
+  const { store, outputShape } = model;
+  const builder = new ProgramBuilder(model.heap, threads);
+  const { pass, folded } = openPass(model, builder, rows, purpose);
+  const { inputs, targets, visit } = data;
+  const x = emitInputs(model, pass, { inputs, visit });
+  const outputs = sizeOf(outputShape);
   const target = builder.matrix(rows, outputs);
-  if (targets.dataType === undefined) builder.oneHot(target, targets, outputs, rows);
-  else builder.gather(target, targets, targets.dataType, outputs, rows, builder.cell(1));
+  if ("classes" in targets) builder.oneHot(target, targets, visit, outputs, rows);
+  else builder.gather(target, targets, visit, outputs, rows, builder.cell(1));
 
-  const deferred: (() => void)[] = [];
-  const access: ParameterAccess = {
-    source: sourceIn(model, purpose.kind === "train" ? store.begin : purpose.parameters),
-    defer: (emit) => deferred.push(emit),
-    target: (offset) =>
-      purpose.kind === "gradients"
-        ? { output: purpose.output + offset - store.begin, add: false }
-        : { output: offset, add: true },
+  const { op, fused, factor } = losses[loss];
+  const { emitted, output } = emitLayers(model, pass, x, fused === undefined);
+
+  // The loss sees the positions of a sample as rows.
+  const width = outputShape[outputShape.length - 1];
+  const positions = outputs / width;
+  const terms = termsOf(loss, rows * positions, width);
+  const buffers = {
+    gradient: builder.matrix(rows, outputs),
+    losses: builder.matrix(terms, 1),
+    hits: builder.matrix(terms, 1),
+    prediction: fused === undefined ? output : builder.matrix(rows, outputs),
+    logits: output,
+    target,
   };
-
-  const { op, fused, per, factor } = losses[loss];
-  const emitted = [];
-  let input: Matrix = x;
-  let y = 0;
-  for (const [index, layer] of layers.entries()) {
-    const activate = index < layers.length - 1 || fused === undefined;
-    const step = layer.forward(builder, input, rows, access, activate);
-    emitted.push(step);
-    y = step.output;
-    input = y;
-  }
-
-  const terms = per === "row" ? rows : rows * outputs;
-  const direction = purpose.kind === "train" ? -purpose.learningRate : 1;
-  const gradient = builder.matrix(rows, outputs);
-  const lossValues = heap.allocateElements(terms);
-  const hits = heap.allocateElements(terms);
-  const prediction = fused ? builder.matrix(rows, outputs) : y;
-  const scale = builder.cell((direction * factor) / terms);
-  builder.loss(
-    op,
-    { gradient, losses: lossValues, hits, prediction, logits: y, target },
-    rows,
-    outputs,
-    scale,
-  );
+  const folds = purpose.kind === "train" && purpose.gradients === undefined;
+  const rate = folds ? purpose.cells.rate : builder.cell(1);
+  builder.loss(op, buffers, rows * positions, width, { rate, factor, terms });
+  builder.late(() => {
+    builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(rows / terms));
+  });
 
   if (purpose.kind !== "evaluate") {
-    let d = gradient;
-    for (const [index, step] of [...emitted.entries()].reverse()) d = step.backward(d, index > 0);
+    let d: Region | undefined = buffers.gradient;
+    for (const [index, step] of [...emitted.entries()].reverse()) d = step.backward(d!, index > 0);
   }
-  // Up to here each thread works on its own rows of the batch and need not wait for others.
-  builder.report(statistics, lossValues, hits, terms, builder.cell(rows / terms));
-  for (const emit of deferred) emit();
-  return builder.finish();
+  if (purpose.kind === "train" && purpose.gradients) {
+    const { optimizer, cells, gradients } = purpose;
+    builder.late(() => emitUpdate(builder, store, optimizer, gradients, cells.rate));
+  }
+  return builder.finish({ parts, folded: folds ? folded : undefined });
+}
+
+/** A step of an optimizer that does not fold, over each run of parameters that are trained. */
+function emitUpdate(
+  builder: ProgramBuilder,
+  store: Store,
+  optimizer: Optimizer & Settings,
+  gradients: Region,
+  rate: Region,
+): void {
+  const row = optimizers[optimizer.name];
+  const names = row.slots(optimizer);
+  for (const { offset, bytes } of store.trained) {
+    const at = ({ offset: begin }: Region) => ({ offset: begin + offset - store.region.offset, bytes });
+    const slots = new Map(names.map((name) => [name, at(store.slot(`${optimizer.name}.${name}`))]));
+    const update = { parameters: at(store.region), gradients: at(gradients), slots, rate };
+    row.emit(builder, { ...update, size: bytes / store.bytesPerElement }, optimizer);
+  }
 }
 
 /** Where the parameters to read begin: in the heap, or in room taken for a copy. */
-export function placeSnapshot({ heap, store }: Model, snapshot: Snapshot | undefined): number {
-  if (!snapshot) return store.begin;
-  const offset = heap.allocate(store.bytes);
-  heap.u8.set(snapshot.bytes, offset);
-  return offset;
+export function placeSnapshot({ heap, store }: Model, snapshot: Snapshot | undefined): Region {
+  const { bytes } = store.region;
+  if (!snapshot) return store.region;
+  const copy = heap.region(bytes);
+  // Behind the parameters it may hold what an optimizer keeps.
+  heap.u8.set(snapshot.bytes.subarray(0, bytes), copy.offset);
+  return copy;
 }
 
 /** Mean loss and, for losses that classify, accuracy over `rows` rows. */
-export function figuresOf({ outputs }: Model, { lossSum, hits }: Sums, rows: number, loss: Loss): Figures {
+export function figuresOf(
+  { outputShape }: Model,
+  { lossSum, hits }: Sums,
+  rows: number,
+  loss: Loss,
+): Figures {
   const figures: Figures = { loss: lossSum / rows };
-  if (classifies(loss)) figures.accuracy = hits / (losses[loss].per === "row" ? rows : rows * outputs);
+  const width = outputShape[outputShape.length - 1];
+  if (classifies(loss)) figures.accuracy = hits / termsOf(loss, (rows * sizeOf(outputShape)) / width, width);
   return figures;
 }
 
 /** Statistics of the steps run since clear(). */
 export class Statistics {
-  readonly offset: number;
+  readonly region: Region;
   readonly #heap: Heap;
 
   constructor(heap: Heap) {
     this.#heap = heap;
-    this.offset = heap.allocate(Stat.cells * 8);
+    this.region = heap.region(Stat.cells * 8);
     this.clear();
   }
 
@@ -238,14 +279,14 @@ export class Statistics {
   /** The sums so far. */
   get sums(): Sums {
     const cells = this.#heap.f64;
-    const first = this.offset / 8;
+    const first = this.region.offset / 8;
     return { lossSum: cells[first + Stat.lossSum], hits: cells[first + Stat.hits] };
   }
 
   /** Goes on from sums of before. */
   set({ lossSum, hits }: Sums): void {
     const cells = this.#heap.f64;
-    const first = this.offset / 8;
+    const first = this.region.offset / 8;
     cells[first + Stat.lossSum] = lossSum;
     cells[first + Stat.hits] = hits;
     cells[first + Stat.badStep] = -1;
@@ -253,7 +294,7 @@ export class Statistics {
 
   /** First step whose loss was not finite, or -1. */
   get badStep(): number {
-    return this.#heap.f64[this.offset / 8 + Stat.badStep];
+    return this.#heap.f64[this.region.offset / 8 + Stat.badStep];
   }
 }
 

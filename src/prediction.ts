@@ -4,7 +4,9 @@ import { className, quote } from "./check.js";
 import { sliceRows, type Table } from "./dataset.js";
 import { bytesOf, type FloatArray } from "./dtype.js";
 import type { Program } from "./executors/executor.js";
+import type { Region } from "./heap.js";
 import { type Model, placeSnapshot, planPredict } from "./plan.js";
+import { sizeOf } from "./shape.js";
 import { EVALUATION_BATCH } from "./sweep.js";
 import { copyInto } from "./upload.js";
 import type { Snapshot } from "./whole-steps.js";
@@ -13,12 +15,12 @@ import type { Snapshot } from "./whole-steps.js";
 interface Plan {
   /** Top of the heap below it. */
   mark: number;
-  data: number;
+  data: Region;
   rows: number;
   dataType: number;
   parameters: Snapshot | undefined;
   program: Program;
-  output: number;
+  output: Region;
 }
 
 export class Predictor {
@@ -59,24 +61,26 @@ export class Predictor {
   }
 
   #runBatch(table: Table, output: FloatArray, from: number, parameters: Snapshot | undefined): void {
-    const { heap, executor, outputs } = this.#model;
+    const { heap, executor, outputShape } = this.#model;
+    const outputs = sizeOf(outputShape);
     let plan = this.#plan;
     if (plan?.rows !== table.rows || plan.dataType !== table.dataType || plan.parameters !== parameters) {
       plan = this.#make(table, parameters);
     }
     copyInto(heap, plan.data, table);
     executor.run(plan.program, 0, 1);
-    output.set(heap.elements(plan.output, table.rows * outputs), from * outputs);
+    output.set(heap.elements(plan.output.offset, table.rows * outputs), from * outputs);
   }
 
   #make(table: Table, parameters: Snapshot | undefined): Plan {
-    const { rows, dataType } = table;
+    const { rows, dataType, width } = table;
     const { heap } = this.#model;
     this.drop();
     const mark = heap.top;
     try {
-      const data = heap.allocate(table.data.byteLength);
-      const placed = { data, order: 0, batch: rows, dataType };
+      const data = heap.region(table.data.byteLength);
+      const inputs = { data, dataType, width };
+      const placed = { inputs, visit: { order: undefined, batch: rows } };
       const copy = placeSnapshot(this.#model, parameters);
       const planned = planPredict(this.#model, placed, rows, copy);
       this.#plan = { ...planned, mark, data, rows, dataType, parameters };
@@ -100,7 +104,8 @@ interface Target {
  * The target for the outputs of `table`: a new array, or the user's `out`.
  * Throws RangeError if `out` is not an array of the network's type with as many elements as there are outputs.
  */
-export function openTarget({ heap, dtype, outputs }: Model, table: Table, out: unknown): Target {
+export function openTarget({ heap, dtype, outputShape }: Model, table: Table, out: unknown): Target {
+  const outputs = sizeOf(outputShape);
   const FloatArray = dtype === "float64" ? Float64Array : Float32Array;
   const length = table.rows * outputs;
   const fresh = () => {

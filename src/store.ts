@@ -1,12 +1,28 @@
-// The parameters of a network: one contiguous region at the start of its heap, so that a snapshot is one
-// slice.
+// The registry of a network's tensors: its parameters by name, in one contiguous region at the start of its heap, so that
+// a snapshot is one slice; and behind them what optimizers keep of each parameter, in regions that lie alike.
 
-import type { FloatArray } from "./dtype.js";
-import type { Heap } from "./heap.js";
+import { bytesOf, type FloatArray } from "./dtype.js";
+import type { Heap, Region } from "./heap.js";
+import { type Shape, sizeOf } from "./shape.js";
+
+/** What a layer declares: a tensor by its name in the layer. */
+export interface TensorSpec {
+  readonly shape: Shape;
+  /** Whether training changes it by its gradient; default true. */
+  readonly trainable?: boolean;
+}
+
+/** A tensor in the store. */
+export interface Tensor extends Required<TensorSpec> {
+  /** "layers.0.weights" */
+  readonly name: string;
+  readonly region: Region;
+}
 
 export class Store {
   readonly heap: Heap;
-  readonly #regions: { name: string; offset: number; count: number }[] = [];
+  readonly #tensors: Tensor[] = [];
+  readonly #slots = new Map<string, Region>();
   readonly #begin: number;
   #end: number;
   /** The views that users were given and may still hold. */
@@ -18,44 +34,101 @@ export class Store {
     this.#end = heap.top;
   }
 
-  /** Reserves `count` parameters; returns their offset. All must be reserved before anything else is. */
-  reserve(name: string, count: number): number {
-    const offset = this.heap.allocateElements(count);
+  /**
+   * Reserves tensors of the owner `owner` ("layers.0"); returns them by their own names. All must be reserved before
+   * anything else is.
+   */
+  reserve<N extends string>(owner: string, specs: Readonly<Record<N, TensorSpec>>): Record<N, Tensor> {
+    const tensors = {} as Record<N, Tensor>;
+    for (const name in specs) {
+      const { shape, trainable = true } = specs[name];
+      const region = this.heap.region(sizeOf(shape) * bytesOf(this.heap.dtype));
+      tensors[name] = { name: `${owner}.${name}`, shape, trainable, region };
+      this.#tensors.push(tensors[name]);
+    }
     this.#end = this.heap.top;
-    this.#regions.push({ name, offset, count });
-    return offset;
+    return tensors;
   }
 
-  /** First byte of the parameters. */
-  get begin(): number {
-    return this.#begin;
+  /** All tensors, in the order of their reservation. */
+  get tensors(): readonly Tensor[] {
+    return this.#tensors;
   }
 
-  /** Bytes from the first parameter to the end, alignment included. */
-  get bytes(): number {
-    return this.#end - this.#begin;
+  /** The parameters, from the first to the end of the last, alignment included. */
+  get region(): Region {
+    return { offset: this.#begin, bytes: this.#end - this.#begin };
   }
 
-  /** A live view of `length` parameters at `offset`. */
-  view(offset: number, length: number): FloatArray {
-    return this.heap.elements(offset, length);
+  /** The tensors that training changes, in runs of such as lie next to each other. */
+  get trained(): Region[] {
+    const runs: Region[] = [];
+    let after = false;
+    for (const { trainable, region } of this.#tensors) {
+      const { offset, bytes } = after ? runs.pop()! : region;
+      if (trainable) runs.push({ offset, bytes: region.offset + region.bytes - offset });
+      else if (after) runs.push({ offset, bytes });
+      after = trainable;
+    }
+    return runs;
+  }
+
+  get bytesPerElement(): number {
+    return bytesOf(this.heap.dtype);
+  }
+
+  /**
+   * What an optimizer keeps of every parameter, under a name ("sgd.velocity"): a region laid out as the parameters are,
+   * of zeros at first, which stays. Whoever asks for a new one must hold no region of the heap.
+   */
+  slot(name: string): Region {
+    let slot = this.#slots.get(name);
+    if (!slot) {
+      const { bytes } = this.region;
+      slot = this.heap.region(bytes);
+      this.heap.u8.fill(0, slot.offset, slot.offset + bytes);
+      this.#slots.set(name, slot);
+    }
+    return slot;
+  }
+
+  /** Bytes of a snapshot: of the parameters, and, if they are to be in it, of all slots. */
+  snapshotBytes({ slots = false } = {}): number {
+    const { bytes } = this.region;
+    const ends = slots ? [...this.#slots.values()].map((slot) => slot.offset + slot.bytes) : [];
+    return Math.max(bytes, ...ends.map((end) => end - this.#begin));
+  }
+
+  /** Copies the parameters, and the slots as far as they have room, to `target`. */
+  snapshot(target: Uint8Array): void {
+    target.set(this.heap.u8.subarray(this.#begin, this.#begin + target.length));
+  }
+
+  /** Puts a snapshot back. */
+  restore(snapshot: Uint8Array): void {
+    this.heap.u8.set(snapshot, this.#begin);
+  }
+
+  /** A live view of a tensor. */
+  view({ region }: Tensor): FloatArray {
+    return this.heap.elements(region.offset, region.bytes / bytesOf(this.heap.dtype));
   }
 
   /** A view for a user, who may write to it at any time: the same as before while the memory has not grown. */
-  lend(offset: number, length: number): FloatArray {
+  lend(tensor: Tensor): FloatArray {
     const { buffer } = this.heap.u8;
     for (const reference of this.#lent) {
       const view = reference.deref();
-      if (view?.byteOffset === offset && view.buffer === buffer) return view;
+      if (view?.byteOffset === tensor.region.offset && view.buffer === buffer) return view;
     }
-    const view = this.view(offset, length);
+    const view = this.view(tensor);
     this.#dropUnused();
     this.#lent.push(new WeakRef(view));
     return view;
   }
 
   /**
-   * The first parameter that is NaN or infinite, in words, if a user may have written one: training leaves none.
+   * The first value that is NaN or infinite, in words, if a user may have written one: training leaves none.
    * Costs nothing where no view was given out, or none is left.
    */
   written(): string | undefined {
@@ -66,26 +139,16 @@ export class Store {
     return bad;
   }
 
-  /** Copies all parameters to `target`, `bytes` long. */
-  snapshot(target: Uint8Array): void {
-    target.set(this.heap.u8.subarray(this.#begin, this.#end));
-  }
-
-  /** Puts a snapshot back. */
-  restore(snapshot: Uint8Array): void {
-    this.heap.u8.set(snapshot, this.#begin);
-  }
-
-  /** The first parameter that is NaN or infinite, in words: "layers[0].weights[3] is NaN". */
+  /** The first value that is NaN or infinite, in words: "layers[0].weights[3] is NaN". */
   firstNotFinite(): string | undefined {
-    for (const { name, offset, count } of this.#regions) {
-      const values = this.view(offset, count);
+    for (const tensor of this.#tensors) {
+      const values = this.view(tensor);
       // Zero times a number is 0, and NaN if it is none. A call for each (every, Number.isFinite) takes ten times as long.
       let sum = 0;
-      for (let i = 0; i < count; i++) sum += 0 * values[i];
+      for (let i = 0; i < values.length; i++) sum += 0 * values[i];
       if (sum === 0) continue;
       const index = values.findIndex((value) => !Number.isFinite(value));
-      return `${name}[${index}] is ${values[index]}`;
+      return `${tensor.name.replace(/\.(\d+)/g, "[$1]")}[${index}] is ${values[index]}`;
     }
     return undefined;
   }

@@ -2,26 +2,34 @@
 
 import type { DType } from "./dtype.js";
 import { bytesOf } from "./dtype.js";
-import type { Dense } from "./layers/dense.js";
+import type { Layer } from "./layers/layer.js";
+import { type Shape, shapeText } from "./shape.js";
 import { SPARSE_BELOW } from "./upload.js";
 
 /** What a summary shows of a network. */
 interface Summarized {
-  readonly inputs: number;
-  readonly layers: readonly Dense[];
+  readonly inputShape: Shape;
+  readonly layers: readonly Layer[];
   readonly parameterCount: number;
   readonly dtype: DType;
   readonly executor: string;
   readonly seed: number;
 }
 
-/** `density`: share of non-zero inputs in the last data trained on, if there were any. */
-export function summarize(network: Summarized, density: number | undefined): string {
-  const { inputs, layers, parameterCount, dtype, executor, seed } = network;
+/**
+ * @param outputs shape of each layer's outputs
+ * @param density share of non-zero inputs in the last data trained on, if there were any
+ */
+export function summarize(
+  network: Summarized,
+  outputs: readonly Shape[],
+  density: number | undefined,
+): string {
+  const { inputShape, layers, parameterCount, dtype, executor, seed } = network;
   const rows = [["layer", "activation", "output", "parameters"]];
-  rows.push(["input", "", String(inputs), "0"]);
-  for (const layer of layers) {
-    rows.push(["Dense", layer.activation, String(layer.size), layer.parameterCount.toLocaleString("en")]);
+  rows.push(["input", "", shapeText(inputShape), "0"]);
+  for (const [index, { kind, activation = "", parameterCount }] of layers.entries()) {
+    rows.push([kind, activation, shapeText(outputs[index]), parameterCount.toLocaleString("en")]);
   }
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   const line = (row: string[]) =>

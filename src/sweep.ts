@@ -20,16 +20,16 @@ export interface Sweep {
 
 export function planSweep(
   model: Model,
-  { inputs, targets }: PlacedData,
+  data: PlacedData,
   rows: number,
   loss: Loss,
   statistics: Statistics,
   purpose: Purpose,
   manner?: Manner,
 ): Sweep {
-  const { batch } = inputs;
+  const { batch } = data.visit;
   const plan = (size: number) =>
-    size > 0 ? planLoss(model, loss, inputs, targets, size, statistics.offset, purpose, manner) : undefined;
+    size > 0 ? planLoss(model, loss, data, size, statistics.region, purpose, manner) : undefined;
   const fullSteps = Math.floor(rows / batch);
   return {
     rows,

@@ -5,3 +5,8 @@ export const rowsOf =
   <R>() =>
   <K extends string>(rows: Record<K, R>): Readonly<Record<K, R>> =>
     rows;
+
+/** The names of a table. */
+export function namesOf<K extends string>(table: Readonly<Record<K, unknown>>): K[] {
+  return Object.keys(table) as K[];
+}

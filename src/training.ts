@@ -2,11 +2,14 @@
 
 import { RunFailure } from "./executors/executor.js";
 import { Explosion } from "./explosion.js";
+import type { Cells } from "./layers/layer.js";
 import type { Figures, Loss } from "./losses.js";
+import { type Optimizer, type Settings as OptimizerSettings, optimizers } from "./optimizers.js";
 import { Pacer } from "./pacing.js";
 import type { Pieces } from "./pieces.js";
 import { figuresOf, type Model, mannerFor, type Purpose, Statistics } from "./plan.js";
-import { ProgramBuilder } from "./program.js";
+import { ProgramBuilder } from "./program/builder.js";
+import type { Visit } from "./program/samples.js";
 import type { Signal } from "./signal.js";
 import { EVALUATION_BATCH, planSweep, runSweep, type Sweep } from "./sweep.js";
 import { allocateData, type DataSet, type PlacedData, upload } from "./upload.js";
@@ -46,7 +49,7 @@ export interface Settings {
   validation: DataSet | undefined;
   epochs: number;
   batchSize: number;
-  learningRate: number;
+  optimizer: Optimizer & OptimizerSettings;
   shuffle: boolean;
   loss: Loss;
   onEpoch: ((entry: EpochEntry) => unknown) | undefined;
@@ -54,7 +57,7 @@ export interface Settings {
   signal: Signal | undefined;
 }
 
-/** Random streams: layers take 0, 1, 2, ...; the shuffle of epoch e takes SHUFFLE_STREAM + e. */
+/** Random streams: layers take 0, 1, 2, ...; the shuffle of epoch e takes SHUFFLE_STREAM + e, modulo 2^32. */
 const SHUFFLE_STREAM = 2 ** 31;
 
 /**
@@ -71,18 +74,29 @@ interface Pass {
   statistics: Statistics;
 }
 
-function planPass(
-  model: Model,
-  data: DataSet,
-  { order, batch }: { order: number; batch: number },
-  loss: Loss,
-  purpose: Purpose,
-): Pass {
-  const placed = allocateData(model.heap, data, order, batch);
+function planPass(model: Model, data: DataSet, visit: Visit, loss: Loss, purpose: Purpose): Pass {
+  const placed = allocateData(model.heap, data, visit);
   const statistics = new Statistics(model.heap);
-  const manner = mannerFor(model, batch, data.density);
+  const manner = mannerFor(model, visit.batch, data.density);
   const sweep = planSweep(model, placed, data.inputs.rows, loss, statistics, purpose, manner);
   return { data, placed, sweep, statistics };
+}
+
+/** Reserves what the optimizer keeps of each parameter; whether it keeps anything. */
+function reserveSlots({ store }: Model, { optimizer }: Settings): boolean {
+  const names = optimizers[optimizer.name].slots(optimizer);
+  for (const name of names) store.slot(`${optimizer.name}.${name}`);
+  return names.length > 0;
+}
+
+function trainingPurpose({ heap, store }: Model, { optimizer }: Settings, cells: Cells): Purpose {
+  if (optimizers[optimizer.name].folds(optimizer)) {
+    return { kind: "train", optimizer, cells, gradients: undefined };
+  }
+  const gradients = heap.region(store.region.bytes);
+  // Between two tensors there may be anything.
+  heap.u8.fill(0, gradients.offset, gradients.offset + gradients.bytes);
+  return { kind: "train", optimizer, cells, gradients };
 }
 
 function* uploadAll(model: Model, passes: (Pass | undefined)[]): Pieces<void> {
@@ -105,14 +119,17 @@ export async function train(
   const { heap, store, executor } = model;
   const { data, batchSize, loss, signal } = settings;
   const { rows } = data.inputs;
+  // They stay when the training ends.
+  const slots = reserveSlots(model, settings);
   const mark = heap.top;
   try {
     const batch = Math.min(batchSize, rows);
-    const order = settings.shuffle ? heap.allocate(rows * 4) : 0;
-    const { learningRate } = settings;
-    const training = planPass(model, data, { order, batch }, loss, { kind: "train", learningRate });
+    const cells = { rate: heap.cell(0), epoch: heap.cell(0) };
+    const shuffle = settings.shuffle ? planShuffle(model, rows, seed, cells) : undefined;
+    const purpose = trainingPurpose(model, settings, cells);
+    const training = planPass(model, data, { order: shuffle?.order, batch }, loss, purpose);
     const validation = settings.validation && planValidation(model, settings.validation, loss);
-    const wholeSteps = new WholeSteps(store);
+    const wholeSteps = new WholeSteps(store, { slots });
     const pacer = new Pacer(executor, { signal, wholeSteps, copyEachStep: batch >= ROWS_WORTH_A_COPY });
     const uploading = pacer.drive(uploadAll(model, [training, validation]));
     if (uploading) await uploading;
@@ -127,7 +144,9 @@ export async function train(
     for (let epoch = 1; epoch <= settings.epochs; epoch++) {
       wholeSteps.keep();
       const start = performance.now();
-      if (order) shuffle(model, order, rows, seed);
+      heap.setCell(cells.rate, -settings.optimizer.learningRate);
+      heap.setCell(cells.epoch, model.epochsTrained);
+      if (shuffle) executor.run(shuffle.program, 0, 1);
       statistics.clear();
       let callbacks = 0;
       try {
@@ -173,7 +192,7 @@ async function runEpoch(
   epoch: number,
 ): Promise<number> {
   const { rows } = data.inputs;
-  const { batch } = placed.inputs;
+  const { batch } = placed.visit;
   if (!onBatch) {
     await runSweep(sweep, pacer, () => {
       // A pacer's first slice is one step.
@@ -196,8 +215,8 @@ async function runEpoch(
 }
 
 function planValidation(model: Model, data: DataSet, loss: Loss): Pass {
-  const share = { order: 0, batch: Math.min(EVALUATION_BATCH, data.inputs.rows) };
-  return planPass(model, data, share, loss, { kind: "evaluate", parameters: model.store.begin });
+  const visit = { order: undefined, batch: Math.min(EVALUATION_BATCH, data.inputs.rows) };
+  return planPass(model, data, visit, loss, { kind: "evaluate", parameters: model.store.region });
 }
 
 async function validate(
@@ -211,13 +230,12 @@ async function validate(
   return figuresOf(model, statistics.sums, data.inputs.rows, loss);
 }
 
-/** Writes the order of an epoch: it depends on the seed and the epoch alone. */
-function shuffle({ heap, executor, epochsTrained }: Model, order: number, rows: number, seed: number): void {
-  const mark = heap.top;
+/** The order of an epoch, and the program that writes it: it depends on the seed and the epoch alone. */
+function planShuffle({ heap }: Model, rows: number, seed: number, { epoch }: Cells) {
+  const order = heap.region(rows * 4);
   const builder = new ProgramBuilder(heap);
-  builder.shuffle(order, rows, seed, (SHUFFLE_STREAM + epochsTrained) % 2 ** 32);
-  executor.run(builder.finish(), 0, 1);
-  heap.release(mark);
+  builder.shuffle(order, rows, seed, SHUFFLE_STREAM, epoch);
+  return { order, program: builder.finish() };
 }
 
 /** An error, and if the run failed, what the weights are now. */
@@ -234,7 +252,7 @@ function lastGood(epoch: number): string {
 /** The error for an epoch that went wrong, once its weights are put back. */
 function diverged(
   { store, dtype }: Model,
-  { learningRate }: Settings,
+  { optimizer: { learningRate } }: Settings,
   epoch: number,
   badStep: number,
   steps: number,

@@ -4,20 +4,9 @@
 // event loop; they can be filled in pieces. For that the number of non-zero values must be known before.
 
 import { density, isClasses, type Table, type Targets } from "./dataset.js";
-import type { Heap } from "./heap.js";
+import type { Heap, Region } from "./heap.js";
 import { byRows, type Pieces } from "./pieces.js";
-import type { Batches, DataType } from "./program.js";
-
-/** Inputs in the heap, with their zeros or without. */
-export interface PlacedInputs extends Batches {
-  dataType: DataType;
-  sparse?: { starts: number; columns: number; capacity: number };
-}
-
-/** Targets in the heap; without a data type they are class indexes. */
-export interface PlacedTargets extends Batches {
-  dataType?: DataType;
-}
+import type { ClassSamples, DenseSamples, SparseSamples, Visit } from "./program/samples.js";
 
 /**
  * Share of non-zero inputs below which the first layer walks only those. Measured on random data: dense and
@@ -36,9 +25,9 @@ export interface DataSet {
 }
 
 /** Looks at data that are to stay in the heap for long. */
-export function* survey(inputs: Table, targets: Targets): Pieces<DataSet> {
+export function* survey(inputs: Table, targets: Targets, takesSparse: boolean): Pieces<DataSet> {
   const share = density(inputs);
-  if (share >= SPARSE_BELOW) return { inputs, targets, density: share };
+  if (share >= SPARSE_BELOW || !takesSparse) return { inputs, targets, density: share };
   const { data, rows, width } = inputs;
   const sparse = { entries: 0, capacity: 0 };
   yield* byRows(rows, width, (from, to) => count(data.subarray(from * width, to * width), width, sparse));
@@ -59,54 +48,52 @@ function count(data: Table["data"], width: number, found: { entries: number; cap
   found.capacity = capacity;
 }
 
-/** Data in the heap that share an order. */
+/** A data set in the heap. */
 export interface PlacedData {
-  inputs: PlacedInputs;
-  targets: PlacedTargets;
+  inputs: DenseSamples | SparseSamples;
+  targets: DenseSamples | ClassSamples;
+  visit: Visit;
 }
 
 /** Takes room for data. */
-export function allocateData(
-  heap: Heap,
-  { inputs, targets, sparse }: DataSet,
-  order: number,
-  batch: number,
-): PlacedData {
-  const share = { order, batch };
-  const { dataType, data, rows } = inputs;
-  const placed: PlacedInputs = { ...share, dataType, data: 0 };
-  if (sparse) {
-    const { entries, capacity } = sparse;
-    const starts = heap.allocate((rows + 1) * 4);
-    const columns = heap.allocate(entries * 4);
-    placed.data = heap.allocate(entries * data.BYTES_PER_ELEMENT);
-    placed.sparse = { starts, columns, capacity };
-  } else {
-    placed.data = heap.allocate(data.byteLength);
-  }
+export function allocateData(heap: Heap, { inputs, targets, sparse }: DataSet, visit: Visit): PlacedData {
+  const place = (values: Table, entries = values.data.length): DenseSamples => ({
+    data: heap.region(entries * values.data.BYTES_PER_ELEMENT),
+    dataType: values.dataType,
+    width: values.width,
+  });
   return {
-    inputs: placed,
-    targets: {
-      ...share,
-      data: heap.allocate(targets.data.byteLength),
-      dataType: isClasses(targets) ? undefined : targets.dataType,
-    },
+    inputs: sparse
+      ? {
+          starts: heap.region((inputs.rows + 1) * 4),
+          columns: heap.region(sparse.entries * 4),
+          ...place(inputs, sparse.entries),
+          capacity: sparse.capacity,
+        }
+      : place(inputs),
+    targets: isClasses(targets) ? { classes: heap.region(targets.data.byteLength) } : place(targets),
+    visit,
   };
 }
 
 /** Fills the room that allocateData() took. Throws Error if the data have changed since they were looked at. */
-export function* upload(heap: Heap, data: DataSet, placed: PlacedData): Pieces<void> {
-  if (data.sparse) yield* uploadSparse(heap, data, placed.inputs);
-  else yield* copyInPieces(heap, placed.inputs.data, data.inputs);
-  yield* copyInPieces(heap, placed.targets.data, data.targets);
+export function* upload(heap: Heap, data: DataSet, { inputs, targets }: PlacedData): Pieces<void> {
+  if ("capacity" in inputs) yield* uploadSparse(heap, data, inputs);
+  else yield* copyInPieces(heap, inputs.data, data.inputs);
+  yield* copyInPieces(heap, regionOf(targets), data.targets);
 }
 
-/** Copies a table or classes into the heap at `offset`. */
-export function copyInto(heap: Heap, offset: number, { data }: Targets): void {
+/** The values of samples that are not sparse. */
+export function regionOf(samples: DenseSamples | ClassSamples): Region {
+  return "classes" in samples ? samples.classes : samples.data;
+}
+
+/** Copies a table or classes into the heap. */
+export function copyInto(heap: Heap, { offset }: Region, { data }: Targets): void {
   heap.u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
 }
 
-function* copyInPieces(heap: Heap, offset: number, { data, rows }: Targets): Pieces<void> {
+function* copyInPieces(heap: Heap, { offset }: Region, { data, rows }: Targets): Pieces<void> {
   const length = data.byteLength;
   const rowBytes = length / rows;
   yield* byRows(rows, rowBytes, (from, to) => {
@@ -116,29 +103,30 @@ function* copyInPieces(heap: Heap, offset: number, { data, rows }: Targets): Pie
   });
 }
 
-function* uploadSparse(heap: Heap, { inputs, sparse }: DataSet, placed: PlacedInputs): Pieces<void> {
+function* uploadSparse(heap: Heap, { inputs, sparse }: DataSet, placed: SparseSamples): Pieces<void> {
   const { data, rows, width } = inputs;
   const { entries, capacity } = sparse!;
-  const { starts, columns } = placed.sparse!;
+  const starts = placed.starts.offset / 4;
+  const columns = placed.columns.offset / 4;
   let done = 0;
   yield* byRows(rows, width, (from, to) => {
     if (data.length !== rows * width) throw changed();
     const { u8, u32, f32, f64 } = heap;
     const all = data instanceof Uint8Array ? u8 : data instanceof Float32Array ? f32 : f64;
-    const first = placed.data / data.BYTES_PER_ELEMENT;
+    const first = placed.data.offset / data.BYTES_PER_ELEMENT;
     done = copyNonZero(
       data.subarray(from * width, to * width),
       width,
-      u32.subarray(starts / 4 + from),
+      u32.subarray(starts + from),
       // Whoever writes to the data meanwhile must not get at what lies behind these regions.
-      u32.subarray(columns / 4, columns / 4 + entries),
+      u32.subarray(columns, columns + entries),
       all.subarray(first, first + entries),
       done,
       capacity,
     );
   });
   if (done !== entries) throw changed();
-  heap.u32[starts / 4 + rows] = done;
+  heap.u32[starts + rows] = done;
 }
 
 /** Appends rows without their zeros to the `entry` entries there are; returns how many there are then. */

@@ -5,7 +5,7 @@
 
 import type { Store } from "./store.js";
 
-/** A copy of a network's parameters; another object for every other state of them. */
+/** A copy of a network's parameters, and maybe of more behind them; another object for every other state of them. */
 export interface Snapshot {
   readonly bytes: Uint8Array;
 }
@@ -23,9 +23,10 @@ export class WholeSteps {
   #underWay = false;
   #copies = 0;
 
-  constructor(store: Store) {
+  /** @param slots whether the training changes what optimizers keep of the parameters, too */
+  constructor(store: Store, { slots = false } = {}) {
     this.#store = store;
-    this.#good = new Uint8Array(store.bytes);
+    this.#good = new Uint8Array(store.snapshotBytes({ slots }));
     this.#latest = { bytes: this.#good };
   }
 
@@ -45,7 +46,7 @@ export class WholeSteps {
     this.#underWay = true;
     if (!copy && this.#copies === 0) return;
     if (this.#copies > 0) this.#copies--;
-    this.#later ??= new Uint8Array(this.#store.bytes);
+    this.#later ??= new Uint8Array(this.#good.length);
     this.#store.snapshot(this.#later);
     this.#latest = { bytes: this.#later };
   }

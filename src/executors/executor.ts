@@ -8,8 +8,8 @@ export interface Program {
   readonly offset: number;
   readonly count: number;
   readonly threads: number;
-  /** Its phases in order: number of the first record, and how many there are. */
-  readonly phases: readonly { readonly first: number; readonly count: number }[];
+  /** Its phases in order: number of the first record, how many there are, and in how many parts threads share them. */
+  readonly phases: readonly { readonly first: number; readonly count: number; readonly parts: number }[];
   /** In how many parts to do each phase of a step that would take too long at a stretch; 1: it would not. */
   readonly parts: number;
 }

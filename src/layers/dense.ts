@@ -3,10 +3,21 @@
 import { type Activation, activations } from "../activations.js";
 import { checkChoice, checkInteger, quote, readOptions } from "../check.js";
 import { type DType, type FloatArray, rounded } from "../dtype.js";
-import { type Matrix, type ProgramBuilder, Start } from "../program.js";
-import type { Store } from "../store.js";
+import type { Region } from "../heap.js";
+import { type ProgramBuilder, Start } from "../program/builder.js";
+import type { Matrix } from "../program/samples.js";
+import { type Shape, sizeOf } from "../shape.js";
+import type { Store, Tensor } from "../store.js";
 import { INSPECT, notItself } from "../wrapped.js";
-import { type Emitted, LAYER, type ParameterAccess } from "./layer.js";
+import {
+  COPY,
+  type Description,
+  type Emitted,
+  emitActivation,
+  LAYER,
+  type Layer,
+  type Pass,
+} from "./layer.js";
 
 export interface DenseOptions<A extends Activation = Activation> {
   /** Activation of the outputs; default "sigmoid". "softmax" is for the last layer only. */
@@ -22,11 +33,12 @@ export interface DenseOptions<A extends Activation = Activation> {
 let placeOf: (layer: object) => Place;
 
 /**
- * Fully connected layer: `y = f(x W + b)`, x of shape (batch, inputs), y of shape (batch, size).
+ * Fully connected layer: `y = f(x W + b)`, x of shape (batch, inputs), y of shape (batch, size). Of inputs with more
+ * axes it maps the last, at every position of the others: (batch, ..., inputs) to (batch, ..., size).
  *
  * The biases start at 0. A layer belongs to the one network it was given to.
  */
-export class Dense<A extends Activation = Activation> {
+export class Dense<A extends Activation = Activation> implements Layer {
   /** Number of outputs. */
   readonly size: number;
   readonly activation: A;
@@ -67,35 +79,46 @@ export class Dense<A extends Activation = Activation> {
    * value written may be kept, or overwritten, or be updated once less; the network stays usable.
    */
   get weights(): FloatArray {
-    const { store, inputs, weights } = placeOf(this);
-    return store.lend(weights, inputs * this.size);
+    const { store, weights } = placeOf(this);
+    return store.lend(weights);
   }
 
   /** Live view of the biases, shape (size); as `weights`. */
   get biases(): FloatArray {
     const { store, biases } = placeOf(this);
-    return store.lend(biases, this.size);
+    return store.lend(biases);
   }
 
   /** Number of inputs, known once the layer is part of a network. */
   get inputs(): number {
-    return placeOf(this).inputs;
+    return placeOf(this).weights.shape[0];
   }
 
   /** Number of weights and biases. */
   get parameterCount(): number {
-    return (placeOf(this).inputs + 1) * this.size;
+    const { weights, biases } = placeOf(this);
+    return sizeOf(weights.shape) + sizeOf(biases.shape);
   }
 
   /** What console.log shows in Node. @internal */
   [INSPECT](): string {
-    const inputs = this.#place ? `${this.#place.inputs}-` : "";
+    const inputs = this.#place ? `${this.inputs}-` : "";
     return `Dense ${inputs}${this.size}, ${this.activation}`;
   }
 
   /** @internal */
-  get [LAYER](): true {
-    return true;
+  get kind(): string {
+    return "Dense";
+  }
+
+  /** @internal */
+  get [LAYER](): object {
+    return COPY;
+  }
+
+  /** @internal */
+  get expression(): string {
+    return `new Dense(${this.size}, { activation: "${this.activation}" })`;
   }
 
   /** @internal */
@@ -115,54 +138,63 @@ export class Dense<A extends Activation = Activation> {
   }
 
   /** @internal */
-  attach(store: Store, inputs: number, index: number): void {
-    const weights = store.reserve(`layers[${index}].weights`, inputs * this.size);
-    const biases = store.reserve(`layers[${index}].biases`, this.size);
-    this.#place = { store, inputs, weights, biases };
+  describe(input: Shape): Description {
+    const { size } = this;
+    const inputs = input[input.length - 1];
+    return {
+      output: [...input.slice(0, -1), size],
+      tensors: { weights: { shape: [inputs, size] }, biases: { shape: [size] } },
+      work: sizeOf(input) * size,
+      takesSparse: input.length === 1,
+    };
+  }
+
+  /** @internal */
+  attach(store: Store, input: Shape, { weights, biases }: Readonly<Record<string, Tensor>>): void {
+    this.#place = { store, positions: sizeOf(input.slice(0, -1)), weights, biases };
   }
 
   /** @internal */
   initialize(builder: ProgramBuilder, seed: number, stream: number): void {
-    const { store, inputs, weights, biases } = placeOf(this);
-    const bound = activations[this.activation].initialBound(inputs, this.size);
+    const { store, weights, biases } = placeOf(this);
+    const bound = activations[this.activation].initialBound(this.inputs, this.size);
     const [low, high] = this.#bounds ?? [-bound, bound];
-    builder.uniform(weights, inputs * this.size, builder.cell(low), builder.cell(high), seed, stream);
+    builder.uniform(
+      weights.region,
+      sizeOf(weights.shape),
+      builder.cell(low),
+      builder.cell(high),
+      seed,
+      stream,
+    );
     // The heap is not cleared.
-    store.view(biases, this.size).fill(0);
+    store.view(biases).fill(0);
   }
 
   /** @internal */
-  forward(
-    builder: ProgramBuilder,
-    input: Matrix,
-    rows: number,
-    parameters: ParameterAccess,
-    activate: boolean,
-  ): Emitted {
-    const { inputs, weights, biases } = placeOf(this);
-    const { size } = this;
-    const output = builder.matrix(rows, size);
-    const right = parameters.source(weights);
-    const bias = parameters.source(biases);
-    builder.product(output, input, right, rows, size, inputs, { start: Start.bias, bias });
-    const row = activations[this.activation];
-    if (activate) row.forward(builder, output, rows, size);
+  emit(pass: Pass, input: Matrix, activate: boolean): Emitted {
+    const { positions, weights, biases } = placeOf(this);
+    const { builder } = pass;
+    const { inputs, size } = this;
+    const rows = pass.rows * positions;
+    const w = pass.parameter(weights);
+    const z = builder.matrix(rows, size);
+    builder.product(z, input, w, rows, size, inputs, { start: Start.bias, bias: pass.parameter(biases) });
+    const activation = activate ? this.activation : "linear";
+    const activated = emitActivation(pass, activation, z, rows, size);
 
-    const backward = (gradient: number, inputWanted: boolean): number => {
-      if (activate) row.backward(builder, gradient, output, rows, size);
-      parameters.defer(() => {
-        const w = parameters.target(weights);
-        const start = w.add ? Start.add : Start.zero;
-        builder.product(w.output, input, gradient, inputs, size, rows, { transposed: true, start });
-        const b = parameters.target(biases);
-        builder.columnSums(b.output, gradient, rows, size, b.add ? Start.add : Start.zero);
+    const backward = (d: Region, inputWanted: boolean): Region | undefined => {
+      activated.backward(d);
+      const inputGradient = inputWanted ? builder.matrix(rows, inputs) : undefined;
+      if (inputGradient) builder.product(inputGradient, d, w, rows, inputs, size, { rightTransposed: true });
+      // Last, for the weights may change.
+      builder.late(() => {
+        builder.product(pass.gradient(weights), input, d, inputs, size, rows, { transposed: true });
+        builder.columnSums(pass.gradient(biases), d, rows, size);
       });
-      if (!inputWanted) return 0;
-      const inputGradient = builder.matrix(rows, inputs);
-      builder.product(inputGradient, gradient, right, rows, inputs, size, { rightTransposed: true });
       return inputGradient;
     };
-    return { output, backward };
+    return { output: activated.output, backward };
   }
 }
 
@@ -176,9 +208,10 @@ export interface DenseConstructor {
 /** A layer's parameters in the store of its network. */
 interface Place {
   store: Store;
-  inputs: number;
-  weights: number;
-  biases: number;
+  /** Vectors of inputs in a sample. */
+  positions: number;
+  weights: Tensor;
+  biases: Tensor;
 }
 
 function checkBounds(bounds: readonly [number, number]): readonly [number, number] {

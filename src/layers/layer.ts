@@ -1,54 +1,105 @@
-// What a layer is to the network: a shape, parameters, and the operations it emits.
+// What a layer is to the network: shapes, parameters, and the operations it emits.
 
-import type { Activation } from "../activations.js";
+import { type Activation, activations } from "../activations.js";
 import type { DType } from "../dtype.js";
-import type { Matrix, ProgramBuilder } from "../program.js";
-import type { Store } from "../store.js";
+import type { Region } from "../heap.js";
+import type { ProgramBuilder } from "../program/builder.js";
+import type { Matrix } from "../program/samples.js";
+import type { Shape } from "../shape.js";
+import type { Store, Tensor, TensorSpec } from "../store.js";
 
-/** What a layer's forward emitted: where its output is, and how to emit its backward. */
-export interface Emitted {
-  output: number;
-  /**
-   * Emits the backward for the gradient of the output (overwritten; of the pre-activation where forward was
-   * asked to leave the activation out). Returns the gradient of the input, or 0 where it is not wanted.
-   */
-  backward(gradient: number, inputWanted: boolean): number;
-}
-
-/** Every layer has this property, also one of another copy of the library. */
+/** Every layer has this property, also one of another copy of the library; its value is this copy's COPY. */
 export const LAYER = Symbol.for("wasmgrad.layer");
+export const COPY: object = {};
 
+/** A layer of a network. */
 export interface Layer {
-  /** Outputs a row. */
-  readonly size: number;
-  readonly activation: Activation;
-  /** Parameters: weights and biases. */
+  /** Activation of its outputs, if it has one. */
+  readonly activation?: Activation;
+  /** Number of parameters, known once the layer is part of a network. */
   readonly parameterCount: number;
-  /** Throws RangeError if the layer's initial weights would overflow the element type. */
+  /** Its class, as users know it. @internal */
+  readonly kind: string;
+  /** @internal */
+  readonly [LAYER]: object;
+  /** @internal */
+  readonly isAttached: boolean;
+  /** How to make another one like it: "new Dense(10)". @internal */
+  readonly expression: string;
+  /** What it does with inputs of a shape. Throws RangeError for a shape that it cannot take. @internal */
+  describe(input: Shape): Description;
+  /** Throws RangeError if the layer's initial parameters would overflow the element type. @internal */
   checkType(dtype: DType): void;
-  /** Makes the layer the network's `index`th: fixes its inputs and reserves its parameters in the store. */
-  attach(store: Store, inputs: number, index: number): void;
-  /** Emits the operations that draw the initial parameters. */
+  /** Makes it part of a network, with the tensors that it described. @internal */
+  attach(store: Store, input: Shape, tensors: Readonly<Record<string, Tensor>>): void;
+  /** Emits the operations that draw the initial parameters, from the random stream `stream`. @internal */
   initialize(builder: ProgramBuilder, seed: number, stream: number): void;
-  /** Emits output = f(input) for `rows` rows; `activate` false leaves the activation to the loss. */
-  forward(
-    builder: ProgramBuilder,
-    input: Matrix,
-    rows: number,
-    parameters: ParameterAccess,
-    activate: boolean,
-  ): Emitted;
+  /** Emits output = f(input); `activate` false leaves its activation to the loss. @internal */
+  emit(pass: Pass, input: Matrix, activate: boolean): Emitted;
 }
 
-/**
- * Where parameters are read, where their gradients go, and when. Weights are read by the backward of their own
- * layer, so their updates are emitted last, all together.
- */
-export interface ParameterAccess {
-  /** Where the parameters at `offset` of the store are read: there, or in a copy. */
-  source(offset: number): number;
-  /** Queues an emission that writes, or with Start.add adds to, the returned place. */
-  defer(emit: () => void): void;
-  /** Where the gradient of the parameters at `offset` goes: a gradient buffer, or the parameters themselves. */
-  target(offset: number): { output: number; add: boolean };
+/** What a layer does with inputs of a shape. */
+export interface Description {
+  /** Shape of its outputs. */
+  readonly output: Shape;
+  /** Its parameters, by name. */
+  readonly tensors: Readonly<Record<string, TensorSpec>>;
+  /** Multiplications forward, for each sample. */
+  readonly work: number;
+  /** Whether its input may be sparse. */
+  readonly takesSparse: boolean;
+}
+
+/** What a layer emits itself into. */
+export interface Pass {
+  readonly builder: ProgramBuilder;
+  /** Samples of the batch. */
+  readonly rows: number;
+  /** Cells that change while training; undefined where the pass does not train. */
+  readonly training: Cells | undefined;
+  /** Whether a backward pass follows. */
+  readonly backward: boolean;
+  /** Where a tensor is read: in the store, or in a copy of it. */
+  parameter(tensor: Tensor): Region;
+  /** Where a tensor's gradient goes. */
+  gradient(tensor: Tensor): Region;
+}
+
+/** f64 cells of what changes while a program runs; the number of the step in the epoch the executors know themselves. */
+export interface Cells {
+  /** -learningRate */
+  readonly rate: Region;
+  /** Epochs trained since the network was made. */
+  readonly epoch: Region;
+}
+
+/** What a forward emitted: where its output is, and how to emit its backward. */
+export interface Emitted {
+  readonly output: Region;
+  /**
+   * Emits the backward for the gradient of the output (overwritten; of the pre-activation where emit() was
+   * asked to leave the activation out). Returns the gradient of the input, or undefined where it is not wanted.
+   */
+  backward(gradient: Region, inputWanted: boolean): Region | undefined;
+}
+
+/** Emits y = f(z) for the activation's f, in place of z where nobody needs z again; returns y and d = d f'(z), in place. */
+export function emitActivation(
+  { builder, backward }: Pass,
+  activation: Activation,
+  z: Region,
+  rows: number,
+  width: number,
+): { output: Region; backward(d: Region): void } {
+  const row = activations[activation];
+  const keepsInput = backward && row.reads === "input";
+  const output = keepsInput ? builder.matrix(rows, width) : z;
+  if (row.forward !== undefined) builder.forward(row.forward, output, z, rows, width);
+  return {
+    output,
+    backward(d) {
+      if (row.backward !== undefined)
+        builder.backward(row.backward, d, d, keepsInput ? z : output, rows, width);
+    },
+  };
 }

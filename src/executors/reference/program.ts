@@ -1,28 +1,34 @@
-// The interpreter in plain TypeScript: the same program, the same bits. See assembly/program.ts.
+// The interpreter in plain TypeScript: the same program, cut alike, the same bits. See assembly/program.ts.
 
 import {
   Backward,
   ColumnSums,
   Compress,
+  Cut,
   DataType,
-  Elementwise,
+  Epilogue,
+  FIRST_DERIVATIVE,
+  Forward,
   Gather,
   GatherSparse,
   Layout,
   Loss,
+  Momentum,
   NO_EPILOGUE,
   OneHot,
   Op,
+  Operand,
   Product,
   RECORD_WORDS,
   Report,
   Shuffle,
-  Softmax,
-  SoftmaxBackward,
   SortByColumn,
   SparseGradient,
   SparseProduct,
   SparseSamples,
+  SUM_BLOCK,
+  Sum,
+  TILE_ROWS,
   Transpose,
   Uniform,
   Word,
@@ -30,8 +36,9 @@ import {
 import type { FloatArray } from "../../dtype.js";
 import { activate, activateBackward, softmax, softmaxBackward } from "./activations.js";
 import { gather, oneHot } from "./batches.js";
-import { product, productOfTransposed } from "./gemm.js";
+import { product } from "./gemm.js";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses.js";
+import { momentum } from "./optimizers.js";
 import { shuffle, uniform } from "./random.js";
 import { columnSums, report } from "./reductions.js";
 import type { Round } from "./round.js";
@@ -53,104 +60,152 @@ export interface Machine {
   scratch(length: number): FloatArray;
 }
 
-/** Runs `count` records from byte `program` on, for each step. */
+/** Does `part` of the `count` records from byte `offset` on: one operation after the other. */
 export function run(
   machine: Machine,
-  program: number,
+  offset: number,
   count: number,
-  fromStep: number,
-  toStep: number,
+  step: number,
+  part: number,
+  parts: number,
 ): void {
-  const first = program / 4;
+  const first = offset / 4;
   const end = first + count * RECORD_WORDS;
-  for (let step = fromStep; step < toStep; step++) {
-    for (let record = first; record < end; record += RECORD_WORDS) execute(machine, record, step);
-  }
+  for (let record = first; record < end; record += RECORD_WORDS) execute(machine, record, step, part, parts);
 }
 
-function execute(machine: Machine, record: number, step: number): void {
+/** Where `part` begins when `size` outputs are cut in multiples of `grain`. */
+function partStart(size: number, grain: number, part: number, parts: number): number {
+  const grains = Math.ceil(size / grain);
+  return Math.min(size, Math.floor((grains * part) / parts) * grain);
+}
+
+/** What is cut in multiples of how many: whole tiles of a batch's rows, so that no operation cuts them otherwise. */
+function grainOf(cut: Cut, size: number, parts: number): number {
+  if (cut === Cut.terms) return SUM_BLOCK;
+  return cut === Cut.batch && size >= TILE_ROWS * parts ? TILE_ROWS : 1;
+}
+
+function execute(machine: Machine, record: number, step: number, part: number, parts: number): void {
   const { u32, f64, f, shift, round } = machine;
-  const word = (index: number) => u32[record + index];
-  const element = (index: number) => u32[record + index] >>> shift;
-  const cell = (index: number) => f64[u32[record + index] / 8];
+  const word = (index: number) => u32[record + (index & Operand.position)];
+  const element = (index: number) => word(index) >>> shift;
+  const index = (operand: number) => word(operand) / 4;
+  const cell = (operand: number) => f64[word(operand) / 8];
   const op: Op = word(Word.opcode);
+  const cut: Cut = word(Word.cut);
+  const width = word(Word.width);
+  const all = word(Word.count);
+  // The part is `count` rows from the `from`th on, or columns, elements or terms.
+  let from = 0;
+  let count = all;
+  if (cut === Cut.whole && part > 0) return;
+  if (cut !== Cut.whole && cut !== Cut.own) {
+    const grain = grainOf(cut, all, parts);
+    from = partStart(all, grain, part, parts);
+    count = partStart(all, grain, part + 1, parts) - from;
+  }
+  // How far into its own matrices the part begins, and how many elements of them it has.
+  const offset = from * width;
+  const size = count * width;
+  const own = (operand: number) => element(operand) + offset;
   switch (op) {
+    case Op.sigmoid:
+    case Op.relu:
+    case Op.tanh:
+    case Op.exp:
+    case Op.log:
+      activate(f, op, own(Forward.output), own(Forward.input), size);
+      break;
+    case Op.sigmoidBackward:
+    case Op.reluBackward:
+    case Op.tanhBackward:
+      activateBackward(f, round, op, own(Backward.output), own(Backward.gradient), own(Backward.saved), size);
+      break;
+    case Op.softmax:
+      softmax(f, round, own(Forward.output), own(Forward.input), count, width);
+      break;
+    case Op.softmaxBackward: {
+      const products = machine.scratch(width);
+      const [dx, dy, y] = [own(Backward.output), own(Backward.gradient), own(Backward.saved)];
+      softmaxBackward(f, round, dx, dy, y, count, width, products);
+      break;
+    }
+    case Op.meanSquaredError:
+    case Op.binaryCrossEntropy:
+    case Op.crossEntropy: {
+      const [d, y, z, t] = [own(Loss.gradient), own(Loss.prediction), own(Loss.logits), own(Loss.target)];
+      const term = op === Op.crossEntropy ? from : offset;
+      const [losses, hits] = [element(Loss.losses) + term, element(Loss.hits) + term];
+      const scale = (cell(Loss.rate) * word(Loss.factor)) / word(Loss.terms);
+      if (op === Op.meanSquaredError) meanSquaredError(f, round, d, losses, hits, y, t, size, scale);
+      else if (op === Op.binaryCrossEntropy)
+        binaryCrossEntropy(f, round, d, losses, hits, y, z, t, size, scale);
+      else crossEntropy(f, round, d, losses, hits, y, z, t, count, width, scale, machine.scratch(width));
+      break;
+    }
+    case Op.report: {
+      const [losses, hits] = [element(Report.losses), element(Report.hits)];
+      report(f, f64, word(Report.statistics) / 8, losses, hits, count, cell(Report.weight), step);
+      break;
+    }
     case Op.gather: {
       const source = sourceOf(machine, word(Gather.dataType));
-      gather(
-        f,
-        round,
-        source,
-        u32,
-        element(Gather.output),
-        word(Gather.data) / source.BYTES_PER_ELEMENT,
-        word(Gather.order) / 4,
-        step * word(Gather.batch),
-        word(Gather.rows),
-        word(Gather.width),
-        cell(Gather.scale),
-      );
+      const data = word(Gather.data) / source.BYTES_PER_ELEMENT;
+      const position = step * word(Gather.batch) + from;
+      const [order, scale] = [index(Gather.order), cell(Gather.scale)];
+      gather(f, round, source, u32, own(Gather.output), data, order, position, count, width, scale);
       break;
     }
-    case Op.oneHot:
-      oneHot(
-        f,
-        u32,
-        element(OneHot.output),
-        word(OneHot.data) / 4,
-        word(OneHot.order) / 4,
-        step * word(OneHot.batch),
-        word(OneHot.rows),
-        word(OneHot.width),
-      );
-      break;
-    case Op.product: {
-      const m = word(Product.m);
-      const n = word(Product.n);
-      const k = word(Product.k);
-      const transposed = word(Product.layout) & Layout.transposed;
-      const output = element(Product.output);
-      if (word(Product.layout) & Layout.rightTransposed) {
-        const start = word(Product.start);
-        const bias = element(Product.bias);
-        productOfTransposed(f, output, element(Product.left), element(Product.right), m, n, k, start, bias);
-        runEpilogue(machine, word(Product.epilogue), output, element(Product.saved), m * n);
-        break;
-      }
-      product(
-        f,
-        output,
-        element(Product.left),
-        transposed ? 1 : k,
-        transposed ? m : 1,
-        element(Product.right),
-        m,
-        n,
-        k,
-        word(Product.start),
-        element(Product.bias),
-        machine.scratch(n),
-      );
-      runEpilogue(machine, word(Product.epilogue), output, element(Product.saved), m * n);
+    case Op.oneHot: {
+      const position = step * word(OneHot.batch) + from;
+      oneHot(f, u32, own(OneHot.output), index(OneHot.data), index(OneHot.order), position, count, width);
       break;
     }
-    case Op.gatherSparse:
-    case Op.compress:
-    case Op.sortByColumn:
-    case Op.sparseProduct:
-    case Op.sparseGradient:
-      executeSparse(machine, op, record, step);
+    case Op.gatherSparse: {
+      const capacity = word(GatherSparse.capacity);
+      const counts = index(GatherSparse.counts) + from;
+      const columns = index(GatherSparse.columns) + from * capacity;
+      const values = element(GatherSparse.values) + from * capacity;
+      gatherSparse(f, round, samplesOf(machine, word, step, from), counts, columns, values, capacity, count);
+      break;
+    }
+    case Op.compress: {
+      const [counts, columns] = [index(Compress.counts) + from, index(Compress.columns) + offset];
+      compress(f, u32, counts, columns, own(Compress.values), width, own(Compress.input), count);
+      break;
+    }
+    case Op.sortByColumn: {
+      const pieces = word(SortByColumn.pieces);
+      // A piece is made whole, with the first of its parts.
+      const piece = (part * pieces) / parts;
+      if (!Number.isInteger(piece)) break;
+      const starts = (word(SortByColumn.starts) + piece * word(SortByColumn.startsBytes)) / 4;
+      const [rowsOf, valuesOf] = [index(SortByColumn.rowsOf), element(SortByColumn.valuesOf)];
+      const samples = samplesOf(machine, word, step, 0);
+      const [first, end] = [partStart(width, 1, piece, pieces), partStart(width, 1, piece + 1, pieces)];
+      sortByColumn(f, round, samples, starts, rowsOf, valuesOf, count, first, end);
+      break;
+    }
+    case Op.shuffle: {
+      const stream = (word(Shuffle.stream) + cell(Shuffle.epoch)) % 2 ** 32;
+      shuffle(u32, index(Shuffle.order), count, word(Shuffle.seedLow), word(Shuffle.seedHigh), stream);
+      break;
+    }
+    case Op.product:
+      executeProduct(machine, word, from, count, parts);
       break;
     case Op.columnSums: {
-      const width = word(ColumnSums.width);
+      const [output, input] = [own(ColumnSums.output), own(ColumnSums.input)];
       columnSums(
         f,
-        element(ColumnSums.output),
-        element(ColumnSums.input),
+        output,
+        input,
         word(ColumnSums.rows),
-        width,
-        word(ColumnSums.start),
-        machine.scratch(width),
+        all,
+        count,
+        word(Sum.start),
+        machine.scratch(count),
       );
       break;
     }
@@ -160,107 +215,124 @@ function execute(machine: Machine, record: number, step: number): void {
         element(Transpose.output),
         element(Transpose.input),
         word(Transpose.rows),
-        word(Transpose.width),
+        all,
+        from,
+        from + count,
       );
       break;
-    case Op.sigmoid:
-    case Op.relu:
-    case Op.tanh:
-    case Op.exp:
-    case Op.log:
-      activate(f, op, element(Elementwise.output), element(Elementwise.input), word(Elementwise.size));
-      break;
-    case Op.sigmoidBackward:
-    case Op.reluBackward:
-    case Op.tanhBackward:
-      activateBackward(
+    case Op.sparseProduct: {
+      const output = own(SparseProduct.output);
+      const capacity = word(SparseProduct.capacity);
+      sparseProduct(
         f,
         round,
-        op,
-        element(Backward.output),
-        element(Backward.gradient),
-        element(Backward.saved),
-        word(Backward.size),
-      );
-      break;
-    case Op.softmax:
-      softmax(
-        f,
-        round,
-        element(Softmax.output),
-        element(Softmax.input),
-        word(Softmax.rows),
-        word(Softmax.width),
-      );
-      break;
-    case Op.softmaxBackward: {
-      const width = word(SoftmaxBackward.width);
-      softmaxBackward(
-        f,
-        round,
-        element(SoftmaxBackward.output),
-        element(SoftmaxBackward.gradient),
-        element(SoftmaxBackward.saved),
-        word(SoftmaxBackward.rows),
+        u32,
+        output,
+        index(SparseProduct.counts) + from,
+        index(SparseProduct.columns) + from * capacity,
+        element(SparseProduct.values) + from * capacity,
+        capacity,
+        element(SparseProduct.right),
+        count,
         width,
+        word(Sum.start),
+        element(Sum.bias),
+      );
+      runEpilogue(machine, word, output, offset, size);
+      break;
+    }
+    case Op.sparseGradient: {
+      const piece = Math.floor((part * word(SparseGradient.pieces)) / parts);
+      sparseGradient(
+        f,
+        round,
+        u32,
+        element(SparseGradient.output),
+        (word(SparseGradient.starts) + piece * word(SparseGradient.startsBytes)) / 4,
+        index(SparseGradient.rowsOf),
+        element(SparseGradient.valuesOf),
+        element(SparseGradient.gradient),
+        partStart(all, 1, part, parts),
+        partStart(all, 1, part + 1, parts),
+        width,
+        word(Sum.start),
         machine.scratch(width),
       );
       break;
     }
-    case Op.meanSquaredError:
-    case Op.binaryCrossEntropy:
-    case Op.crossEntropy:
-      executeLoss(machine, op, element, word(Loss.rows), word(Loss.width), cell(Loss.scale));
+    case Op.uniform: {
+      const [low, high] = [cell(Uniform.low), cell(Uniform.high)];
+      const [seedLow, seedHigh] = [word(Uniform.seedLow), word(Uniform.seedHigh)];
+      uniform(f, element(Uniform.output), count, low, high, seedLow, seedHigh, word(Uniform.stream));
       break;
-    case Op.report:
-      report(
-        f,
-        f64,
-        word(Report.statistics) / 8,
-        element(Report.losses),
-        element(Report.hits),
-        word(Report.size),
-        cell(Report.weight),
-        step,
-      );
+    }
+    case Op.momentum: {
+      const [w, v, g] = [own(Momentum.parameters), own(Momentum.velocity), own(Momentum.gradients)];
+      const nesterov = word(Momentum.nesterov) !== 0;
+      momentum(f, round, w, v, g, size, cell(Momentum.rate), cell(Momentum.momentum), nesterov);
       break;
-    case Op.uniform:
-      uniform(
-        f,
-        element(Uniform.output),
-        word(Uniform.size),
-        cell(Uniform.low),
-        cell(Uniform.high),
-        word(Uniform.seedLow),
-        word(Uniform.seedHigh),
-        word(Uniform.stream),
-      );
-      break;
-    case Op.shuffle:
-      shuffle(
-        u32,
-        word(Shuffle.order) / 4,
-        word(Shuffle.size),
-        word(Shuffle.seedLow),
-        word(Shuffle.seedHigh),
-        word(Shuffle.stream),
-      );
-      break;
+    }
     default:
       throw new Error(`opcode ${op} is unknown`);
   }
 }
 
-/** Applies an epilogue in place over n elements. */
+type Words = (index: number) => number;
+
+/** A rectangle of the output, or a range of the terms: see assembly/program.ts. */
+function executeProduct(machine: Machine, word: Words, from: number, count: number, parts: number): void {
+  const { f, shift } = machine;
+  const element = (index: number) => word(index) >>> shift;
+  const cut: Cut = word(Word.cut);
+  const m = word(Product.m);
+  const n = word(Product.n);
+  const k = word(Product.k);
+  let [top, side, first] = [0, 0, 0];
+  let [rows, columns, terms] = [m, n, k];
+  if (parts > 1) {
+    if (cut === Cut.columns) [side, columns] = [from, count];
+    else if (cut === Cut.terms) [first, terms] = [from, count];
+    else [top, rows] = [from, count];
+  }
+  const layout = word(Product.layout);
+  const [leftRow, leftStep] = layout & Layout.transposed ? [1, m] : [k, 1];
+  const [rightRow, rightStep] = layout & Layout.rightTransposed ? [1, k] : [n, 1];
+  const offset = top * n + side;
+  const output = element(Product.output) + offset;
+  product(
+    f,
+    output,
+    n,
+    element(Product.left) + top * leftRow + first * leftStep,
+    leftRow,
+    leftStep,
+    element(Product.right) + side * rightStep + first * rightRow,
+    rightRow,
+    rightStep,
+    rows,
+    columns,
+    terms,
+    word(Sum.start),
+    element(Sum.bias) + side,
+    machine.scratch(columns),
+  );
+  // Whole rows lie next to each other.
+  if (columns === n) runEpilogue(machine, word, output, offset, rows * n);
+  else for (let i = 0; i < rows; i++) runEpilogue(machine, word, output + i * n, offset + i * n, columns);
+}
+
+/** Applies an epilogue in place to n elements, `offset` elements into the output. */
 function runEpilogue(
-  { f, round }: Machine,
-  epilogue: number,
+  { f, round, shift }: Machine,
+  word: Words,
   output: number,
-  saved: number,
+  offset: number,
   n: number,
 ): void {
+  const epilogue = word(Epilogue.op);
   if (epilogue === NO_EPILOGUE) return;
-  if (epilogue >= Op.sigmoidBackward) activateBackward(f, round, epilogue, output, output, saved, n);
+  const saved = (word(Epilogue.saved) >>> shift) + offset;
+  if (epilogue >= FIRST_DERIVATIVE) activateBackward(f, round, epilogue, output, output, saved, n);
   else activate(f, epilogue, output, output, n);
 }
 
@@ -270,126 +342,17 @@ function sourceOf(machine: Machine, dataType: DataType): Uint8Array | FloatArray
   return dataType === DataType.f32 ? machine.f32 : machine.f64;
 }
 
-function executeSparse(machine: Machine, op: Op, record: number, step: number): void {
-  const { u32, f64, f, shift, round } = machine;
-  const word = (index: number) => u32[record + index];
-  const element = (index: number) => u32[record + index] >>> shift;
-  switch (op) {
-    case Op.gatherSparse: {
-      const source = sourceOf(machine, word(SparseSamples.dataType));
-      gatherSparse(
-        f,
-        round,
-        u32,
-        source,
-        word(GatherSparse.counts) / 4,
-        word(GatherSparse.columns) / 4,
-        element(GatherSparse.values),
-        word(GatherSparse.capacity),
-        word(SparseSamples.starts) / 4,
-        word(SparseSamples.columns) / 4,
-        word(SparseSamples.values) / source.BYTES_PER_ELEMENT,
-        word(SparseSamples.order) / 4,
-        step * word(SparseSamples.batch),
-        word(SparseSamples.rows),
-        f64[word(SparseSamples.scale) / 8],
-      );
-      break;
-    }
-    case Op.compress:
-      compress(
-        f,
-        u32,
-        word(Compress.counts) / 4,
-        word(Compress.columns) / 4,
-        element(Compress.values),
-        word(Compress.capacity),
-        element(Compress.input),
-        word(Compress.rows),
-      );
-      break;
-    case Op.sortByColumn: {
-      const source = sourceOf(machine, word(SparseSamples.dataType));
-      sortByColumn(
-        f,
-        round,
-        u32,
-        source,
-        word(SortByColumn.starts) / 4,
-        word(SortByColumn.rowsOf) / 4,
-        element(SortByColumn.valuesOf),
-        word(SparseSamples.starts) / 4,
-        word(SparseSamples.columns) / 4,
-        word(SparseSamples.values) / source.BYTES_PER_ELEMENT,
-        word(SparseSamples.order) / 4,
-        step * word(SparseSamples.batch),
-        word(SparseSamples.rows),
-        word(SortByColumn.width),
-        f64[word(SparseSamples.scale) / 8],
-      );
-      break;
-    }
-    case Op.sparseProduct: {
-      const rows = word(SparseProduct.rows);
-      const width = word(SparseProduct.width);
-      const output = element(SparseProduct.output);
-      sparseProduct(
-        f,
-        round,
-        u32,
-        output,
-        word(SparseProduct.counts) / 4,
-        word(SparseProduct.columns) / 4,
-        element(SparseProduct.values),
-        word(SparseProduct.capacity),
-        element(SparseProduct.right),
-        rows,
-        width,
-        word(SparseProduct.start),
-        element(SparseProduct.bias),
-      );
-      runEpilogue(machine, word(SparseProduct.epilogue), output, element(SparseProduct.saved), rows * width);
-      break;
-    }
-    default: {
-      const width = word(SparseGradient.width);
-      sparseGradient(
-        f,
-        round,
-        u32,
-        element(SparseGradient.output),
-        word(SparseGradient.starts) / 4,
-        word(SparseGradient.rowsOf) / 4,
-        element(SparseGradient.valuesOf),
-        element(SparseGradient.gradient),
-        word(SparseGradient.inputs),
-        width,
-        word(SparseGradient.start),
-        machine.scratch(width),
-      );
-    }
-  }
-}
-
-function executeLoss(
-  { f, round, scratch }: Machine,
-  op: Op,
-  element: (index: number) => number,
-  rows: number,
-  width: number,
-  scale: number,
-): void {
-  const d = element(Loss.gradient);
-  const losses = element(Loss.losses);
-  const hits = element(Loss.hits);
-  const y = element(Loss.prediction);
-  const z = element(Loss.logits);
-  const t = element(Loss.target);
-  if (op === Op.meanSquaredError) {
-    meanSquaredError(f, round, d, losses, hits, y, t, rows * width, scale);
-  } else if (op === Op.binaryCrossEntropy) {
-    binaryCrossEntropy(f, round, d, losses, hits, y, z, t, rows * width, scale);
-  } else {
-    crossEntropy(f, round, d, losses, hits, y, z, t, rows, width, scale, scratch(width));
-  }
+/** The samples of a sparse data set that a batch's rows from the `from`th on are. */
+function samplesOf(machine: Machine, word: Words, step: number, from: number) {
+  const source = sourceOf(machine, word(SparseSamples.dataType));
+  return {
+    u32: machine.u32,
+    source,
+    starts: word(SparseSamples.starts) / 4,
+    columns: word(SparseSamples.columns) / 4,
+    values: word(SparseSamples.values) / source.BYTES_PER_ELEMENT,
+    order: word(SparseSamples.order) / 4,
+    position: step * word(SparseSamples.batch) + from,
+    scale: machine.f64[word(SparseSamples.scale) / 8],
+  };
 }

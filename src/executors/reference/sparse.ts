@@ -5,34 +5,40 @@ import type { FloatArray } from "../../dtype.js";
 import { sampleAt } from "./batches.js";
 import type { Round } from "./round.js";
 
+/** Samples of a sparse data set: u32 indexes, and values in the data set's own type. */
+interface Samples {
+  u32: Uint32Array;
+  source: Uint8Array | FloatArray;
+  starts: number;
+  columns: number;
+  values: number;
+  order: number;
+  position: number;
+  scale: number;
+}
+
 /** Copies `rows` rows of a sparse data set into a batch by rows. */
 export function gatherSparse(
   f: FloatArray,
   round: Round,
-  u32: Uint32Array,
-  source: Uint8Array | FloatArray,
+  from: Samples,
   counts: number,
   columns: number,
   values: number,
   capacity: number,
-  starts: number,
-  dataColumns: number,
-  dataValues: number,
-  order: number,
-  position: number,
   rows: number,
-  scale: number,
 ): void {
-  const factor = round(scale);
+  const { u32, source } = from;
+  const factor = round(from.scale);
   for (let r = 0; r < rows; r++) {
-    const sample = sampleAt(u32, order, position + r);
-    const first = u32[starts + sample];
-    const count = u32[starts + sample + 1] - first;
+    const sample = sampleAt(u32, from.order, from.position + r);
+    const first = u32[from.starts + sample];
+    const count = u32[from.starts + sample + 1] - first;
     u32[counts + r] = count;
     const at = r * capacity;
     for (let e = 0; e < count; e++) {
-      u32[columns + at + e] = u32[dataColumns + first + e];
-      f[values + at + e] = round(source[dataValues + first + e]) * factor;
+      u32[columns + at + e] = u32[from.columns + first + e];
+      f[values + at + e] = round(source[from.values + first + e]) * factor;
     }
   }
 }
@@ -61,47 +67,50 @@ export function compress(
   }
 }
 
-/** Sorts `rows` rows of a sparse data set into a batch by columns: a counting sort. */
+/**
+ * Sorts the columns `fromColumn` to `toColumn` of `rows` rows of a sparse data set into a batch by columns: a counting
+ * sort, whose entries begin where those of the columns before would end.
+ */
 export function sortByColumn(
   f: FloatArray,
   round: Round,
-  u32: Uint32Array,
-  source: Uint8Array | FloatArray,
+  from: Samples,
   starts: number,
   rowsOf: number,
   valuesOf: number,
-  dataStarts: number,
-  dataColumns: number,
-  dataValues: number,
-  order: number,
-  position: number,
   rows: number,
-  width: number,
-  scale: number,
+  fromColumn: number,
+  toColumn: number,
 ): void {
-  const factor = round(scale);
-  u32.fill(0, starts, starts + width + 1);
-  for (let r = 0; r < rows; r++) {
-    const sample = sampleAt(u32, order, position + r);
-    const end = u32[dataStarts + sample + 1];
-    for (let e = u32[dataStarts + sample]; e < end; e++) u32[starts + u32[dataColumns + e] + 1]++;
-  }
-  // Where each column begins: kept one place too far to the right while the entries are filled in.
+  const { u32, source } = from;
+  const factor = round(from.scale);
+  /** Calls `visit` for every entry of the batch, row by row: its column, its row, its place in the data set. */
+  const each = (visit: (column: number, row: number, entry: number) => void) => {
+    for (let r = 0; r < rows; r++) {
+      const sample = sampleAt(u32, from.order, from.position + r);
+      const end = u32[from.starts + sample + 1];
+      for (let e = u32[from.starts + sample]; e < end; e++) visit(u32[from.columns + e], r, e);
+    }
+  };
+  u32.fill(0, starts + fromColumn, starts + toColumn + 1);
   let before = 0;
-  for (let p = 1; p <= width; p++) {
+  each((column) => {
+    if (column < fromColumn) before++;
+    else if (column < toColumn) u32[starts + column + 1]++;
+  });
+  // Where each column begins: kept one place too far to the right while the entries are filled in.
+  u32[starts + fromColumn] = before;
+  for (let p = fromColumn + 1; p <= toColumn; p++) {
     const count = u32[starts + p];
     u32[starts + p] = before;
     before += count;
   }
-  for (let r = 0; r < rows; r++) {
-    const sample = sampleAt(u32, order, position + r);
-    const end = u32[dataStarts + sample + 1];
-    for (let e = u32[dataStarts + sample]; e < end; e++) {
-      const place = u32[starts + u32[dataColumns + e] + 1]++;
-      u32[rowsOf + place] = r;
-      f[valuesOf + place] = round(source[dataValues + e]) * factor;
-    }
-  }
+  each((column, row, entry) => {
+    if (column < fromColumn || column >= toColumn) return;
+    const place = u32[starts + column + 1]++;
+    u32[rowsOf + place] = row;
+    f[valuesOf + place] = round(source[from.values + entry]) * factor;
+  });
 }
 
 /** output (rows, width) = start + X W for a batch X by rows. */
@@ -134,7 +143,10 @@ export function sparseProduct(
   }
 }
 
-/** output (inputs, width) = X' D, or += with Start.add; `sums` is scratch of at least width elements. */
+/**
+ * Rows `from` to `to` of output (inputs, width) = X' D, or += with Start.add; `sums` is scratch of at least width
+ * elements.
+ */
 export function sparseGradient(
   f: FloatArray,
   round: Round,
@@ -144,12 +156,13 @@ export function sparseGradient(
   rowsOf: number,
   valuesOf: number,
   gradient: number,
-  inputs: number,
+  from: number,
+  to: number,
   width: number,
   start: Start,
   sums: FloatArray,
 ): void {
-  for (let p = 0; p < inputs; p++) {
+  for (let p = from; p < to; p++) {
     const row = output + p * width;
     const last = u32[starts + p + 1];
     if (start === Start.zero) for (let j = 0; j < width; j++) f[row + j] = 0;

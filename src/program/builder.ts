@@ -1,0 +1,448 @@
+// The program builder: one typed emit function for each operation of assembly/ops.ts. What it emits are plain objects;
+// compile() makes a program of them.
+
+import {
+  Backward,
+  COLUMN_BLOCK_BYTES,
+  ColumnSums,
+  Compress,
+  Cut,
+  DataType,
+  Epilogue,
+  Forward,
+  Gather,
+  GatherSparse,
+  Layout,
+  LONGEST_BLOCK,
+  Loss,
+  Momentum,
+  NO_EPILOGUE,
+  OneHot,
+  Op,
+  PACKED_TERM_BYTES,
+  PANEL_PADDING,
+  PANEL_ROW_BYTES,
+  Product,
+  Report,
+  Shuffle,
+  SortByColumn,
+  SparseGradient,
+  SparseProduct,
+  SparseSamples,
+  Start,
+  Sum,
+  Transpose,
+  Uniform,
+} from "../../assembly/ops.js";
+import { bytesOf } from "../dtype.js";
+import type { Program } from "../executors/executor.js";
+import { type Heap, type Region, UNPLACED } from "../heap.js";
+import { type CompileOptions, compile } from "./compile.js";
+import type { Operands, Operation } from "./operation.js";
+import type {
+  ClassSamples,
+  DenseSamples,
+  Matrix,
+  SparseSamples as Sparse,
+  SparseMatrix,
+  Visit,
+} from "./samples.js";
+
+export { DataType, Op, Start, Stat } from "../../assembly/ops.js";
+
+export type ForwardOp = Op.sigmoid | Op.relu | Op.tanh | Op.exp | Op.log | Op.softmax;
+export type BackwardOp = Op.sigmoidBackward | Op.reluBackward | Op.tanhBackward | Op.softmaxBackward;
+export type LossOp = Op.meanSquaredError | Op.binaryCrossEntropy | Op.crossEntropy;
+
+/**
+ * Whether a product is worth packing: a packed row of B serves m / 4 tiles and a packed tile of A serves
+ * n / width tiles, so both sides must be long enough to repay the copies.
+ */
+function packingPays(m: number, n: number, k: number): boolean {
+  return m >= 16 && n >= 16 && k >= 8;
+}
+
+/** Bytes that one thread needs to pack a tile of A and a block of B. */
+function packedBytes(n: number, k: number, bytes: number): number {
+  const columns = Math.min(n, COLUMN_BLOCK_BYTES / bytes);
+  const panels = Math.ceil((columns * bytes) / PANEL_ROW_BYTES);
+  const panelBytes = Math.min(k, LONGEST_BLOCK) * PANEL_ROW_BYTES + PANEL_PADDING;
+  return LONGEST_BLOCK * PACKED_TERM_BYTES + panels * panelBytes;
+}
+
+/** Rows at least this wide make their sparse gradients in memory: see sparseGradient() in assembly/sparse.ts. */
+const WIDE_ROW_BYTES = 2048;
+
+/** A batch by columns. */
+interface SortedMatrix {
+  starts: Region;
+  startsBytes: number;
+  rowsOf: Region;
+  valuesOf: Region;
+}
+
+/** What a loss reads and writes. */
+export interface LossBuffers {
+  gradient: Region;
+  losses: Region;
+  hits: Region;
+  prediction: Region;
+  logits: Region;
+  target: Region;
+}
+
+export class ProgramBuilder {
+  readonly heap: Heap;
+  readonly #operations: Operation[] = [];
+  readonly #threads: number;
+  readonly #sorted = new Map<SparseMatrix, SortedMatrix>();
+  #late = false;
+
+  constructor(heap: Heap, threads = 1) {
+    this.heap = heap;
+    this.#threads = threads;
+  }
+
+  /** Compiles what was emitted. */
+  finish(options: Partial<Omit<CompileOptions, "threads">> = {}): Program {
+    return compile(this.#operations, this.heap, { parts: 1, ...options, threads: this.#threads });
+  }
+
+  /** A workspace matrix of the working type; its content is undefined. */
+  matrix(rows: number, width: number): Region {
+    return this.#room(rows * width * bytesOf(this.heap.dtype));
+  }
+
+  #room(bytes: number): Region {
+    return { offset: UNPLACED, bytes };
+  }
+
+  /** An f64 cell holding `value`. */
+  cell(value: number): Region {
+    return this.heap.cell(value);
+  }
+
+  /** What `emit` emits is not needed before the end of the step. */
+  late(emit: () => void): void {
+    this.#late = true;
+    emit();
+    this.#late = false;
+  }
+
+  gather(
+    output: Region,
+    { data, dataType }: Omit<DenseSamples, "width">,
+    { order, batch }: Visit,
+    width: number,
+    rows: number,
+    scale: Region,
+  ): void {
+    this.#emit(Op.gather, Cut.batch, rows, width, {
+      [Gather.output]: output,
+      [Gather.data]: data,
+      [Gather.order]: order,
+      [Gather.batch]: batch,
+      [Gather.dataType]: dataType,
+      [Gather.scale]: scale,
+    });
+  }
+
+  oneHot(
+    output: Region,
+    { classes }: ClassSamples,
+    { order, batch }: Visit,
+    width: number,
+    rows: number,
+  ): void {
+    this.#emit(Op.oneHot, Cut.batch, rows, width, {
+      [OneHot.output]: output,
+      [OneHot.data]: classes,
+      [OneHot.order]: order,
+      [OneHot.batch]: batch,
+    });
+  }
+
+  /** The next `rows` samples of a sparse data set. */
+  gatherSparse(from: Sparse, visit: Visit, rows: number, scale: Region): SparseMatrix {
+    const { capacity, width } = from;
+    const batch: SparseMatrix = {
+      counts: this.#room(rows * 4),
+      columns: this.#room(rows * capacity * 4),
+      values: this.matrix(rows, capacity),
+      capacity,
+      rows,
+      width,
+      source: sampleOperands(from, visit, scale),
+    };
+    this.#emit(Op.gatherSparse, Cut.batch, rows, width, {
+      [GatherSparse.counts]: batch.counts,
+      [GatherSparse.columns]: batch.columns,
+      [GatherSparse.values]: batch.values,
+      [GatherSparse.capacity]: capacity,
+      ...batch.source,
+    });
+    return batch;
+  }
+
+  /** One dense row without its zeros. */
+  compressRow(input: Region, width: number): SparseMatrix {
+    // As a data set of one sample: its entries begin at 0, and how many there are says where they end.
+    const { heap } = this;
+    const starts = heap.region(8);
+    heap.u32[starts.offset / 4] = 0;
+    const columns = heap.region(width * 4);
+    const values = heap.region(width * bytesOf(heap.dtype));
+    const counts = { offset: starts.offset + 4, bytes: 4 };
+    const dataType = heap.dtype === "float64" ? DataType.f64 : DataType.f32;
+    const samples: Sparse = { starts, columns, data: values, dataType, width, capacity: width };
+    const source = sampleOperands(samples, { order: undefined, batch: 0 }, this.cell(1));
+    this.#emit(Op.compress, Cut.batch, 1, width, {
+      [Compress.counts]: counts,
+      [Compress.columns]: columns,
+      [Compress.values]: values,
+      [Compress.input]: input,
+    });
+    return { counts, columns, values, capacity: width, rows: 1, width, source };
+  }
+
+  /**
+   * Sorts a sparse batch by columns. It is done once, by the first gradient that needs it if not before; best is
+   * next to the gathering, for both read the data set and neither waits for the other.
+   */
+  sortByColumn(matrix: SparseMatrix): SortedMatrix {
+    const known = this.#sorted.get(matrix);
+    if (known) return known;
+    const { capacity, rows, width, source } = matrix;
+    const startsBytes = Math.ceil(((width + 1 + 2 * rows) * 4) / 64) * 64;
+    const sorted: SortedMatrix = {
+      starts: this.#room(startsBytes * this.#threads),
+      startsBytes,
+      rowsOf: this.#room(rows * capacity * 4),
+      valuesOf: this.matrix(rows, capacity),
+    };
+    this.#emit(Op.sortByColumn, Cut.own, rows, width, {
+      [SortByColumn.starts]: sorted.starts,
+      [SortByColumn.startsBytes]: startsBytes,
+      [SortByColumn.rowsOf]: sorted.rowsOf,
+      [SortByColumn.valuesOf]: sorted.valuesOf,
+      [SortByColumn.pieces]: this.#threads,
+      ...source,
+    });
+    this.#sorted.set(matrix, sorted);
+    return sorted;
+  }
+
+  /** output = start + X' D */
+  #sparseGradient(output: Region, left: SparseMatrix, gradient: Region, width: number, start: Start): void {
+    const { starts, startsBytes, rowsOf, valuesOf } = this.sortByColumn(left);
+    const rowBytes = width * bytesOf(this.heap.dtype);
+    const operands = {
+      [SparseGradient.output]: output,
+      [SparseGradient.starts]: starts,
+      [SparseGradient.startsBytes]: startsBytes,
+      [SparseGradient.rowsOf]: rowsOf,
+      [SparseGradient.valuesOf]: valuesOf,
+      [SparseGradient.gradient]: gradient,
+      [SparseGradient.batch]: left.rows,
+      [SparseGradient.pieces]: this.#threads,
+      [Sum.start]: start,
+    };
+    // 64 bytes more for each thread, so that none shares a cache line.
+    const scratch = rowBytes < WIDE_ROW_BYTES ? 0 : rowBytes + 64;
+    this.#emit(Op.sparseGradient, Cut.own, left.width, width, operands, scratch);
+  }
+
+  #sparseProduct(
+    output: Region,
+    { counts, columns, values, capacity, rows }: SparseMatrix,
+    right: Region,
+    width: number,
+    start: Start,
+    bias: Region | undefined,
+  ): void {
+    this.#emit(Op.sparseProduct, Cut.batch, rows, width, {
+      [SparseProduct.output]: output,
+      [SparseProduct.counts]: counts,
+      [SparseProduct.columns]: columns,
+      [SparseProduct.values]: values,
+      [SparseProduct.capacity]: capacity,
+      [SparseProduct.right]: right,
+      [Sum.start]: start,
+      [Sum.bias]: bias,
+      [Epilogue.op]: NO_EPILOGUE,
+    });
+  }
+
+  /**
+   * output (m, n) = start + A (m, k) B (k, n); with `transposed`, A lies in memory as (k, m), with
+   * `rightTransposed`, B as (n, k). A sparse A is of shape (m, k), or (k, m) when transposed; it takes no
+   * Start.add untransposed, no Start.bias transposed, and no transposed B.
+   */
+  product(
+    output: Region,
+    left: Matrix,
+    right: Region,
+    m: number,
+    n: number,
+    k: number,
+    {
+      transposed = false,
+      rightTransposed = false,
+      start = Start.zero,
+      bias,
+    }: { transposed?: boolean; rightTransposed?: boolean; start?: Start; bias?: Region } = {},
+  ): void {
+    if ("counts" in left) {
+      if (transposed) this.#sparseGradient(output, left, right, n, start);
+      else this.#sparseProduct(output, left, right, n, start, bias);
+      return;
+    }
+    const packed = packingPays(m, n, k);
+    if (rightTransposed && !packed) {
+      const plain = this.matrix(k, n);
+      this.transpose(plain, right, n, k);
+      right = plain;
+    }
+    const operands = {
+      [Product.output]: output,
+      [Product.left]: left,
+      [Product.right]: right,
+      [Product.m]: m,
+      [Product.n]: n,
+      [Product.k]: k,
+      [Product.layout]:
+        (transposed ? Layout.transposed : 0) | (rightTransposed && packed ? Layout.rightTransposed : 0),
+      [Sum.start]: start,
+      [Sum.bias]: bias,
+      [Epilogue.op]: NO_EPILOGUE,
+    };
+    // How it is cut is chosen by cutProducts().
+    const scratch = packed ? packedBytes(n, k, bytesOf(this.heap.dtype)) : 0;
+    this.#emit(Op.product, Cut.columns, n, 0, operands, scratch);
+  }
+
+  columnSums(output: Region, input: Region, rows: number, width: number, start: Start = Start.zero): void {
+    this.#emit(Op.columnSums, Cut.columns, width, 1, {
+      [ColumnSums.output]: output,
+      [ColumnSums.input]: input,
+      [ColumnSums.rows]: rows,
+      [Sum.start]: start,
+    });
+  }
+
+  transpose(output: Region, input: Region, rows: number, width: number): void {
+    this.#emit(Op.transpose, Cut.columns, width, 1, {
+      [Transpose.output]: output,
+      [Transpose.input]: input,
+      [Transpose.rows]: rows,
+    });
+  }
+
+  /** output = f(input), for every element or every row of a batch; fused with a product before it: see fuse(). */
+  forward(op: ForwardOp, output: Region, input: Region, rows: number, width: number): void {
+    this.#emit(op, Cut.batch, rows, width, { [Forward.output]: output, [Forward.input]: input });
+  }
+
+  /** output = gradient * f'(x) from saved, the output or the input of the forward; fused likewise. */
+  backward(
+    op: BackwardOp,
+    output: Region,
+    gradient: Region,
+    saved: Region,
+    rows: number,
+    width: number,
+  ): void {
+    this.#emit(op, Cut.batch, rows, width, {
+      [Backward.output]: output,
+      [Backward.gradient]: gradient,
+      [Backward.saved]: saved,
+    });
+  }
+
+  /** @param terms losses that are written */
+  loss(
+    op: LossOp,
+    { gradient, losses, hits, prediction, logits, target }: LossBuffers,
+    rows: number,
+    width: number,
+    { rate, factor, terms }: { rate: Region; factor: number; terms: number },
+  ): void {
+    this.#emit(op, Cut.batch, rows, width, {
+      [Loss.gradient]: gradient,
+      [Loss.losses]: losses,
+      [Loss.hits]: hits,
+      [Loss.prediction]: prediction,
+      [Loss.logits]: logits,
+      [Loss.target]: target,
+      [Loss.rate]: rate,
+      [Loss.factor]: factor,
+      [Loss.terms]: terms,
+    });
+  }
+
+  report(statistics: Region, losses: Region, hits: Region, size: number, weight: Region): void {
+    this.#emit(Op.report, Cut.whole, size, 1, {
+      [Report.statistics]: statistics,
+      [Report.losses]: losses,
+      [Report.hits]: hits,
+      [Report.weight]: weight,
+    });
+  }
+
+  uniform(output: Region, size: number, low: Region, high: Region, seed: number, stream: number): void {
+    this.#emit(Op.uniform, Cut.whole, size, 1, {
+      [Uniform.output]: output,
+      [Uniform.low]: low,
+      [Uniform.high]: high,
+      [Uniform.seedLow]: seed,
+      [Uniform.seedHigh]: seed / 2 ** 32,
+      [Uniform.stream]: stream,
+    });
+  }
+
+  shuffle(order: Region, size: number, seed: number, stream: number, epoch: Region): void {
+    this.#emit(Op.shuffle, Cut.whole, size, 1, {
+      [Shuffle.order]: order,
+      [Shuffle.seedLow]: seed,
+      [Shuffle.seedHigh]: seed / 2 ** 32,
+      [Shuffle.stream]: stream,
+      [Shuffle.epoch]: epoch,
+    });
+  }
+
+  /** A step over `size` parameters: see Momentum in assembly/ops.ts. */
+  momentum(
+    { parameters, gradients, velocity }: { parameters: Region; gradients: Region; velocity: Region },
+    size: number,
+    { rate, momentum, nesterov }: { rate: Region; momentum: Region; nesterov: boolean },
+  ): void {
+    this.#emit(Op.momentum, Cut.elements, size, 1, {
+      [Momentum.parameters]: parameters,
+      [Momentum.gradients]: gradients,
+      [Momentum.velocity]: velocity,
+      [Momentum.rate]: rate,
+      [Momentum.momentum]: momentum,
+      [Momentum.nesterov]: nesterov ? 1 : 0,
+    });
+  }
+
+  #emit(op: Op, cut: Cut, count: number, width: number, operands: Operands, scratchBytes = 0): void {
+    this.#operations.push({ op, cut, count, width, operands, scratchBytes, late: this.#late });
+  }
+}
+
+function sampleOperands(
+  { starts, columns, data, dataType }: Sparse,
+  { order, batch }: Visit,
+  scale: Region,
+): Operands {
+  return {
+    [SparseSamples.starts]: starts,
+    [SparseSamples.columns]: columns,
+    [SparseSamples.values]: data,
+    [SparseSamples.dataType]: dataType,
+    [SparseSamples.order]: order,
+    [SparseSamples.batch]: batch,
+    [SparseSamples.scale]: scale,
+  };
+}

@@ -1,0 +1,22 @@
+// Folds a step of plain SGD into the operations that make the gradients.
+//
+// w = w - learningRate * gradient needs no operation of its own: with the loss's gradient multiplied by -learningRate,
+// in which everything behind it is linear, the sums that make the gradients add to the parameters.
+
+import { Operand, Start, Sum } from "../../assembly/ops.js";
+import type { Region } from "../heap.js";
+import type { Operation } from "./operation.js";
+
+/** @param parameters by their gradients */
+export function fold(operations: readonly Operation[], parameters: ReadonlyMap<Region, Region>): void {
+  for (const { operands } of operations) {
+    for (const key in operands) {
+      const parameter = parameters.get(operands[key] as Region);
+      if (!parameter) continue;
+      if (!(Number(key) & Operand.written) || operands[Sum.start] !== Start.zero)
+        throw new Error("an operation that does more with a gradient than make it cannot be folded");
+      operands[key] = parameter;
+      operands[Sum.start] = Start.add;
+    }
+  }
+}
