@@ -5,6 +5,7 @@ import type { DType } from "./dtype.js";
 import { type DenseConstructor, Dense as DenseImplementation } from "./layers/dense.js";
 import type { Layer } from "./layers/layer.js";
 import { Network as Implementation, type NetworkConstructor } from "./network.js";
+import type { NetworkOptions as Options } from "./options.js";
 
 export type { Activation } from "./activations.js";
 export type { Float16Values, NumericArray, Rows } from "./dataset.js";
@@ -21,7 +22,6 @@ export type {
   ExecutorName,
   FiguresOf,
   FitOptions,
-  NetworkOptions,
   PredictOptions,
 } from "./options.js";
 export type { Shape } from "./shape.js";
@@ -38,3 +38,9 @@ export type Network<D extends DType = DType, L extends readonly Layer[] = readon
   L
 >;
 export const Network: NetworkConstructor = Implementation;
+
+/** What a network is made of, as a type: of either element type and dense layers, unless it says which. */
+export type NetworkOptions<D extends DType = DType, L extends readonly Layer[] = readonly Dense[]> = Options<
+  D,
+  L
+>;

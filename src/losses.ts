@@ -8,9 +8,9 @@ import { namesOf } from "./table.js";
 interface LossRow<C extends boolean = boolean, F extends Activation | undefined = Activation | undefined> {
   /** @internal */
   op: LossOp;
-  /** Activation of the last layer that the loss is fused with, and needs. @internal */
+  /** Activation of the last layer that the loss is fused with, and needs. */
   fused: F;
-  /** Whether it classifies: an accuracy means something. @internal */
+  /** Whether it classifies: an accuracy means something. */
   classifies: C;
   /** What its targets must be. @internal */
   targets: TargetKind;
@@ -21,9 +21,9 @@ interface LossRow<C extends boolean = boolean, F extends Activation | undefined 
 }
 
 /** A table of losses, of whose rows the type says what the types of figures need. */
-const lossesOf = <C extends Record<string, boolean>, F extends { [K in keyof C]: Activation | undefined }>(
-  rows: { [K in keyof C]: LossRow<C[K], F[K & keyof F]> },
-): { readonly [K in keyof C]: LossRow<C[K], F[K & keyof F]> } => rows;
+const lossesOf = <const T extends Record<string, LossRow>>(
+  rows: T,
+): { readonly [K in keyof T]: LossRow<T[K]["classifies"], T[K]["fused"]> } => rows;
 
 export const losses = /* @__PURE__ */ lossesOf({
   /** mean over all elements of (y - t)^2 */

@@ -410,13 +410,13 @@ export function checkLayers<L extends readonly Layer[]>(layers: L, dtype: DType)
     layer.checkType(dtype);
     const { activation } = layer;
     if (activation && activations[activation].onlyLast && index < layers.length - 1) {
-      const others = namesOf(activations).filter(
-        (name) => activations[name].forward && !activations[name].onlyLast,
-      );
+      const others = namesOf(activations)
+        .filter((name) => activations[name].forward !== undefined && !activations[name].onlyLast)
+        .map((name) => quote(name));
       throw new RangeError(
-        `layers[${index}] has activation "${activation}" but is not the last layer: it makes the outputs ` +
+        `layers[${index}] has activation "${activation}" but is not the last layer: ${activation} makes the outputs ` +
           "of a layer compete to sum to 1, which belongs at the end of a classifier; " +
-          `use one of "${others.join('", "')}" inside`,
+          `use one of ${others.join(", ")} inside`,
       );
     }
   }

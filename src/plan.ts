@@ -122,7 +122,8 @@ function emitInputs(
 ): Matrix {
   const scale = builder.cell(inputScale);
   if ("capacity" in inputs) {
-    const x = builder.gatherSparse(inputs, visit, rows, scale);
+    const x = builder.sparseMatrix(rows, inputs.width, inputs.capacity);
+    builder.gatherSparse(x, inputs, visit, scale);
     if (backward) builder.sortByColumn(x);
     return x;
   }

@@ -2,7 +2,7 @@
 // How exact the functions are, in ulps, is in math.test.ts.
 
 import { describe, expect, test } from "vitest";
-import { type ForwardOp, Op } from "../src/program.js";
+import { type ForwardOp, Op } from "../src/program/builder.js";
 import {
   epsilon,
   expectClose,
@@ -37,7 +37,7 @@ function apply(lab: Lab, name: string, values: ArrayLike<number> & Iterable<numb
   const [y] = lab.run((bench) => {
     const x = bench.input(values);
     const { op, rounding } = forwards[name];
-    bench.builder.forward(op, bench.output(values.length, rounding), x, values.length);
+    bench.builder.forward(op, bench.output(values.length, rounding), x, 1, values.length);
   });
   return y;
 }
@@ -53,7 +53,7 @@ describe.each(settings)("elementwise in %s", (_, { dtype, ...options }) => {
         (bench) => {
           const { op, rounding } = forwards[name];
           const x = bench.inPlace(values, rounding);
-          bench.builder.forward(op, x, x, size);
+          bench.builder.forward(op, x, x, 1, size);
         },
         { label: `size ${size}` },
       );
@@ -78,11 +78,11 @@ describe.each(settings)("elementwise in %s", (_, { dtype, ...options }) => {
           (bench) => {
             const d = bench.input(gradients);
             const y = bench.input(saved);
-            bench.builder.backward(backwards[name].op, bench.output(size), d, y, size);
+            bench.builder.backward(backwards[name].op, bench.output(size), d, y, 1, size);
             const here = bench.inPlace(gradients);
-            bench.builder.backward(backwards[name].op, here, here, y, size);
+            bench.builder.backward(backwards[name].op, here, here, y, 1, size);
             const both = bench.inPlace(saved);
-            bench.builder.backward(backwards[name].op, both, d, both, size);
+            bench.builder.backward(backwards[name].op, both, d, both, 1, size);
           },
           { label: `size ${size}` },
         );
@@ -98,7 +98,7 @@ describe.each(settings)("elementwise in %s", (_, { dtype, ...options }) => {
     const [d] = lab.run((bench) => {
       const gradient = bench.input(gradients);
       const y = bench.input(saved);
-      bench.builder.backward(backwards[name].op, bench.output(67), gradient, y, 67);
+      bench.builder.backward(backwards[name].op, bench.output(67), gradient, y, 1, 67);
     });
     // Three roundings, of products of magnitude 2 at most.
     const expected = gradients.map((gradient, i) => backwards[name].formula(gradient, saved[i]));
@@ -144,9 +144,9 @@ describe.each(settings)("softmax in %s", (_, { dtype, ...options }) => {
         const x = bench.input(values);
         // Each build's exponentials, two units of both together, in a row's sum of `width` roundings and its quotient.
         const rounding = { epsilons: width + 5 };
-        bench.builder.softmax(bench.output(rows * width, rounding), x, rows, width);
+        bench.builder.forward(Op.softmax, bench.output(rows * width, rounding), x, rows, width);
         const here = bench.inPlace(values, rounding);
-        bench.builder.softmax(here, here, rows, width);
+        bench.builder.forward(Op.softmax, here, here, rows, width);
       },
       { label: `${rows} rows of ${width}` },
     );
@@ -201,9 +201,9 @@ describe.each(settings)("softmax in %s", (_, { dtype, ...options }) => {
         (bench) => {
           const d = bench.input(gradients);
           const y = bench.input(saved);
-          bench.builder.softmaxBackward(bench.output(size), d, y, rows, width);
+          bench.builder.backward(Op.softmaxBackward, bench.output(size), d, y, rows, width);
           const here = bench.inPlace(gradients);
-          bench.builder.softmaxBackward(here, here, y, rows, width);
+          bench.builder.backward(Op.softmaxBackward, here, here, y, rows, width);
         },
         { label: `${rows} rows of ${width}` },
       );

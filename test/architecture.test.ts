@@ -77,7 +77,8 @@ describe("this test", () => {
     expect(sources.size).toBeGreaterThan(20);
     expect(sources.get("src/losses.ts")).toEqual([
       { target: "src/activations.ts", typeOnly: true },
-      { target: "src/program.ts", typeOnly: false },
+      { target: "src/dataset.ts", typeOnly: true },
+      { target: "src/program/builder.ts", typeOnly: false },
       { target: "src/table.ts", typeOnly: false },
     ]);
     expect(sources.get("src/index.ts")).toContainEqual({ target: "src/network.ts", typeOnly: false });

@@ -1,7 +1,7 @@
 // Batches out of data sets: every element type, with and without an order, step by step.
 
 import { describe, expect, test } from "vitest";
-import { DataType } from "../src/program.js";
+import { DataType } from "../src/program/builder.js";
 import {
   type Data,
   elements,
@@ -36,9 +36,11 @@ function gather(
 ): Data {
   const [output] = lab.run(
     (bench) => {
-      const from = { data: bench.place(data), order: order ? bench.place(order) : 0, batch };
+      const visit = { order: order && bench.place(order), batch };
+      const { dataType } = types[type];
+      const samples = { data: bench.place(data), dataType };
       const cell = bench.builder.cell(scale);
-      bench.builder.gather(bench.output(rows * width), from, types[type].dataType, width, rows, cell);
+      bench.builder.gather(bench.output(rows * width), samples, visit, width, rows, cell);
     },
     { steps: [step, step + 1], label: `width ${width}, step ${step}` },
   );
@@ -105,8 +107,9 @@ describe.each(settings)("oneHot in %s", (_, { dtype, ...options }) => {
         ]) {
           const [output] = lab.run(
             (bench) => {
-              const from = { data: bench.place(classes), order: order ? bench.place(order) : 0, batch: 4 };
-              bench.builder.oneHot(bench.output(rows * width), from, width, rows);
+              const visit = { order: order && bench.place(order), batch: 4 };
+              const samples = { classes: bench.place(classes) };
+              bench.builder.oneHot(bench.output(rows * width), samples, visit, width, rows);
             },
             { steps: [step, step + 1] },
           );
@@ -125,7 +128,8 @@ describe.each(settings)("oneHot in %s", (_, { dtype, ...options }) => {
     lab.run((bench) => {
       bench.builder.oneHot(
         bench.output(0),
-        { data: bench.place(Uint32Array.of(0)), order: 0, batch: 1 },
+        { classes: bench.place(Uint32Array.of(0)) },
+        { order: undefined, batch: 1 },
         3,
         0,
       );

@@ -199,7 +199,7 @@ describe("fit refuses options:", () => {
     [
       "an unknown name",
       { learningrate: 1 },
-      'fit has no option "learningrate": it takes epochs, batchSize, learningRate, shuffle, loss, validationData, ' +
+      'fit has no option "learningrate": it takes epochs, batchSize, learningRate, optimizer, shuffle, loss, validationData, ' +
         "validationSplit, onEpoch, onBatch, signal",
     ],
     ["null", null, "fit takes an options object, but got null"],
@@ -379,7 +379,7 @@ describe("new Network refuses, and leaves its layers to another network:", () =>
     const last = new Dense(1);
     expect(() => new Network({ inputs: 3, layers: [inside, last] })).toThrow(
       'layers[0] has activation "softmax" but is not the last layer: softmax makes the outputs of a layer compete ' +
-        'to sum to 1, which belongs at the end of a classifier; use "relu", "tanh" or "sigmoid" inside',
+        'to sum to 1, which belongs at the end of a classifier; use one of "sigmoid", "relu", "tanh" inside',
     );
     expect(new Network({ inputs: 3, layers: [last] }).outputs).toBe(1);
     expect(new Network({ inputs: 3, layers: [inside] }).outputs).toBe(2);

@@ -4,7 +4,7 @@
 // must then leave the bits of the plain one. Random values of all bits are for the plain build, and for the formula.
 
 import { describe, expect, test } from "vitest";
-import { Op, Start } from "../src/program.js";
+import { Op, Start } from "../src/program/builder.js";
 import {
   builds,
   elements,
@@ -103,7 +103,7 @@ function multiply(
       const { m, n, k } = shape;
       const left = bench.input(data.left);
       const right = bench.input(data.right);
-      const bias = start === "bias" ? bench.input(data.bias) : 0;
+      const bias = start === "bias" ? bench.input(data.bias) : undefined;
       const output = start === "add" ? bench.inPlace(data.output, rounding) : bench.output(m * n, rounding);
       bench.builder.product(output, left, right, m, n, k, { transposed, start: starts[start], bias });
     },
@@ -262,11 +262,11 @@ describe.each(settings)("epilogue in %s", (_, { dtype, ...options }) => {
                 start === "add" ? bench.inPlace(data.output, rounding) : bench.output(m * n, rounding);
               const fused = room(rounding);
               bench.builder.product(fused, left, right, m, n, k, { start: starts[start], bias });
-              bench.builder.forward(op, fused, fused, m * n);
+              bench.builder.forward(op, fused, fused, m, n);
               const product = room();
               const apart = bench.output(m * n, rounding);
               bench.builder.product(product, left, right, m, n, k, { start: starts[start], bias });
-              bench.builder.forward(op, apart, product, m * n);
+              bench.builder.forward(op, apart, product, m, n);
             },
             { label: label(shape, start) },
           );
@@ -289,11 +289,11 @@ describe.each(settings)("epilogue in %s", (_, { dtype, ...options }) => {
             const saved = bench.input(factors(m * n, 5));
             const fused = bench.output(m * n);
             bench.builder.product(fused, left, right, m, n, k);
-            bench.builder.backward(op, fused, fused, saved, m * n);
+            bench.builder.backward(op, fused, fused, saved, m, n);
             const product = bench.output(m * n);
             const apart = bench.output(m * n);
             bench.builder.product(product, left, right, m, n, k);
-            bench.builder.backward(op, apart, product, saved, m * n);
+            bench.builder.backward(op, apart, product, saved, m, n);
           },
           { label: label(shape) },
         );

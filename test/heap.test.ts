@@ -48,7 +48,7 @@ describe.each(executorNames)("the heap of %s", (name) => {
 
   test("keeps what is in it as it grows, and shows it in views asked for again", () => {
     const heap = make();
-    const offset = heap.allocateElements(1000);
+    const offset = heap.allocate(1000 * 8);
     const values = randomValues(1000, 1);
     heap.elements(offset, 1000).set(values);
     const old = heap.u8.buffer;
@@ -98,7 +98,7 @@ describe.each(executorNames)("the heap of %s", (name) => {
 describe("a view of the working type", () => {
   test.each(dtypes)("counts elements of %s", (dtype) => {
     const heap = new Heap(new WasmExecutor({ dtype }), dtype);
-    const offset = heap.allocateElements(10);
+    const offset = heap.allocate(10 * 8);
     const view = heap.elements(offset, 10);
     expect(view).toHaveLength(10);
     expect(view.byteOffset).toBe(offset);

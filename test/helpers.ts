@@ -8,9 +8,10 @@ import type { Executor, Program } from "../src/executors/executor.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
 import { type Build, chooseBuild } from "../src/executors/wasm/module.js";
-import { Heap } from "../src/heap.js";
+import { Heap, type Region as Memory } from "../src/heap.js";
 import { Dense, Network, type NetworkOptions } from "../src/index.js";
-import { DataType, ProgramBuilder, type SparseMatrix } from "../src/program.js";
+import { DataType, ProgramBuilder } from "../src/program/builder.js";
+import type { SparseMatrix } from "../src/program/samples.js";
 
 // A busy machine must not fail a test: no test here is about time.
 vi.setConfig({ testTimeout: 60_000 });
@@ -118,28 +119,28 @@ export class Bench {
   }
 
   /** Values of the working type that the operation only reads. */
-  input(values: Numbers): number {
+  input(values: Numbers): Memory {
     return this.place(elements(this.heap.dtype, values));
   }
 
   /** Room for values of the working type, not numbers before the run. */
-  output(count: number, rounding?: Rounding): number {
+  output(count: number, rounding?: Rounding): Memory {
     return this.place(elements(this.heap.dtype, count).fill(Number.NaN), { written: true, rounding });
   }
 
   /** Values of the working type that the operation overwrites. */
-  inPlace(values: Numbers, rounding?: Rounding): number {
+  inPlace(values: Numbers, rounding?: Rounding): Memory {
     return this.place(elements(this.heap.dtype, values), { written: true, rounding });
   }
 
   /** Data in their own type. Outputs that are given no rounding have the same bits in every build. */
-  place(data: Data, { written = false, rounding = undefined as Rounding | undefined } = {}): number {
+  place(data: Data, { written = false, rounding = undefined as Rounding | undefined } = {}): Memory {
     // A different shift for each region, so that no two need be aligned alike.
     const shift = this.#shifted ? (1 + (this.regions.length % 3)) * data.BYTES_PER_ELEMENT : 0;
     const offset = this.heap.allocateShifted(data.byteLength, shift);
     this.regions.push({ offset, before: data.slice(), written, rounding });
     this.#view(offset, data).set(data);
-    return offset;
+    return { offset, bytes: data.byteLength };
   }
 
   /** What is in a region now. */
@@ -464,6 +465,13 @@ export function placeWithoutZeros(
     starts: bench.place(starts),
     columns: bench.place(Uint32Array.from(columns)),
     data: bench.place(values.filter((value) => value !== 0)),
+    dataType:
+      values instanceof Uint8Array
+        ? DataType.u8
+        : values instanceof Float32Array
+          ? DataType.f32
+          : DataType.f64,
+    width,
     capacity,
   };
 }
@@ -473,8 +481,6 @@ export function sparseInput(bench: Bench, x: Float64Array, rows: number, width: 
   const { dtype } = bench.builder.heap;
   const data = placeWithoutZeros(bench, elements(dtype, x), width, rows);
   const matrix = bench.builder.sparseMatrix(rows, width, data.capacity);
-  const dataType = dtype === "float64" ? DataType.f64 : DataType.f32;
-  const from = { ...data, order: 0, batch: rows };
-  bench.builder.gatherSparse(matrix, from, dataType, bench.builder.cell(1));
+  bench.builder.gatherSparse(matrix, data, { order: undefined, batch: rows }, bench.builder.cell(1));
   return matrix;
 }

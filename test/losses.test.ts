@@ -1,7 +1,7 @@
 // The three losses: prediction, gradient, loss and hit of each element or row.
 
 import { describe, expect, test } from "vitest";
-import { type LossOp, Op } from "../src/program.js";
+import { type LossOp, Op } from "../src/program/builder.js";
 import {
   epsilon,
   expectClose,
@@ -81,8 +81,9 @@ function run(
       const hits = bench.output(terms);
       const fused = op !== Op.meanSquaredError;
       const prediction = fused ? bench.output(size, roundings.prediction) : read;
-      const cell = bench.builder.cell(scale);
-      bench.builder.loss(op, { gradient, losses, hits, prediction, logits: read, target }, rows, width, cell);
+      const buffers = { gradient, losses, hits, prediction, logits: read, target };
+      const mean = { rate: bench.builder.cell(scale), factor: 1, terms: 1 };
+      bench.builder.loss(op, buffers, rows, width, mean);
     },
     { label: `${rows} rows of ${width}` },
   );

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type ForwardOp, Op } from "../src/program.js";
+import { type ForwardOp, Op } from "../src/program/builder.js";
 import { builds, type Data, Lab, random } from "./helpers.js";
 
 // Pairs "argument result" of hexadecimal bits, correctly rounded; written by golden/math.py.
@@ -68,7 +68,7 @@ const cases = builds.flatMap((build) =>
         const input = bench.input(x);
         // Between the builds lie the errors of both.
         const output = bench.output(x.length, { epsilons: 2 * functions[name].bound + 1 });
-        bench.builder.forward(functions[name].op, output, input, x.length);
+        bench.builder.forward(functions[name].op, output, input, 1, x.length);
       });
       return y;
     };

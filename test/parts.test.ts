@@ -2,7 +2,15 @@
 // trainings on threads are in threads.test.ts.
 
 import { describe, expect, test } from "vitest";
-import { type BackwardOp, DataType, type ForwardOp, type LossOp, Op, Start, Stat } from "../src/program.js";
+import {
+  type BackwardOp,
+  DataType,
+  type ForwardOp,
+  type LossOp,
+  Op,
+  Start,
+  Stat,
+} from "../src/program/builder.js";
 import {
   type Bench,
   elements,
@@ -81,9 +89,9 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
       const [plain, relu, tanhBackward] = Array.from({ length: 3 }, () => bench.output(m * n));
       builder.product(plain, left, right, m, n, k);
       builder.product(relu, left, right, m, n, k);
-      builder.forward(Op.relu, relu, relu, m * n);
+      builder.forward(Op.relu, relu, relu, m, n);
       builder.product(tanhBackward, left, right, m, n, k);
-      builder.backward(Op.tanhBackward, tanhBackward, tanhBackward, saved, m * n);
+      builder.backward(Op.tanhBackward, tanhBackward, tanhBackward, saved, m, n);
     });
     const [plain, relu] = outputs.map((output) => [...output]);
     expect(relu).toEqual(plain.map((value) => Math.max(value, 0)));
@@ -98,7 +106,6 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
       const next = random(1);
       const data = elements(dtype, factors(samples * width, 1)).map((x) => (next() < 0.2 ? x : 0));
       const order = Uint32Array.from({ length: samples }, (_, i) => (i * 7) % samples);
-      const dataType = dtype === "float64" ? DataType.f64 : DataType.f32;
       for (const threads of [2, 3, 5]) {
         await lab.runOnThreads(
           threads,
@@ -108,16 +115,16 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
             const fresh = bench.output(width * n);
             const output = bench.output(batch * n);
             const saved = bench.input(factors(batch * n, 3));
-            const from = { order: bench.place(order), batch };
-            const { capacity, ...entries } = placeWithoutZeros(bench, data, width);
-            const matrix = builder.sparseMatrix(batch, width, capacity);
-            builder.gatherSparse(matrix, { ...entries, ...from, capacity }, dataType, builder.cell(0.5));
+            const visit = { order: bench.place(order), batch };
+            const samples = placeWithoutZeros(bench, data, width);
+            const matrix = builder.sparseMatrix(batch, width, samples.capacity);
+            builder.gatherSparse(matrix, samples, visit, builder.cell(0.5));
             builder.sortByColumn(matrix);
             builder.product(output, matrix, weights, batch, n, width);
-            builder.forward(Op.relu, output, output, batch * n);
+            builder.forward(Op.relu, output, output, batch, n);
             const backward = bench.output(batch * n);
             builder.product(backward, matrix, weights, batch, n, width);
-            builder.backward(Op.tanhBackward, backward, backward, saved, batch * n);
+            builder.backward(Op.tanhBackward, backward, backward, saved, batch, n);
             const options = { transposed: true };
             builder.product(fresh, matrix, output, width, n, batch, options);
             builder.product(weights, matrix, output, width, n, batch, { ...options, start: Start.add });
@@ -132,7 +139,6 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
     // Some milliseconds of work, so that threads do meet.
     const [batch, steps, width, n] = [160, 6, 120, 4 * rowOf2048];
     const data = elements(dtype, factors(batch * steps * width, 1)).map((x, i) => (i % 5 ? 0 : x));
-    const dataType = dtype === "float64" ? DataType.f64 : DataType.f32;
     const d = factors(batch * n, 2);
     for (const threads of [2, 4]) {
       await lab.runOnThreads(
@@ -141,9 +147,9 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
           const { builder } = bench;
           const weights = bench.inPlace(new Float64Array(width * n));
           const gradient = bench.input(d);
-          const from = { ...placeWithoutZeros(bench, data, width), order: 0, batch };
-          const matrix = builder.sparseMatrix(batch, width, from.capacity);
-          builder.gatherSparse(matrix, from, dataType, builder.cell(1));
+          const samples = placeWithoutZeros(bench, data, width);
+          const matrix = builder.sparseMatrix(batch, width, samples.capacity);
+          builder.gatherSparse(matrix, samples, { order: undefined, batch }, builder.cell(1));
           const options = { transposed: true, start: Start.add };
           builder.product(weights, matrix, gradient, width, n, batch, options);
         },
@@ -168,23 +174,23 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
           (bench) => {
             const { builder } = bench;
             const [weights1, weights2] = [bench.inPlace(w1), bench.inPlace(w2)];
-            const from = { order: 0, batch: rows };
-            const rate = builder.cell(-0.1 / rows);
+            const visit = { order: undefined, batch: rows };
+            const mean = { rate: builder.cell(-0.1), factor: 1, terms: rows };
             const input = bench.output(rows * inputs);
             const target = bench.output(rows * classes);
             const [h, dh] = [bench.output(rows * hidden), bench.output(rows * hidden)];
             const [logits, prediction, gradient] = [0, 1, 2].map(() => bench.output(rows * classes));
             const buffers = { gradient, prediction, logits, target };
             const [losses, hits] = [bench.output(rows), bench.output(rows)];
-            const data = { data: bench.place(x), ...from };
-            builder.gather(input, data, DataType.u8, inputs, rows, builder.cell(1 / 255));
-            builder.oneHot(target, { data: bench.place(t), ...from }, classes, rows);
+            const data = { data: bench.place(x), dataType: DataType.u8 };
+            builder.gather(input, data, visit, inputs, rows, builder.cell(1 / 255));
+            builder.oneHot(target, { classes: bench.place(t) }, visit, classes, rows);
             builder.product(h, input, weights1, rows, hidden, inputs);
-            builder.forward(Op.tanh, h, h, rows * hidden, rows);
+            builder.forward(Op.tanh, h, h, rows, hidden);
             builder.product(logits, h, weights2, rows, classes, hidden);
-            builder.loss(Op.crossEntropy, { ...buffers, losses, hits }, rows, classes, rate);
+            builder.loss(Op.crossEntropy, { ...buffers, losses, hits }, rows, classes, mean);
             builder.product(dh, gradient, weights2, rows, hidden, classes, { rightTransposed: true });
-            builder.backward(Op.tanhBackward, dh, dh, h, rows * hidden, rows);
+            builder.backward(Op.tanhBackward, dh, dh, h, rows, hidden);
             const options = { transposed: true, start: Start.add };
             builder.product(weights2, h, gradient, hidden, classes, rows, options);
             builder.product(weights1, input, dh, inputs, hidden, rows, options);
@@ -224,24 +230,23 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
       (bench) => {
         const { builder } = bench;
         const size = rows * width;
-        const from = { order: bench.place(order), batch: rows };
+        const visit = { order: bench.place(order), batch: rows };
         const one = builder.cell(1 / 64);
         const matrix = () => bench.output(size);
         const x = matrix();
-        builder.gather(x, { data: bench.place(bytes), ...from }, DataType.u8, width, rows, one);
+        const samples = { data: bench.place(bytes), dataType: DataType.u8 };
+        builder.gather(x, samples, visit, width, rows, one);
         const target = matrix();
-        builder.oneHot(target, { data: bench.place(classes), ...from }, width, rows);
+        builder.oneHot(target, { classes: bench.place(classes) }, visit, width, rows);
         for (const op of [Op.sigmoid, Op.relu, Op.tanh, Op.exp, Op.log] satisfies ForwardOp[]) {
-          builder.forward(op, matrix(), x, size, rows);
-          builder.forward(op, matrix(), x, size);
+          builder.forward(op, matrix(), x, rows, width);
         }
         for (const op of [Op.sigmoidBackward, Op.reluBackward, Op.tanhBackward] satisfies BackwardOp[]) {
-          builder.backward(op, matrix(), target, x, size, rows);
-          builder.backward(op, matrix(), target, x, size);
+          builder.backward(op, matrix(), target, x, rows, width);
         }
         const y = matrix();
-        builder.softmax(y, x, rows, width);
-        builder.softmaxBackward(matrix(), target, y, rows, width);
+        builder.forward(Op.softmax, y, x, rows, width);
+        builder.backward(Op.softmaxBackward, matrix(), target, y, rows, width);
         builder.columnSums(bench.output(width), x, rows, width);
         builder.columnSums(bench.inPlace(randomValues(width, 1)), x, rows, width, Start.add);
         builder.transpose(matrix(), x, rows, width);
@@ -256,11 +261,11 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
             logits: x,
             target,
           };
-          builder.loss(op, buffers, rows, width, one);
+          builder.loss(op, buffers, rows, width, { rate: one, factor: 1, terms });
           builder.report(statistics, buffers.losses, buffers.hits, terms, one);
         }
         builder.uniform(matrix(), size, builder.cell(-1), builder.cell(1), 3, 4);
-        builder.shuffle(bench.place(new Uint32Array(rows), { written: true }), rows, 3, 5);
+        builder.shuffle(bench.place(new Uint32Array(rows), { written: true }), rows, 3, 5, one);
       },
       { steps: [0, 2] },
     );

@@ -1,7 +1,7 @@
 // Column sums, transposition, and the statistics that a training step reports.
 
 import { describe, expect, test } from "vitest";
-import { Start, Stat } from "../src/program.js";
+import { Start, Stat } from "../src/program/builder.js";
 import {
   elements,
   epsilon,

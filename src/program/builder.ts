@@ -162,26 +162,39 @@ export class ProgramBuilder {
     });
   }
 
-  /** The next `rows` samples of a sparse data set. */
-  gatherSparse(from: Sparse, visit: Visit, rows: number, scale: Region): SparseMatrix {
-    const { capacity, width } = from;
-    const batch: SparseMatrix = {
+  /** A sparse batch of the working type; its content is undefined. */
+  sparseMatrix(rows: number, width: number, capacity: number): SparseMatrix {
+    return {
       counts: this.#room(rows * 4),
       columns: this.#room(rows * capacity * 4),
       values: this.matrix(rows, capacity),
       capacity,
       rows,
       width,
-      source: sampleOperands(from, visit, scale),
+      source: undefined,
     };
+  }
+
+  gatherSparse(output: SparseMatrix, samples: Sparse, visit: Visit, scale: Region): void {
+    const { counts, columns, values, capacity, rows, width } = output;
+    output.source = sampleOperands(samples, visit, scale);
     this.#emit(Op.gatherSparse, Cut.batch, rows, width, {
-      [GatherSparse.counts]: batch.counts,
-      [GatherSparse.columns]: batch.columns,
-      [GatherSparse.values]: batch.values,
+      [GatherSparse.counts]: counts,
+      [GatherSparse.columns]: columns,
+      [GatherSparse.values]: values,
       [GatherSparse.capacity]: capacity,
-      ...batch.source,
+      ...output.source,
     });
-    return batch;
+  }
+
+  /** Leaves the zeros of the dense `input` out. */
+  compress({ counts, columns, values, rows, width }: SparseMatrix, input: Region): void {
+    this.#emit(Op.compress, Cut.batch, rows, width, {
+      [Compress.counts]: counts,
+      [Compress.columns]: columns,
+      [Compress.values]: values,
+      [Compress.input]: input,
+    });
   }
 
   /** One dense row without its zeros. */
@@ -196,13 +209,9 @@ export class ProgramBuilder {
     const dataType = heap.dtype === "float64" ? DataType.f64 : DataType.f32;
     const samples: Sparse = { starts, columns, data: values, dataType, width, capacity: width };
     const source = sampleOperands(samples, { order: undefined, batch: 0 }, this.cell(1));
-    this.#emit(Op.compress, Cut.batch, 1, width, {
-      [Compress.counts]: counts,
-      [Compress.columns]: columns,
-      [Compress.values]: values,
-      [Compress.input]: input,
-    });
-    return { counts, columns, values, capacity: width, rows: 1, width, source };
+    const row = { counts, columns, values, capacity: width, rows: 1, width, source };
+    this.compress(row, input);
+    return row;
   }
 
   /**
@@ -213,6 +222,7 @@ export class ProgramBuilder {
     const known = this.#sorted.get(matrix);
     if (known) return known;
     const { capacity, rows, width, source } = matrix;
+    if (!source) throw new Error("a sparse matrix of unknown source");
     const startsBytes = Math.ceil(((width + 1 + 2 * rows) * 4) / 64) * 64;
     const sorted: SortedMatrix = {
       starts: this.#room(startsBytes * this.#threads),

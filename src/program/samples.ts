@@ -46,8 +46,8 @@ export interface SparseMatrix {
   readonly capacity: number;
   readonly rows: number;
   readonly width: number;
-  /** Where its entries come from, to sort them. */
-  readonly source: Operands;
+  /** Where its entries come from, to sort them; known when it is gathered. */
+  source: Operands | undefined;
 }
 
 /** What a layer multiplies by its weights: a dense matrix of the working type, or a sparse one. */
