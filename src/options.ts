@@ -252,7 +252,7 @@ function checkOptimizer({ dtype }: Facts, { optimizer, learningRate }: FitOption
   if (optimizer !== undefined && learningRate !== undefined) {
     throw new TypeError("both optimizer and learningRate are given: pass the learningRate to the optimizer");
   }
-  const chosen: unknown = optimizer ?? sgd({ learningRate });
+  const chosen: unknown = optimizer === undefined ? sgd({ learningRate }) : optimizer;
   if (!isOptimizer(chosen)) {
     const factories = namesOf(optimizers).map((name) => `${name}({ learningRate: 0.01 })`);
     throw new TypeError(

@@ -2,7 +2,10 @@
 // How exact the functions are, in ulps, is in math.test.ts.
 
 import { describe, expect, test } from "vitest";
+import { FIRST_BY_ROWS } from "../assembly/ops.js";
+import { type Activation, activations } from "../src/activations.js";
 import { type ForwardOp, Op } from "../src/program/builder.js";
+import { namesOf } from "../src/table.js";
 import {
   epsilon,
   expectClose,
@@ -15,29 +18,44 @@ import {
   wildValues,
 } from "./helpers.js";
 
-const forwards: Record<string, { op: ForwardOp; formula: (x: number) => number; rounding?: Rounding }> = {
+interface Formula {
+  forward: (x: number) => number;
+  /** From what the backward reads: the output of the forward, or its input. */
+  derivative?: (saved: number) => number;
+  /** How far a multiply-add may take the builds from each other; of derivatives none has one. */
+  rounding?: Rounding;
+}
+
+/** A formula for each activation that works element by element, and for the functions that others are made of. */
+const formulas: Record<string, Formula> = {
   // The errors of both builds together, as assembly/math.ts has them, rounded up.
-  sigmoid: { op: Op.sigmoid, formula: (x) => 1 / (1 + Math.exp(-x)), rounding: { epsilons: 5 } },
-  relu: { op: Op.relu, formula: (x) => Math.max(x, 0) },
-  tanh: { op: Op.tanh, formula: Math.tanh, rounding: { epsilons: 5 } },
-  exp: { op: Op.exp, formula: Math.exp, rounding: { epsilons: 3 } },
-  log: { op: Op.log, formula: Math.log, rounding: { epsilons: 2 } },
+  sigmoid: {
+    forward: (x) => 1 / (1 + Math.exp(-x)),
+    derivative: (y) => y * (1 - y),
+    rounding: { epsilons: 5 },
+  },
+  relu: { forward: (x) => Math.max(x, 0), derivative: (y) => (y > 0 ? 1 : 0) },
+  tanh: { forward: Math.tanh, derivative: (y) => 1 - y * y, rounding: { epsilons: 5 } },
+  exp: { forward: Math.exp, rounding: { epsilons: 3 } },
+  log: { forward: Math.log, rounding: { epsilons: 2 } },
 };
 
-/** From the gradient d of the output and the output y of the forward, with no multiply-add. */
-const backwards = {
-  sigmoid: { op: Op.sigmoidBackward, formula: (d: number, y: number) => d * y * (1 - y) },
-  relu: { op: Op.reluBackward, formula: (d: number, y: number) => (y > 0 ? d : 0) },
-  tanh: { op: Op.tanhBackward, formula: (d: number, y: number) => d * (1 - y * y) },
-} as const;
+/** Opcodes of what is no activation by itself. */
+const functions: Record<string, ForwardOp> = { exp: Op.exp, log: Op.log };
 
-type BackwardName = keyof typeof backwards;
+const elementwise = namesOf(activations).filter((name) => activations[name].forward! < FIRST_BY_ROWS);
+const forwardOf = (name: string) => functions[name] ?? activations[name as Activation].forward;
+const backwardOf = (name: Activation) => activations[name].backward!;
+
+test("there is a formula for every activation", () => {
+  expect(Object.keys(formulas)).toEqual([...elementwise, ...Object.keys(functions)]);
+});
 
 function apply(lab: Lab, name: string, values: ArrayLike<number> & Iterable<number>) {
   const [y] = lab.run((bench) => {
     const x = bench.input(values);
-    const { op, rounding } = forwards[name];
-    bench.builder.forward(op, bench.output(values.length, rounding), x, 1, values.length);
+    const { rounding } = formulas[name];
+    bench.builder.forward(forwardOf(name), bench.output(values.length, rounding), x, 1, values.length);
   });
   return y;
 }
@@ -45,15 +63,14 @@ function apply(lab: Lab, name: string, values: ArrayLike<number> & Iterable<numb
 describe.each(settings)("elementwise in %s", (_, { dtype, ...options }) => {
   const lab = new Lab(dtype, options);
 
-  test.each(Object.keys(forwards))("%s leaves the same bits, in place and not", (name) => {
+  test.each(Object.keys(formulas))("%s leaves the same bits, in place and not", (name) => {
     for (const size of sizes) {
       const values = wildValues(size, size);
       const apart = apply(lab, name, values);
       const [inPlace] = lab.run(
         (bench) => {
-          const { op, rounding } = forwards[name];
-          const x = bench.inPlace(values, rounding);
-          bench.builder.forward(op, x, x, 1, size);
+          const x = bench.inPlace(values, formulas[name].rounding);
+          bench.builder.forward(forwardOf(name), x, x, 1, size);
         },
         { label: `size ${size}` },
       );
@@ -61,47 +78,44 @@ describe.each(settings)("elementwise in %s", (_, { dtype, ...options }) => {
     }
   });
 
-  test.each(Object.keys(forwards))("%s follows its formula", (name) => {
+  test.each(Object.keys(formulas))("%s follows its formula", (name) => {
     const values = randomValues(67, 1, name === "log" ? 0.01 : -5, 5);
     // A few ulps of the kernel and one of Math; near 1 the logarithm's own rounding counts, not its value's.
     const tolerance = { relative: 4 * epsilon[dtype], absolute: 4 * epsilon[dtype] };
-    expectClose(apply(lab, name, values), Float64Array.from(values, forwards[name].formula), tolerance);
+    expectClose(apply(lab, name, values), Float64Array.from(values, formulas[name].forward), tolerance);
   });
 
-  test.each(Object.keys(backwards) as BackwardName[])(
-    "%s backward leaves the same bits, in place and not",
-    (name) => {
-      for (const size of sizes) {
-        const gradients = wildValues(size, size);
-        const saved = wildValues(size, size + 100);
-        const [apart, inPlace, overSaved] = lab.run(
-          (bench) => {
-            const d = bench.input(gradients);
-            const y = bench.input(saved);
-            bench.builder.backward(backwards[name].op, bench.output(size), d, y, 1, size);
-            const here = bench.inPlace(gradients);
-            bench.builder.backward(backwards[name].op, here, here, y, 1, size);
-            const both = bench.inPlace(saved);
-            bench.builder.backward(backwards[name].op, both, d, both, 1, size);
-          },
-          { label: `size ${size}` },
-        );
-        expectSameBits(inPlace, apart, `size ${size}`);
-        expectSameBits(overSaved, apart, `size ${size}`);
-      }
-    },
-  );
+  test.each(elementwise)("%s backward leaves the same bits, in place and not", (name) => {
+    for (const size of sizes) {
+      const gradients = wildValues(size, size);
+      const saved = wildValues(size, size + 100);
+      const [apart, inPlace, overSaved] = lab.run(
+        (bench) => {
+          const d = bench.input(gradients);
+          const y = bench.input(saved);
+          bench.builder.backward(backwardOf(name), bench.output(size), d, y, 1, size);
+          const here = bench.inPlace(gradients);
+          bench.builder.backward(backwardOf(name), here, here, y, 1, size);
+          const both = bench.inPlace(saved);
+          bench.builder.backward(backwardOf(name), both, d, both, 1, size);
+        },
+        { label: `size ${size}` },
+      );
+      expectSameBits(inPlace, apart, `size ${size}`);
+      expectSameBits(overSaved, apart, `size ${size}`);
+    }
+  });
 
-  test.each(Object.keys(backwards) as BackwardName[])("%s backward follows its formula", (name) => {
+  test.each(elementwise)("%s backward follows its formula", (name) => {
     const gradients = randomValues(67, 1);
     const saved = randomValues(67, 2, 0, 1);
     const [d] = lab.run((bench) => {
       const gradient = bench.input(gradients);
       const y = bench.input(saved);
-      bench.builder.backward(backwards[name].op, bench.output(67), gradient, y, 1, 67);
+      bench.builder.backward(backwardOf(name), bench.output(67), gradient, y, 1, 67);
     });
     // Three roundings, of products of magnitude 2 at most.
-    const expected = gradients.map((gradient, i) => backwards[name].formula(gradient, saved[i]));
+    const expected = gradients.map((gradient, i) => gradient * formulas[name].derivative!(saved[i]));
     expectClose(d, expected, { absolute: 3 * epsilon[dtype] });
   });
 
@@ -114,7 +128,7 @@ describe.each(settings)("elementwise in %s", (_, { dtype, ...options }) => {
   });
 
   test("every activation lets NaN through, so that a diverged network is noticed", () => {
-    for (const name of Object.keys(forwards)) {
+    for (const name of Object.keys(formulas)) {
       // At each lane of a vector, and in the rest that fills none.
       expect([...apply(lab, name, Array(7).fill(Number.NaN))], name).toEqual(Array(7).fill(Number.NaN));
     }

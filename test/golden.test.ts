@@ -2,20 +2,9 @@
 
 import { describe, expect, test } from "vitest";
 import { gradientsOf } from "../src/gradients.js";
-import { Dense, type DType, type ExecutorName, Network } from "../src/index.js";
-import { type GoldenNetwork, goldenNetworks } from "./golden/networks.js";
-import { executorNames, expectClose, parameters } from "./helpers.js";
-
-/** The golden network with its initial parameters. */
-function build(golden: GoldenNetwork, executor: ExecutorName, dtype: DType, deterministic = false): Network {
-  const layers = golden.layers.map(({ size, activation }) => new Dense(size, { activation }));
-  const network = new Network({ inputs: golden.inputs, layers, executor, dtype, deterministic, seed: 0 });
-  for (const [i, layer] of layers.entries()) {
-    layer.weights.set(golden.weights[i]);
-    layer.biases.set(golden.biases[i]);
-  }
-  return network;
-}
+import type { DType } from "../src/index.js";
+import { goldenNetworks } from "./golden/networks.js";
+import { buildGolden, executorNames, expectClose, parameters } from "./helpers.js";
 
 // Both compute in float64 but sum in different orders: values of about 1, sums of at most 64 terms, at most
 // four layers and ten steps. Measured: 1e-14.
@@ -33,17 +22,17 @@ describe.each(settings)("$executor in $dtype agrees with PyTorch", ({ executor, 
     const { x, targets, loss, learningRate } = golden;
 
     test("outputs", () => {
-      const outputs = build(golden, executor, dtype).predict(x);
+      const outputs = buildGolden(golden, { executor, dtype }).predict(x);
       expectClose(outputs, golden.outputs.flat(), tolerance);
     });
 
     test("loss", () => {
-      const figures = build(golden, executor, dtype).evaluate(x, targets, { loss });
+      const figures = buildGolden(golden, { executor, dtype }).evaluate(x, targets, { loss });
       expectClose([figures.loss], [golden.lossValue], tolerance);
     });
 
     test("every gradient", () => {
-      const gradients = gradientsOf(build(golden, executor, dtype), x, targets, { loss });
+      const gradients = gradientsOf(buildGolden(golden, { executor, dtype }), x, targets, { loss });
       expectClose([gradients.loss], [golden.lossValue], tolerance);
       for (const [i, { weights, biases }] of gradients.layers.entries()) {
         expectClose(weights, golden.weightGradients[i], { ...tolerance, label: `weights of layer ${i}` });
@@ -52,7 +41,7 @@ describe.each(settings)("$executor in $dtype agrees with PyTorch", ({ executor, 
     });
 
     test("the losses and the parameters of ten steps", async () => {
-      const network = build(golden, executor, dtype);
+      const network = buildGolden(golden, { executor, dtype });
       const epochs = golden.losses.length;
       const options = { epochs, batchSize: x.length, learningRate, loss, shuffle: false };
       const history = await network.fit(x, targets, options);
@@ -76,7 +65,7 @@ test("on the reference executor float32 gives the bits of the wasm executor", as
     const { x, targets, loss, learningRate } = golden;
     const [wasm, reference] = await Promise.all(
       executorNames.map(async (executor) => {
-        const network = build(golden, executor, "float32", true);
+        const network = buildGolden(golden, { executor, dtype: "float32", deterministic: true });
         await network.fit(x, targets, { epochs: 10, batchSize: x.length, learningRate, loss });
         return parameters(network);
       }),

@@ -2,8 +2,11 @@
 // with every loss that goes with it.
 
 import { describe, expect, test } from "vitest";
+import { activations } from "../src/activations.js";
 import { gradientsOf } from "../src/gradients.js";
 import { type Activation, Dense, type FloatArray, type Loss, Network } from "../src/index.js";
+import { losses } from "../src/losses.js";
+import { namesOf } from "../src/table.js";
 import { executorNames, expectClose, parameters, random, randomValues } from "./helpers.js";
 
 const INPUTS = 4;
@@ -15,43 +18,29 @@ const ROWS = 6;
 const STEP = 6e-6;
 // Truncation, STEP^2 / 6 times a third derivative of about 1, and rounding, 1e-16 / STEP, are about 1e-11.
 const tolerance = { relative: 1e-8, absolute: 1e-8 };
-/** No relu may come closer to its kink than this: a step moves a pre-activation by some STEPs at most. */
+/** No pre-activation may come closer to 0, relu's kink, than this: a step moves one by some STEPs at most. */
 const KINK = 1e-3;
 
-const hidden: Activation[] = ["sigmoid", "relu", "tanh", "linear"];
-const lasts: [Activation, Loss][] = [
-  ["sigmoid", "meanSquaredError"],
-  ["relu", "meanSquaredError"],
-  ["tanh", "meanSquaredError"],
-  ["softmax", "meanSquaredError"],
-  ["linear", "meanSquaredError"],
-  ["sigmoid", "binaryCrossEntropy"],
-  ["softmax", "crossEntropy"],
-];
+const hidden = namesOf(activations).filter((name) => !activations[name].onlyLast);
+/** Every last activation with every loss that goes with it. */
+const lasts = namesOf(activations).flatMap((last) =>
+  namesOf(losses)
+    .filter((loss) => (losses[loss].fused ?? last) === last)
+    .map((loss): [Activation, Loss] => [last, loss]),
+);
 
-/** Smallest distance of a layer's pre-activations from 0, and its outputs. */
-function forward({ weights, biases, activation }: Dense, x: number[][]) {
-  const z = x.map((row) =>
-    Array.from(biases, (bias, j) =>
-      row.reduce((sum, value, i) => sum + value * weights[i * biases.length + j], bias),
-    ),
-  );
-  const functions: Partial<Record<Activation, (value: number) => number>> = {
-    sigmoid: (value) => 1 / (1 + Math.exp(-value)),
-    relu: (value) => Math.max(value, 0),
-    tanh: Math.tanh,
-  };
-  const y = z.map((row) => row.map(functions[activation] ?? ((value) => value)));
-  return { y, distance: Math.min(...z.flat().map(Math.abs)) };
-}
-
-/** Whether every relu stays on one side of its kink. */
+/** Whether every pre-activation, which may have a kink at 0, stays on one side of it. */
 function isSmooth(network: Network, x: number[][]): boolean {
-  let rows = x;
-  return network.layers.every((layer) => {
-    const { y, distance } = forward(layer, rows);
-    rows = y;
-    return layer.activation !== "relu" || distance > KINK;
+  return network.layers.every((_, index) => {
+    const layers = network.layers
+      .slice(0, index + 1)
+      .map(({ size, activation }, i) => new Dense(size, { activation: i < index ? activation : "linear" }));
+    const upTo = new Network({ inputs: INPUTS, layers });
+    for (const [i, { weights, biases }] of layers.entries()) {
+      weights.set(network.layers[i].weights);
+      biases.set(network.layers[i].biases);
+    }
+    return upTo.predict(x).every((value) => Math.abs(value) > KINK);
   });
 }
 
@@ -61,14 +50,14 @@ function rowsOf(values: Float64Array, width: number): number[][] {
   ]);
 }
 
-/** Random probabilities; for crossEntropy each row sums to 1. */
+/** Random probabilities, whose rows sum to 1 if the loss asks for that. */
 function makeTargets(loss: Loss): number[][] {
   const rows = rowsOf(randomValues(ROWS * OUTPUTS, 2, 0, 1), OUTPUTS);
-  if (loss !== "crossEntropy") return rows;
+  if (losses[loss].targets !== "distribution") return rows;
   return rows.map((row) => row.map((value) => value / row.reduce((sum, other) => sum + other, 0)));
 }
 
-/** The first network from seed 0 on whose relus are all away from their kinks. */
+/** The first network from seed 0 on whose pre-activations are all away from 0. */
 function makeSmooth(activations: Activation[], executor: Network["executor"], x: number[][]): Network {
   for (let seed = 0; seed < 1000; seed++) {
     const layers = activations.map(
@@ -82,7 +71,7 @@ function makeSmooth(activations: Activation[], executor: Network["executor"], x:
       });
     if (isSmooth(network, x)) return network;
   }
-  throw new Error("every network has a relu at its kink");
+  throw new Error("every network has a pre-activation at 0");
 }
 
 /** (loss(w + STEP) - loss(w - STEP)) / (2 STEP) for every parameter in turn. */

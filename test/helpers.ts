@@ -12,6 +12,7 @@ import { Heap, type Region as Memory } from "../src/heap.js";
 import { Dense, Network, type NetworkOptions } from "../src/index.js";
 import { DataType, ProgramBuilder } from "../src/program/builder.js";
 import type { SparseMatrix } from "../src/program/samples.js";
+import type { GoldenNetwork } from "./golden/networks.js";
 
 // A busy machine must not fail a test: no test here is about time.
 vi.setConfig({ testTimeout: 60_000 });
@@ -347,6 +348,17 @@ export function expectClose(
 export function makeClassifier(options: Partial<NetworkOptions> = {}): Network {
   const layers = [new Dense(5, { activation: "tanh" }), new Dense(3, { activation: "softmax" })];
   return new Network({ inputs: 4, layers, seed: 7, ...options });
+}
+
+/** A golden network with its initial parameters. */
+export function buildGolden(golden: GoldenNetwork, options: Partial<NetworkOptions> = {}): Network {
+  const layers = golden.layers.map(({ size, activation }) => new Dense(size, { activation }));
+  const network = new Network({ inputs: golden.inputs, layers, seed: 0, ...options });
+  for (const [i, { weights, biases }] of network.layers.entries()) {
+    weights.set(golden.weights[i]);
+    biases.set(golden.biases[i]);
+  }
+  return network;
 }
 
 /** A copy of all weights and biases, layer by layer. */

@@ -1,7 +1,9 @@
 // The three losses: prediction, gradient, loss and hit of each element or row.
 
 import { describe, expect, test } from "vitest";
+import { losses } from "../src/losses.js";
 import { type LossOp, Op } from "../src/program/builder.js";
+import { namesOf } from "../src/table.js";
 import {
   epsilon,
   expectClose,
@@ -103,11 +105,8 @@ describe.each(settings)("losses in %s", (_, { dtype, ...options }) => {
   /** The kernels round the scale to the working type. */
   const scale = dtype === "float64" ? SCALE : Math.fround(SCALE);
 
-  test.each([
-    ["meanSquaredError", Op.meanSquaredError],
-    ["binaryCrossEntropy", Op.binaryCrossEntropy],
-    ["crossEntropy", Op.crossEntropy],
-  ] as const)("%s leaves the same bits and changes nothing but its outputs", (_, op) => {
+  test.each(namesOf(losses))("%s leaves the same bits and changes nothing but its outputs", (name) => {
+    const { op } = losses[name];
     // A row of no columns has no loss: widths begin at 1.
     for (const width of sizes.slice(1)) {
       run(lab, op, randomValues(3 * width, width, -8, 8), randomValues(3 * width, width + 1, 0, 1), 3, width);
@@ -213,11 +212,11 @@ describe.each(settings)("losses in %s", (_, { dtype, ...options }) => {
   });
 
   test("a NaN among the scores makes the loss NaN", () => {
-    for (const op of [Op.meanSquaredError, Op.binaryCrossEntropy, Op.crossEntropy] as const) {
+    for (const { op, per } of Object.values(losses)) {
       for (let at = 0; at < 5; at++) {
         const scores = [1, 2, 3, 4, 5].with(at, Number.NaN);
-        const { losses } = run(lab, op, scores, [0, 1, 0, 0, 0], 1, 5);
-        expect(losses[op === Op.crossEntropy ? 0 : at]).toBeNaN();
+        const { losses: values } = run(lab, op, scores, [0, 1, 0, 0, 0], 1, 5);
+        expect(values[per === "row" ? 0 : at]).toBeNaN();
       }
     }
   });

@@ -2,15 +2,9 @@
 // trainings on threads are in threads.test.ts.
 
 import { describe, expect, test } from "vitest";
-import {
-  type BackwardOp,
-  DataType,
-  type ForwardOp,
-  type LossOp,
-  Op,
-  Start,
-  Stat,
-} from "../src/program/builder.js";
+import { FIRST_BY_ROWS, FIRST_DERIVATIVE } from "../assembly/ops.js";
+import { losses } from "../src/losses.js";
+import { type BackwardOp, DataType, type ForwardOp, Op, Start, Stat } from "../src/program/builder.js";
 import {
   type Bench,
   elements,
@@ -238,10 +232,10 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
         builder.gather(x, samples, visit, width, rows, one);
         const target = matrix();
         builder.oneHot(target, { classes: bench.place(classes) }, visit, width, rows);
-        for (const op of [Op.sigmoid, Op.relu, Op.tanh, Op.exp, Op.log] satisfies ForwardOp[]) {
+        for (let op = Op.sigmoid as ForwardOp; op < FIRST_DERIVATIVE; op++) {
           builder.forward(op, matrix(), x, rows, width);
         }
-        for (const op of [Op.sigmoidBackward, Op.reluBackward, Op.tanhBackward] satisfies BackwardOp[]) {
+        for (let op = FIRST_DERIVATIVE as BackwardOp; op < FIRST_BY_ROWS; op++) {
           builder.backward(op, matrix(), target, x, rows, width);
         }
         const y = matrix();
@@ -251,13 +245,13 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
         builder.columnSums(bench.inPlace(randomValues(width, 1)), x, rows, width, Start.add);
         builder.transpose(matrix(), x, rows, width);
         const statistics = bench.place(new Float64Array(Stat.cells), { written: true });
-        for (const op of [Op.meanSquaredError, Op.binaryCrossEntropy, Op.crossEntropy] satisfies LossOp[]) {
-          const terms = op === Op.crossEntropy ? rows : size;
+        for (const { op, per, fused } of Object.values(losses)) {
+          const terms = per === "row" ? rows : size;
           const buffers = {
             gradient: matrix(),
             losses: bench.output(terms),
             hits: bench.output(terms),
-            prediction: op === Op.meanSquaredError ? y : matrix(),
+            prediction: fused ? matrix() : y,
             logits: x,
             target,
           };

@@ -8,7 +8,7 @@ import {
   Cut,
   DataType,
   Epilogue,
-  type Gather,
+  Gather,
   NO_EPILOGUE,
   Operand,
   Product,
@@ -341,6 +341,21 @@ describe("threads share a phase in parts:", () => {
     expect(phases(records)).toEqual([
       [Op.softmax, 8],
       [Op.softmax, 8],
+    ]);
+  });
+
+  test("but a product needs all rows of its right factor", () => {
+    const records = recordsOf(
+      (builder, [x, w, y, z]) => {
+        builder.forward(Op.softmax, w, z, rows, 4);
+        builder.product(y, x, w, rows, 4, rows);
+      },
+      2,
+      rows,
+    );
+    expect(phases(records)).toEqual([
+      [Op.softmax, 8],
+      [Op.product, 8],
     ]);
   });
 

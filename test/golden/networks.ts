@@ -1,7 +1,9 @@
 // Golden dense networks: forward pass, loss, gradients and ten steps of gradient descent as PyTorch computes
-// them in float64. networks.py writes the numbers; this file gives them their types.
+// them in float64, and twenty steps of optimizers. networks.py and optimizers.py write the numbers; this file gives
+// them their types.
 
 import { readFileSync } from "node:fs";
+import type { Activation, Loss } from "../../src/index.js";
 
 /** One network with everything PyTorch computed for it. A layer computes `activation(x · W + b)`. */
 export interface GoldenNetwork {
@@ -10,12 +12,12 @@ export interface GoldenNetwork {
   /** Number of features in a row of `x`. */
   inputs: number;
   /** The layers, first to last. */
-  layers: { size: number; activation: "sigmoid" | "relu" | "tanh" | "softmax" | "linear" }[];
+  layers: { size: number; activation: Activation }[];
   /**
    * `meanSquaredError` and `binaryCrossEntropy` are means over all batch × outputs elements; `crossEntropy` is
    * the mean over the rows.
    */
-  loss: "meanSquaredError" | "binaryCrossEntropy" | "crossEntropy";
+  loss: Loss;
   /** Step size of the gradient descent. */
   learningRate: number;
   /** The batch: one row of `inputs` numbers for each example. Exact in float32. */
@@ -45,6 +47,25 @@ export interface GoldenNetwork {
 }
 
 /** The golden networks, from one weight to 64-48-10. */
-export const goldenNetworks: GoldenNetwork[] = JSON.parse(
-  readFileSync(new URL("./networks.json", import.meta.url), "utf8"),
-);
+export const goldenNetworks: GoldenNetwork[] = read("./networks.json");
+
+/** Twenty full-batch steps of an optimizer on a golden network, from its initial parameters. */
+export interface GoldenTrajectory {
+  /** Name of the network. */
+  network: string;
+  /** Name of the optimizer, and the options of its factory but the learning rate. */
+  optimizer: "sgd";
+  options: Record<string, number | boolean>;
+  /** Step size of the first ten steps; that of the others is half of it. */
+  learningRate: number;
+  /** The loss before each step. */
+  losses: number[];
+  finalWeights: number[][];
+  finalBiases: number[][];
+}
+
+export const goldenTrajectories: GoldenTrajectory[] = read("./optimizers.json");
+
+function read<T>(name: string): T {
+  return JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
+}
