@@ -1,8 +1,8 @@
 // What users pass as inputs and targets, checked and made into flat tables of a type the heap stores.
 
+import { DataType } from "../assembly/ops.js";
 import { className, count, quote } from "./check.js";
 import { byRows, type Pieces } from "./pieces.js";
-import { DataType } from "./program/builder.js";
 import type { Shape } from "./shape.js";
 
 /** A Float16Array, by what it has: older TypeScript and older engines do not know the class. */

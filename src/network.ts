@@ -308,7 +308,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
   summary(): string {
     const { descriptions, density } = modelOf(this);
     const outputs = descriptions.map(({ output }) => output);
-    return summarize(this, outputs, density);
+    return summarize(this, outputs, descriptions[0].takesSparse ? density : undefined);
   }
 
   /** What console.log shows in Node. @internal */

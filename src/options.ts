@@ -355,7 +355,9 @@ export function checkShape(name: string, shape: number | Shape): Shape {
   if (shape.length === 0) {
     throw new RangeError(`${name} is [], but a shape has at least one length, e.g. [28, 28, 1]`);
   }
-  return Object.freeze(shape.map((length, axis) => checkInteger(`${name}[${axis}]`, length, 1)));
+  for (const [axis, length] of shape.entries()) checkInteger(`${name}[${axis}]`, length, 1);
+  checkInteger(`the product of ${name}`, sizeOf(shape), 1);
+  return Object.freeze([...shape]);
 }
 
 /** Room for tensors, with alignment and the program that draws them. */

@@ -14,12 +14,14 @@ interface Import {
   typeOnly: boolean;
 }
 
-/** Every source file in src, as a path from the root, with its imports. */
+/** Every source file in src and assembly, as a path from the root, with its imports. */
 const sources = new Map(
-  readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts"))
-    .map((file) => `src/${file.replaceAll("\\", "/")}`)
-    .map((file) => [file, importsOf(file)]),
+  ["src", "assembly"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts"))
+      .map((file) => `${folder}/${file.replaceAll("\\", "/")}`)
+      .map((file): [string, Import[]] => [file, importsOf(file)]),
+  ),
 );
 
 /** The import and export-from statements of a file. */
@@ -47,9 +49,10 @@ function isOnlyTypes(clause: string): boolean {
 
 function resolve(file: string, target: string): string {
   if (!target.startsWith(".")) return target;
-  return relative(root, join(root, dirname(file), target))
+  // AssemblyScript's imports have no extension.
+  return `${relative(root, join(root, dirname(file), target))
     .replaceAll("\\", "/")
-    .replace(/\.js$/, ".ts");
+    .replace(/\.js$/, "")}.ts`;
 }
 
 /** Every import as "file -> target", of the files and the targets that the conditions name. */
@@ -86,27 +89,69 @@ describe("this test", () => {
   });
 
   test("finds every target that it resolves", () => {
-    const files = edges(within("src/"), within("src/")).map((edge) => edge.split(" -> ")[1]);
+    const files = edges(() => true, within("src/", "assembly/")).map((edge) => edge.split(" -> ")[1]);
     expect(files.filter((file) => !sources.has(file))).toEqual([]);
   });
 });
 
 describe("the sources", () => {
-  test("import downwards only: index, network, layers, activations and losses, program, heap", () => {
-    const floors = [
-      ["src/index.ts"],
-      ["src/network.ts"],
-      ["src/training.ts"],
-      ["src/plan.ts"],
-      ["src/layers/"],
-      ["src/activations.ts", "src/losses.ts"],
-      ["src/program.ts"],
-      ["src/heap.ts"],
-    ];
+  /** From the entry down: a file may import what stands further down, and within its own line. */
+  const floors = [
+    ["src/index.ts"],
+    ["src/network.ts", "src/gradients.ts"],
+    ["src/options.ts", "src/training.ts", "src/evaluation.ts", "src/prediction.ts", "src/summary.ts"],
+    ["src/explosion.ts", "src/sweep.ts"],
+    ["src/plan.ts"],
+    ["src/upload.ts", "src/pacing.ts", "src/whole-steps.ts"],
+    ["src/layers/"],
+    ["src/optimizers.ts", "src/losses.ts"],
+    ["src/activations.ts", "src/dataset.ts", "src/store.ts"],
+    ["src/program/"],
+    ["src/heap.ts"],
+    ["src/executors/wasm/", "src/executors/reference/"],
+    ["src/executors/executor.ts", "src/executors/environment.ts"],
+    ["src/check.ts", "src/pieces.ts", "src/wrapped.ts"],
+    ["src/dtype.ts", "src/shape.ts", "src/signal.ts", "src/table.ts"],
+    ["src/data/", "build/"],
+    ["assembly/index.ts"],
+    ["assembly/program.ts"],
+    ["assembly/losses.ts", "assembly/sparse.ts", "assembly/gemm.ts"],
+    ["assembly/activations.ts", "assembly/batches.ts", "assembly/reductions.ts", "assembly/optimizers.ts"],
+    ["assembly/math.ts", "assembly/random.ts", "assembly/transpose.ts", "assembly/threads.ts"],
+    ["assembly/lanes.ts"],
+    ["assembly/ops.ts"],
+  ];
+
+  test("each have a floor", () => {
+    for (const file of sources.keys())
+      expect(
+        floors.filter((files) => within(...files)(file)),
+        file,
+      ).toHaveLength(1);
+  });
+
+  test("import downwards only: index, network, training, plan, layers, tables, program, heap, executors", () => {
     for (const [floor, files] of floors.entries()) {
       const above = within(...floors.slice(0, floor).flat());
       expect(edges(within(...files), above), files.join()).toEqual([]);
     }
+  });
+
+  test("name no layer but in its file and in the entry", () => {
+    const layers = [...sources.keys()].filter(
+      (file) => within("src/layers/")(file) && file !== "src/layers/layer.ts",
+    );
+    expect(layers).toContain("src/layers/dense.ts");
+    const knowing = edges(
+      () => true,
+      (target) => layers.includes(target),
+    ).map((edge) => edge.split(" -> ")[0]);
+    expect(new Set(knowing)).toEqual(new Set(["src/index.ts"]));
+  });
+
+  test("in assembly import nothing but each other", () => {
+    expect(edges(within("assembly/"), (target) => !target.startsWith("assembly/"))).toEqual([]);
+    expect(edges(within("assembly/"), within("assembly/")).length).toBeGreaterThan(20);
   });
 
   test("of executors know no layers, networks, plans or trainings", () => {
