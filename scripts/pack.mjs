@@ -10,7 +10,7 @@ import zopfli from "@gfx/zopfli";
 /** Shortest run of equal bytes that is copied; shorter ones are found in the wrong places. */
 const SHORTEST = 6;
 /** How far ahead in the original the next run may be: what lies between is lost for all that follows. */
-const FURTHEST = 256;
+const FURTHEST = 64;
 
 /** What src/executors/wasm/unpack.ts takes; it says what is what. */
 export async function pack({ plain, relaxed }) {

@@ -3,7 +3,6 @@
 import { DataType } from "../assembly/ops.js";
 import { className, count, quote } from "./check.js";
 import { byRows, type Pieces } from "./pieces.js";
-import type { Shape } from "./shape.js";
 
 /** A Float16Array, by what it has: older TypeScript and older engines do not know the class. */
 export interface Float16Values {
@@ -51,10 +50,10 @@ export type Targets = Table | Classes;
 
 /** What the rows of a table must be like. */
 export interface Format {
-  /** Shape of a row. */
-  shape: Shape;
   /** Values in a row. */
   width: number;
+  /** Vectors of the last axis in a row. */
+  positions: number;
   /** What the network calls them. */
   what: "inputs" | "outputs";
   /** Largest magnitude that does not overflow the network's element type. */
@@ -295,8 +294,8 @@ export function* toTargets(
   format: Format,
   kind: TargetKind,
 ): Pieces<Targets> {
-  const { width, shape } = format;
-  const mayBeClasses = kind === "distribution" && shape.length === 1 && width > 1 && isFlat(value);
+  const { width, positions } = format;
+  const mayBeClasses = kind === "distribution" && positions === 1 && width > 1 && isFlat(value);
   if (mayBeClasses && value.length === rows) return yield* toClasses(name, value, width);
   if (mayBeClasses && value.length % width !== 0) {
     throw new RangeError(
@@ -315,7 +314,7 @@ export function* toTargets(
   }
   if (kind !== "any") yield* byRows(rows, width, (from, to) => checkProbabilities(name, table, from, to));
   if (kind === "distribution") {
-    const last = shape[shape.length - 1];
+    const last = width / positions;
     yield* byRows(rows, width, (from, to) => checkDistributions(name, table, last, from, to));
   }
   return table;

@@ -34,8 +34,8 @@ export function gradientsOf(
     const layers: Record<string, FloatArray>[] = network.layers.map(() => ({}));
     for (const { name, shape, region } of store.tensors) {
       const [, layer, tensor] = name.split(".");
-      const at = gradients.offset + region.offset - store.region.offset;
-      layers[Number(layer)][tensor] = heap.elements(at, sizeOf(shape)).slice();
+      const { offset } = store.within(gradients, region);
+      layers[Number(layer)][tensor] = heap.elements(offset, sizeOf(shape)).slice();
     }
     return { ...figuresOf(model, statistics.sums, x.rows, known), layers };
   } finally {

@@ -46,6 +46,11 @@ export class Heap {
     this.#top = align(executor.heapBase);
   }
 
+  /** Bytes of an element of the working type. */
+  get elementBytes(): number {
+    return bytesOf(this.dtype);
+  }
+
   /** The memory as it is now: growing replaces it. */
   get memory(): ArrayBuffer | SharedArrayBuffer {
     return this.#executor.buffer;
@@ -132,7 +137,7 @@ export class Heap {
 
   /** A live view of `length` elements of the working type at byte `offset`. */
   elements(offset: number, length: number): FloatArray {
-    const bytes = bytesOf(this.dtype);
+    const bytes = this.elementBytes;
     const all = this.dtype === "float64" ? this.f64 : this.f32;
     return all.subarray(offset / bytes, offset / bytes + length);
   }

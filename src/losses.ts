@@ -3,6 +3,7 @@
 import type { Activation } from "./activations.js";
 import type { TargetKind } from "./dataset.js";
 import { type LossOp, Op } from "./program/builder.js";
+import { positionsOf, type Shape, sizeOf } from "./shape.js";
 import { namesOf } from "./table.js";
 
 interface LossRow<C extends boolean = boolean, F extends Activation | undefined = Activation | undefined> {
@@ -75,9 +76,9 @@ export function defaultLoss(last: Activation | undefined): Loss {
   return namesOf(losses).find((loss) => losses[loss].fused === (last ?? "")) ?? "meanSquaredError";
 }
 
-/** Values of a loss over `rows` rows of outputs: see LossRow.per. */
-export function termsOf(loss: Loss, rows: number, width: number): number {
-  return losses[loss].per === "row" ? rows : rows * width;
+/** Values of a loss over `rows` rows of outputs of a shape: see LossRow.per. */
+export function termsOf(loss: Loss, rows: number, shape: Shape): number {
+  return rows * (losses[loss].per === "row" ? positionsOf(shape) : sizeOf(shape));
 }
 
 /** Mean loss a row, and the share of hits, 0 to 1, where the loss is one of classification. */

@@ -19,8 +19,8 @@ export type Settings = Readonly<Record<string, number | boolean | string>>;
 export interface Update {
   parameters: Region;
   gradients: Region;
-  /** What the optimizer keeps of each parameter, by name. */
-  slots: ReadonlyMap<string, Region>;
+  /** What the optimizer keeps of each parameter, in the order of its names. */
+  slots: readonly Region[];
   /** Elements. */
   size: number;
   /** f64 cell: -learningRate */
@@ -28,7 +28,7 @@ export interface Update {
 }
 
 interface OptimizerRow {
-  /** Names of what it keeps of each parameter. @internal */
+  /** Names of what it keeps of each parameter: see Store.slot(). @internal */
   slots(settings: Settings): readonly string[];
   /**
    * Whether a step is w = w - learningRate * gradient: it is folded into the operations that make the gradients then, and
@@ -41,13 +41,10 @@ interface OptimizerRow {
 
 export const optimizers = /* @__PURE__ */ rowsOf<OptimizerRow>()({
   sgd: {
-    slots: ({ momentum }) => (momentum ? ["velocity"] : []),
+    slots: ({ momentum }) => (momentum ? ["sgd.velocity"] : []),
     folds: ({ momentum }) => !momentum,
-    emit(builder, { parameters, gradients, slots, size, rate }, { momentum, nesterov }) {
-      const velocity = slots.get("velocity")!;
-      const cell = builder.cell(momentum as number);
-      const settings = { rate, momentum: cell, nesterov: nesterov as boolean };
-      builder.momentum({ parameters, gradients, velocity }, size, settings);
+    emit(builder, update, { momentum, nesterov }) {
+      builder.momentum(update, update.slots[0], builder.cell(momentum as number), nesterov as boolean);
     },
   },
 });

@@ -36,7 +36,7 @@ import {
 } from "./losses.js";
 import { isOptimizer, type Optimizer, optimizers, sgd } from "./optimizers.js";
 import type { Pieces } from "./pieces.js";
-import { type Shape, shapeText, sizeOf } from "./shape.js";
+import { positionsOf, type Shape, shapeText, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
 import type { TensorSpec } from "./store.js";
 import { namesOf } from "./table.js";
@@ -145,6 +145,8 @@ export type FiguresOf<L extends readonly Layer[], G extends Loss | undefined> = 
       : Figures
     : Figures;
 
+type Data = [inputs: Table, targets: Targets];
+
 /** What the checks need to know of a network. */
 export interface Facts {
   inputShape: Shape;
@@ -195,7 +197,7 @@ export function readFitOptions(options: FitOptions): FitOptions {
 
 /** Checks everything that `fit` is given. */
 export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: FitOptions): Pieces<Settings> {
-  const { epochs = 1, batchSize = 32, shuffle = true, validationData, validationSplit } = options;
+  const { epochs = 1, batchSize = 32, shuffle = true } = options;
   const loss = checkLoss(facts, options.loss ?? facts.loss);
   const checked = {
     epochs: checkInteger("epochs", epochs, 1),
@@ -207,9 +209,26 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
     signal: options.signal,
     loss,
   };
-  const [x, t] = yield* checkData(facts, ["inputs", "targets"], inputs, targets, loss);
-  checkStep(facts, checked.optimizer, loss, Math.min(checked.batchSize, x.rows));
-  const { takesSparse } = facts;
+  const all = yield* checkData(facts, ["inputs", "targets"], inputs, targets, loss);
+  checkStep(facts, checked.optimizer, loss, Math.min(checked.batchSize, all[0].rows));
+  const held = yield* checkValidation(facts, all[0].rows, options, loss);
+  const rows = typeof held === "number" ? all[0].rows - held : all[0].rows;
+  const part = (from: number, to: number) => all.map((table) => sliceRows(table, from, to)) as Data;
+  const validation = typeof held === "number" ? part(rows, rows + held) : held;
+  return {
+    ...checked,
+    data: yield* survey(part(0, rows), facts.takesSparse),
+    validation: validation && (yield* survey(validation, facts.takesSparse)),
+  };
+}
+
+/** What to validate with: nothing, data, or so many of the last rows. */
+function* checkValidation(
+  facts: Facts,
+  rows: number,
+  { validationData, validationSplit }: FitOptions,
+  loss: Loss,
+): Pieces<Data | number | undefined> {
   if (validationData !== undefined && validationSplit !== undefined) {
     throw new TypeError("both validationData and validationSplit are given: pass one of them");
   }
@@ -217,34 +236,19 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
     if (!Array.isArray(validationData) || validationData.length !== 2) {
       throw new TypeError(`validationData is ${quote(validationData)}, but must be [inputs, targets]`);
     }
-    const names: [string, string] = ["validationData[0]", "validationData[1]"];
     const [first, second] = validationData as readonly [Rows, Rows];
-    const held = yield* checkData(facts, names, first, second, loss);
-    return {
-      ...checked,
-      data: yield* survey(x, t, takesSparse),
-      validation: yield* survey(...held, takesSparse),
-    };
+    return yield* checkData(facts, ["validationData[0]", "validationData[1]"], first, second, loss);
   }
-  if (validationSplit === undefined) {
-    return { ...checked, data: yield* survey(x, t, takesSparse), validation: undefined };
-  }
+  if (validationSplit === undefined) return undefined;
   if (typeof validationSplit !== "number" || Number.isNaN(validationSplit)) {
     throw new TypeError(`validationSplit is ${quote(validationSplit)}, but must be a number between 0 and 1`);
   }
-  const kept = Math.round(x.rows * validationSplit);
-  if (!(kept >= 1 && kept < x.rows)) {
-    throw new RangeError(
-      `validationSplit is ${quote(validationSplit)}, which leaves ${x.rows - kept} of ${x.rows} rows for training ` +
-        `and ${kept} for validation: it must be a share between 0 and 1 that leaves rows on both sides`,
-    );
-  }
-  const first = x.rows - kept;
-  return {
-    ...checked,
-    data: yield* survey(sliceRows(x, 0, first), sliceRows(t, 0, first), takesSparse),
-    validation: yield* survey(sliceRows(x, first, x.rows), sliceRows(t, first, x.rows), takesSparse),
-  };
+  const kept = Math.round(rows * validationSplit);
+  if (kept >= 1 && kept < rows) return kept;
+  throw new RangeError(
+    `validationSplit is ${quote(validationSplit)}, which leaves ${rows - kept} of ${rows} rows for training ` +
+      `and ${kept} for validation: it must be a share between 0 and 1 that leaves rows on both sides`,
+  );
 }
 
 /** The optimizer of a fit; a learning rate alone is one of plain SGD. */
@@ -254,10 +258,8 @@ function checkOptimizer({ dtype }: Facts, { optimizer, learningRate }: FitOption
   }
   const chosen: unknown = optimizer === undefined ? sgd({ learningRate }) : optimizer;
   if (!isOptimizer(chosen)) {
-    const factories = namesOf(optimizers).map((name) => `${name}({ learningRate: 0.01 })`);
-    throw new TypeError(
-      `optimizer is ${quote(chosen)}, but must be what one of these makes: ${factories.join(", ")}`,
-    );
+    const factories = namesOf(optimizers).join("() or ");
+    throw new TypeError(`optimizer is ${quote(chosen)}, but must be what ${factories}() returns`);
   }
   checkRounded("learningRate", chosen.learningRate, dtype);
   return chosen;
@@ -270,8 +272,7 @@ function checkStep(
   loss: Loss,
   rows: number,
 ): void {
-  const width = outputShape[outputShape.length - 1];
-  const terms = termsOf(loss, (rows * sizeOf(outputShape)) / width, width);
+  const terms = termsOf(loss, rows, outputShape);
   if (rounded(dtype, (learningRate * losses[loss].factor) / terms) !== 0) return;
   throw new RangeError(
     `learningRate is ${learningRate}, of which a row's share in a batch of ${rows} is 0 in the network's ${dtype}: ` +
@@ -288,13 +289,16 @@ export function checkRounded(name: string, value: number, dtype: DType): number 
   );
 }
 
+function extentOf(shape: Shape) {
+  return { width: sizeOf(shape), positions: positionsOf(shape) };
+}
+
 /** What inputs must be like. */
 export function inputFormat({ inputShape, dtype, inputScale, owns }: Facts): Format {
   const factor = Math.max(1, Math.abs(inputScale));
   const scaled = () => (factor > 1 ? `, multiplied by the inputScale ${inputScale},` : "");
   return {
-    shape: inputShape,
-    width: sizeOf(inputShape),
+    ...extentOf(inputShape),
     what: "inputs",
     // A little less than what just does not overflow: the value, the factor and their product are rounded.
     largest: factor > 1 ? (largestOf(dtype) / factor) * (1 - 2 ** -20) : largestOf(dtype),
@@ -310,12 +314,11 @@ export function* checkData(
   inputs: Rows,
   targets: Rows,
   loss: Loss,
-): Pieces<[Table, Targets]> {
+): Pieces<Data> {
   const x = yield* toTable(names[0], inputs, inputFormat(facts));
   const { outputShape, dtype, owns } = facts;
   const format: Format = {
-    shape: outputShape,
-    width: sizeOf(outputShape),
+    ...extentOf(outputShape),
     what: "outputs",
     largest: largestOf(dtype),
     overflow: () => `which overflows the network's ${dtype}: ${smaller(dtype)}`,
@@ -412,13 +415,10 @@ export function checkLayers<L extends readonly Layer[]>(layers: L, dtype: DType)
     layer.checkType(dtype);
     const { activation } = layer;
     if (activation && activations[activation].onlyLast && index < layers.length - 1) {
-      const others = namesOf(activations)
-        .filter((name) => activations[name].forward !== undefined && !activations[name].onlyLast)
-        .map((name) => quote(name));
       throw new RangeError(
         `layers[${index}] has activation "${activation}" but is not the last layer: ${activation} makes the outputs ` +
           "of a layer compete to sum to 1, which belongs at the end of a classifier; " +
-          `use one of ${others.join(", ")} inside`,
+          'use another inside, e.g. "relu"',
       );
     }
   }

@@ -8,7 +8,7 @@ import { classifies, type Figures, type Loss, losses, termsOf } from "./losses.j
 import { type Optimizer, optimizers, type Settings } from "./optimizers.js";
 import { ProgramBuilder, Stat } from "./program/builder.js";
 import type { DenseSamples, Matrix, SparseSamples } from "./program/samples.js";
-import { type Shape, sizeOf } from "./shape.js";
+import { positionsOf, type Shape, sizeOf } from "./shape.js";
 import type { Store } from "./store.js";
 import { type PlacedData, SPARSE_BELOW } from "./upload.js";
 import type { Snapshot, WholeSteps } from "./whole-steps.js";
@@ -91,10 +91,6 @@ export type Purpose =
 
 /** A pass, and the parameters by their gradients, where the gradients have no buffer but are folded into the step. */
 function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpose: Purpose) {
-  const within = (copy: Region, { offset, bytes }: Region): Region => ({
-    offset: copy.offset + offset - store.region.offset,
-    bytes,
-  });
   const parameters = purpose.kind === "train" ? store.region : purpose.parameters;
   const gradients = purpose.kind === "evaluate" ? undefined : purpose.gradients;
   const folded = new Map<Region, Region>();
@@ -103,9 +99,9 @@ function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpo
     rows,
     training: purpose.kind === "train" ? purpose.cells : undefined,
     backward: purpose.kind !== "evaluate",
-    parameter: ({ region }) => within(parameters, region),
+    parameter: ({ region }) => store.within(parameters, region),
     gradient({ region }) {
-      if (gradients) return within(gradients, region);
+      if (gradients) return store.within(gradients, region);
       const gradient = { offset: UNPLACED, bytes: region.bytes };
       folded.set(gradient, region);
       return gradient;
@@ -192,9 +188,8 @@ export function planLoss(
   const { emitted, output } = emitLayers(model, pass, x, fused === undefined);
 
   // The loss sees the positions of a sample as rows.
-  const width = outputShape[outputShape.length - 1];
-  const positions = outputs / width;
-  const terms = termsOf(loss, rows * positions, width);
+  const positions = positionsOf(outputShape);
+  const terms = termsOf(loss, rows, outputShape);
   const buffers = {
     gradient: builder.matrix(rows, outputs),
     losses: builder.matrix(terms, 1),
@@ -205,7 +200,7 @@ export function planLoss(
   };
   const folds = purpose.kind === "train" && purpose.gradients === undefined;
   const rate = folds ? purpose.cells.rate : builder.cell(1);
-  builder.loss(op, buffers, rows * positions, width, { rate, factor, terms });
+  builder.loss(op, buffers, rows * positions, outputs / positions, { rate, factor, terms });
   builder.late(() => {
     builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(rows / terms));
   });
@@ -229,13 +224,17 @@ function emitUpdate(
   gradients: Region,
   rate: Region,
 ): void {
-  const row = optimizers[optimizer.name];
-  const names = row.slots(optimizer);
-  for (const { offset, bytes } of store.trained) {
-    const at = ({ offset: begin }: Region) => ({ offset: begin + offset - store.region.offset, bytes });
-    const slots = new Map(names.map((name) => [name, at(store.slot(`${optimizer.name}.${name}`))]));
-    const update = { parameters: at(store.region), gradients: at(gradients), slots, rate };
-    row.emit(builder, { ...update, size: bytes / store.bytesPerElement }, optimizer);
+  const { emit, slots } = optimizers[optimizer.name];
+  const kept = slots(optimizer).map((name) => store.slot(name));
+  for (const run of store.trained) {
+    const update = {
+      parameters: run,
+      gradients: store.within(gradients, run),
+      slots: kept.map((slot) => store.within(slot, run)),
+      size: run.bytes / builder.heap.elementBytes,
+      rate,
+    };
+    emit(builder, update, optimizer);
   }
 }
 
@@ -257,8 +256,7 @@ export function figuresOf(
   loss: Loss,
 ): Figures {
   const figures: Figures = { loss: lossSum / rows };
-  const width = outputShape[outputShape.length - 1];
-  if (classifies(loss)) figures.accuracy = hits / termsOf(loss, (rows * sizeOf(outputShape)) / width, width);
+  if (classifies(loss)) figures.accuracy = hits / termsOf(loss, rows, outputShape);
   return figures;
 }
 

@@ -1,7 +1,7 @@
 // The registry of a network's tensors: its parameters by name, in one contiguous region at the start of its heap, so that
 // a snapshot is one slice; and behind them what optimizers keep of each parameter, in regions that lie alike.
 
-import { bytesOf, type FloatArray } from "./dtype.js";
+import type { FloatArray } from "./dtype.js";
 import type { Heap, Region } from "./heap.js";
 import { type Shape, sizeOf } from "./shape.js";
 
@@ -25,6 +25,7 @@ export class Store {
   readonly #slots = new Map<string, Region>();
   readonly #begin: number;
   #end: number;
+  #slotsEnd: number;
   /** The views that users were given and may still hold. */
   #lent: WeakRef<FloatArray>[] = [];
 
@@ -32,6 +33,7 @@ export class Store {
     this.heap = heap;
     this.#begin = heap.top;
     this.#end = heap.top;
+    this.#slotsEnd = heap.top;
   }
 
   /**
@@ -42,11 +44,12 @@ export class Store {
     const tensors = {} as Record<N, Tensor>;
     for (const name in specs) {
       const { shape, trainable = true } = specs[name];
-      const region = this.heap.region(sizeOf(shape) * bytesOf(this.heap.dtype));
+      const region = this.heap.region(sizeOf(shape) * this.heap.elementBytes);
       tensors[name] = { name: `${owner}.${name}`, shape, trainable, region };
       this.#tensors.push(tensors[name]);
     }
     this.#end = this.heap.top;
+    this.#slotsEnd = this.heap.top;
     return tensors;
   }
 
@@ -63,18 +66,21 @@ export class Store {
   /** The tensors that training changes, in runs of such as lie next to each other. */
   get trained(): Region[] {
     const runs: Region[] = [];
-    let after = false;
+    let run: { offset: number; bytes: number } | undefined;
     for (const { trainable, region } of this.#tensors) {
-      const { offset, bytes } = after ? runs.pop()! : region;
-      if (trainable) runs.push({ offset, bytes: region.offset + region.bytes - offset });
-      else if (after) runs.push({ offset, bytes });
-      after = trainable;
+      if (!trainable) run = undefined;
+      else if (run) run.bytes = region.offset + region.bytes - run.offset;
+      else {
+        run = { ...region };
+        runs.push(run);
+      }
     }
     return runs;
   }
 
-  get bytesPerElement(): number {
-    return bytesOf(this.heap.dtype);
+  /** Where in a buffer that is laid out as the parameters are a region of them is. */
+  within(buffer: Region, { offset, bytes }: Region): Region {
+    return { offset: buffer.offset + offset - this.#begin, bytes };
   }
 
   /**
@@ -88,15 +94,14 @@ export class Store {
       slot = this.heap.region(bytes);
       this.heap.u8.fill(0, slot.offset, slot.offset + bytes);
       this.#slots.set(name, slot);
+      this.#slotsEnd = this.heap.top;
     }
     return slot;
   }
 
   /** Bytes of a snapshot: of the parameters, and, if they are to be in it, of all slots. */
   snapshotBytes({ slots = false } = {}): number {
-    const { bytes } = this.region;
-    const ends = slots ? [...this.#slots.values()].map((slot) => slot.offset + slot.bytes) : [];
-    return Math.max(bytes, ...ends.map((end) => end - this.#begin));
+    return (slots ? this.#slotsEnd : this.#end) - this.#begin;
   }
 
   /** Copies the parameters, and the slots as far as they have room, to `target`. */
@@ -111,7 +116,7 @@ export class Store {
 
   /** A live view of a tensor. */
   view({ region }: Tensor): FloatArray {
-    return this.heap.elements(region.offset, region.bytes / bytesOf(this.heap.dtype));
+    return this.heap.elements(region.offset, region.bytes / this.heap.elementBytes);
   }
 
   /** A view for a user, who may write to it at any time: the same as before while the memory has not grown. */

@@ -82,23 +82,6 @@ function planPass(model: Model, data: DataSet, visit: Visit, loss: Loss, purpose
   return { data, placed, sweep, statistics };
 }
 
-/** Reserves what the optimizer keeps of each parameter; whether it keeps anything. */
-function reserveSlots({ store }: Model, { optimizer }: Settings): boolean {
-  const names = optimizers[optimizer.name].slots(optimizer);
-  for (const name of names) store.slot(`${optimizer.name}.${name}`);
-  return names.length > 0;
-}
-
-function trainingPurpose({ heap, store }: Model, { optimizer }: Settings, cells: Cells): Purpose {
-  if (optimizers[optimizer.name].folds(optimizer)) {
-    return { kind: "train", optimizer, cells, gradients: undefined };
-  }
-  const gradients = heap.region(store.region.bytes);
-  // Between two tensors there may be anything.
-  heap.u8.fill(0, gradients.offset, gradients.offset + gradients.bytes);
-  return { kind: "train", optimizer, cells, gradients };
-}
-
 function* uploadAll(model: Model, passes: (Pass | undefined)[]): Pieces<void> {
   for (const pass of passes) if (pass) yield* upload(model.heap, pass.data, pass.placed);
 }
@@ -119,17 +102,24 @@ export async function train(
   const { heap, store, executor } = model;
   const { data, batchSize, loss, signal } = settings;
   const { rows } = data.inputs;
-  // They stay when the training ends.
-  const slots = reserveSlots(model, settings);
+  const { slots, folds } = optimizers[settings.optimizer.name];
+  const kept = slots(settings.optimizer);
+  // What the optimizer keeps stays when the training ends.
+  for (const name of kept) store.slot(name);
   const mark = heap.top;
   try {
     const batch = Math.min(batchSize, rows);
     const cells = { rate: heap.cell(0), epoch: heap.cell(0) };
     const shuffle = settings.shuffle ? planShuffle(model, rows, seed, cells) : undefined;
-    const purpose = trainingPurpose(model, settings, cells);
+    const purpose: Purpose = {
+      kind: "train",
+      optimizer: settings.optimizer,
+      cells,
+      gradients: folds(settings.optimizer) ? undefined : heap.region(store.region.bytes),
+    };
     const training = planPass(model, data, { order: shuffle?.order, batch }, loss, purpose);
     const validation = settings.validation && planValidation(model, settings.validation, loss);
-    const wholeSteps = new WholeSteps(store, { slots });
+    const wholeSteps = new WholeSteps(store, { slots: kept.length > 0 });
     const pacer = new Pacer(executor, { signal, wholeSteps, copyEachStep: batch >= ROWS_WORTH_A_COPY });
     const uploading = pacer.drive(uploadAll(model, [training, validation]));
     if (uploading) await uploading;

@@ -25,7 +25,7 @@ export interface DataSet {
 }
 
 /** Looks at data that are to stay in the heap for long. */
-export function* survey(inputs: Table, targets: Targets, takesSparse: boolean): Pieces<DataSet> {
+export function* survey([inputs, targets]: [Table, Targets], takesSparse: boolean): Pieces<DataSet> {
   const share = density(inputs);
   if (share >= SPARSE_BELOW || !takesSparse) return { inputs, targets, density: share };
   const { data, rows, width } = inputs;

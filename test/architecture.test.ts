@@ -82,6 +82,7 @@ describe("this test", () => {
       { target: "src/activations.ts", typeOnly: true },
       { target: "src/dataset.ts", typeOnly: true },
       { target: "src/program/builder.ts", typeOnly: false },
+      { target: "src/shape.ts", typeOnly: false },
       { target: "src/table.ts", typeOnly: false },
     ]);
     expect(sources.get("src/index.ts")).toContainEqual({ target: "src/network.ts", typeOnly: false });

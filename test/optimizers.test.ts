@@ -70,9 +70,10 @@ describe.each(settings)("a step with a momentum in %s", (_, { dtype, ...options 
         // Of exact products a fused multiply-add and a separate one make the same sum but for its rounding.
         const rounding = { epsilons: 2, of: new Float64Array(size).fill(100) };
         const velocity = bench.inPlace(values(size, 1), rounding);
-        const regions = { parameters: bench.inPlace(values(size, 2), rounding), velocity };
-        const cells = { rate: builder.cell(-0.25), momentum: builder.cell(0.5), nesterov };
-        builder.momentum({ ...regions, gradients: bench.input(values(size, 3)) }, size, cells);
+        const parameters = bench.inPlace(values(size, 2), rounding);
+        const gradients = bench.input(values(size, 3));
+        const update = { parameters, gradients, size, rate: builder.cell(-0.25) };
+        builder.momentum(update, velocity, builder.cell(0.5), nesterov);
       },
       { label: `size ${size}` },
     );
@@ -100,13 +101,14 @@ describe.each(settings)("a step with a momentum in %s", (_, { dtype, ...options 
     await lab.runOnThreads(3, (bench) => {
       const { builder } = bench;
       const size = 5001;
-      const regions = {
-        parameters: bench.inPlace(factors(size, 1)),
-        velocity: bench.inPlace(factors(size, 2)),
+      const [parameters, velocity] = [bench.inPlace(factors(size, 1)), bench.inPlace(factors(size, 2))];
+      const update = {
+        parameters,
         gradients: bench.input(factors(size, 3)),
+        size,
+        rate: builder.cell(-0.25),
       };
-      const cells = { rate: builder.cell(-0.25), momentum: builder.cell(0.5), nesterov: true };
-      builder.momentum(regions, size, cells);
+      builder.momentum(update, velocity, builder.cell(0.5), true);
     });
   });
 });
@@ -264,14 +266,10 @@ describe("fit refuses", () => {
     [
       "an optimizer that no factory made",
       { optimizer: { name: "sgd", learningRate: 1 } },
-      "optimizer is an object (Object), but must be what one of these makes: sgd({ learningRate: 0.01 })",
+      "optimizer is an object (Object), but must be what sgd() returns",
     ],
-    [
-      "the factory itself",
-      { optimizer: sgd },
-      "optimizer is a function, but must be what one of these makes",
-    ],
-    ["null", { optimizer: null }, "optimizer is null, but must be what one of these makes"],
+    ["the factory itself", { optimizer: sgd }, "optimizer is a function, but must be what sgd() returns"],
+    ["null", { optimizer: null }, "optimizer is null, but must be what sgd() returns"],
     [
       "a learning rate that float32 does not hold",
       { optimizer: sgd({ learningRate: 1e-60 }) },

@@ -6,7 +6,7 @@ import { type DType, type FloatArray, rounded } from "../dtype.js";
 import type { Region } from "../heap.js";
 import { type ProgramBuilder, Start } from "../program/builder.js";
 import type { Matrix } from "../program/samples.js";
-import { type Shape, sizeOf } from "../shape.js";
+import { positionsOf, type Shape, sizeOf } from "../shape.js";
 import type { Store, Tensor } from "../store.js";
 import { INSPECT, notItself } from "../wrapped.js";
 import {
@@ -151,7 +151,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
 
   /** @internal */
   attach(store: Store, input: Shape, { weights, biases }: Readonly<Record<string, Tensor>>): void {
-    this.#place = { store, positions: sizeOf(input.slice(0, -1)), weights, biases };
+    this.#place = { store, positions: positionsOf(input), weights, biases };
   }
 
   /** @internal */

@@ -34,7 +34,6 @@ import {
   Transpose,
   Uniform,
 } from "../../assembly/ops.js";
-import { bytesOf } from "../dtype.js";
 import type { Program } from "../executors/executor.js";
 import { type Heap, type Region, UNPLACED } from "../heap.js";
 import { type CompileOptions, compile } from "./compile.js";
@@ -110,7 +109,7 @@ export class ProgramBuilder {
 
   /** A workspace matrix of the working type; its content is undefined. */
   matrix(rows: number, width: number): Region {
-    return this.#room(rows * width * bytesOf(this.heap.dtype));
+    return this.#room(rows * width * this.heap.elementBytes);
   }
 
   #room(bytes: number): Region {
@@ -204,7 +203,7 @@ export class ProgramBuilder {
     const starts = heap.region(8);
     heap.u32[starts.offset / 4] = 0;
     const columns = heap.region(width * 4);
-    const values = heap.region(width * bytesOf(heap.dtype));
+    const values = heap.region(width * heap.elementBytes);
     const counts = { offset: starts.offset + 4, bytes: 4 };
     const dataType = heap.dtype === "float64" ? DataType.f64 : DataType.f32;
     const samples: Sparse = { starts, columns, data: values, dataType, width, capacity: width };
@@ -245,7 +244,7 @@ export class ProgramBuilder {
   /** output = start + X' D */
   #sparseGradient(output: Region, left: SparseMatrix, gradient: Region, width: number, start: Start): void {
     const { starts, startsBytes, rowsOf, valuesOf } = this.sortByColumn(left);
-    const rowBytes = width * bytesOf(this.heap.dtype);
+    const rowBytes = width * this.heap.elementBytes;
     const operands = {
       [SparseGradient.output]: output,
       [SparseGradient.starts]: starts,
@@ -327,7 +326,7 @@ export class ProgramBuilder {
       [Epilogue.op]: NO_EPILOGUE,
     };
     // How it is cut is chosen by cutProducts().
-    const scratch = packed ? packedBytes(n, k, bytesOf(this.heap.dtype)) : 0;
+    const scratch = packed ? packedBytes(n, k, this.heap.elementBytes) : 0;
     this.#emit(Op.product, Cut.columns, n, 0, operands, scratch);
   }
 
@@ -422,9 +421,15 @@ export class ProgramBuilder {
 
   /** A step over `size` parameters: see Momentum in assembly/ops.ts. */
   momentum(
-    { parameters, gradients, velocity }: { parameters: Region; gradients: Region; velocity: Region },
-    size: number,
-    { rate, momentum, nesterov }: { rate: Region; momentum: Region; nesterov: boolean },
+    {
+      parameters,
+      gradients,
+      size,
+      rate,
+    }: { parameters: Region; gradients: Region; size: number; rate: Region },
+    velocity: Region,
+    momentum: Region,
+    nesterov: boolean,
   ): void {
     this.#emit(Op.momentum, Cut.elements, size, 1, {
       [Momentum.parameters]: parameters,

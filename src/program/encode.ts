@@ -13,43 +13,42 @@ export function encode(
   threads: number,
   parts: number,
 ): Program {
-  const scratch = placeScratch(phases.flat(), heap, threads);
-  const records = phases.reduce((sum, { length }) => sum + length, 0);
-  const offset = heap.allocate(records * RECORD_WORDS * 4);
-  const words = heap.u32;
-  words.fill(0, offset / 4, offset / 4 + records * RECORD_WORDS);
-  const bounds: { first: number; count: number; parts: number }[] = [];
-  let first = 0;
-  for (const phase of phases) {
-    const shared = partsOf(phase, threads);
-    for (const [index, operation] of phase.entries()) {
-      const record = offset / 4 + (first + index) * RECORD_WORDS;
-      const { op, cut, count, width, operands, scratchBytes } = operation;
-      words[record + Word.opcode] = op;
-      words[record + Word.parts] = index === phase.length - 1 ? shared : 0;
-      words[record + Word.cut] = cut;
-      words[record + Word.count] = count;
-      words[record + Word.width] = width;
-      if (scratchBytes > 0) {
-        words[record + Word.scratch] = scratch.offset;
-        words[record + Word.scratchBytes] = scratch.bytes;
-      }
-      for (const key in operands) {
-        const value = operands[key];
-        words[record + (Number(key) & Operand.position)] =
-          typeof value === "object" ? value.offset : (value ?? 0);
-      }
+  const operations = phases.flat();
+  const scratchBytes = scratchOf(operations);
+  const scratch = scratchBytes > 0 ? heap.allocate(scratchBytes * threads) : 0;
+  const offset = heap.allocate(operations.length * RECORD_WORDS * 4);
+  const words = heap.u32.subarray(offset / 4, offset / 4 + operations.length * RECORD_WORDS).fill(0);
+  for (const [index, operation] of operations.entries()) {
+    const record = words.subarray(index * RECORD_WORDS);
+    const { op, cut, count, width, operands } = operation;
+    record[Word.opcode] = op;
+    record[Word.cut] = cut;
+    record[Word.count] = count;
+    record[Word.width] = width;
+    if (operation.scratchBytes > 0) {
+      record[Word.scratch] = scratch;
+      record[Word.scratchBytes] = scratchBytes;
     }
-    bounds.push({ first, count: phase.length, parts: shared });
-    first += phase.length;
+    for (const key in operands) {
+      const value = operands[key];
+      record[Number(key) & Operand.position] = typeof value === "object" ? value.offset : (value ?? 0);
+    }
   }
-  return { offset, count: records, threads, phases: bounds, parts };
+  let first = 0;
+  const bounds = phases.map((phase) => {
+    const bound = { first, count: phase.length, parts: partsOf(phase, threads) };
+    first += phase.length;
+    words[(first - 1) * RECORD_WORDS + Word.parts] = bound.parts;
+    return bound;
+  });
+  return { offset, count: operations.length, threads, phases: bounds, parts };
 }
 
-/** One scratch serves all operations: each thread has a piece of its own, and does one thing after the other. */
-function placeScratch(operations: readonly Operation[], heap: Heap, threads: number) {
+/**
+ * Bytes of a thread's room to work in: one serves all operations, for each thread does one thing after the other. Whole
+ * cache lines, so that no two threads share one.
+ */
+function scratchOf(operations: readonly Operation[]): number {
   const most = operations.reduce((bytes, { scratchBytes }) => Math.max(bytes, scratchBytes), 0);
-  // Whole cache lines, so that no two threads share one.
-  const bytes = Math.ceil(most / 64) * 64;
-  return { offset: bytes > 0 ? heap.allocate(bytes * threads) : 0, bytes };
+  return Math.ceil(most / 64) * 64;
 }

@@ -28,12 +28,8 @@ export function placeWorkspace(phases: readonly (readonly Operation[])[], heap: 
   for (const life of livesOf(phases, kept)) {
     const { bytes } = life.region;
     const free = places.filter(({ lives }) => follows(life, lives[lives.length - 1]));
-    // The smallest that is large enough, or else the largest: it grows least.
-    const fitting = free.filter((place) => place.bytes >= bytes);
-    const best =
-      fitting.length > 0
-        ? fitting.reduce((a, b) => (b.bytes < a.bytes ? b : a))
-        : free.reduce<Place | undefined>((a, b) => (a && a.bytes >= b.bytes ? a : b), undefined);
+    // The one nearest in size: it wastes or grows least.
+    const [best] = free.sort((a, b) => Math.abs(a.bytes - bytes) - Math.abs(b.bytes - bytes));
     if (best) {
       best.bytes = Math.max(best.bytes, bytes);
       best.lives.push(life);
