@@ -1,4 +1,5 @@
-// Fuses an elementwise operation that follows a product in its place into the product, as its epilogue.
+// Fuses an elementwise operation that works in the place of a product's output into the product, as its epilogue. Nothing
+// between the two may touch what it works on.
 
 import {
   Backward,
@@ -10,30 +11,40 @@ import {
   NO_EPILOGUE,
   Op,
   Product,
-  SparseProduct,
 } from "../../assembly/ops.js";
-import type { Operation } from "./operation.js";
+import type { Region } from "../heap.js";
+import { type Operation, overlap, touchesOf } from "./operation.js";
 
 export function fuse(operations: readonly Operation[]): Operation[] {
   const fused: Operation[] = [];
   for (const operation of operations) {
     const { op, operands } = operation;
-    const product = fused.at(-1);
-    const input = operands[op < FIRST_DERIVATIVE ? Forward.input : Backward.gradient];
-    if (
-      op < FIRST_BY_ROWS &&
-      product &&
-      takesEpilogue(product) &&
-      input === operands[Forward.output] &&
-      input === product.operands[product.op === Op.product ? Product.output : SparseProduct.output]
-    ) {
+    const saved = op < FIRST_DERIVATIVE ? undefined : (operands[Backward.saved] as Region);
+    const product = op < FIRST_BY_ROWS ? productInto(fused, operation, saved) : undefined;
+    if (product) {
       product.operands[Epilogue.op] = op;
-      if (op >= FIRST_DERIVATIVE) product.operands[Epilogue.saved] = operands[Backward.saved];
+      product.operands[Epilogue.saved] = saved;
     } else {
       fused.push(operation);
     }
   }
   return fused;
+}
+
+/** The product whose output an elementwise operation works on in place, if it is the last to touch it. */
+function productInto(
+  before: readonly Operation[],
+  { operands }: Operation,
+  saved: Region | undefined,
+): Operation | undefined {
+  const output = operands[Forward.output] as Region;
+  if (operands[saved ? Backward.gradient : Forward.input] !== output) return undefined;
+  const last = before.findLast((operation) =>
+    touchesOf(operation).some(
+      ({ region, written }) => overlap(region, output) || (written && saved && overlap(region, saved)),
+    ),
+  );
+  return last && last.operands[Product.output] === output && takesEpilogue(last) ? last : undefined;
 }
 
 /** A gradient takes none: its sums may be cut by terms, and an epilogue must not run before they are whole. */

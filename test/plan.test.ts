@@ -1,0 +1,128 @@
+// What plans make of a network: the operations and phases of a step, as ARCHITECTURE.md draws them; and what can change
+// without a new plan.
+
+import { readFileSync } from "node:fs";
+import { describe, expect, test, vi } from "vitest";
+import { Op, RECORD_WORDS, Word } from "../assembly/ops.js";
+import { ReferenceExecutor } from "../src/executors/reference/executor.js";
+import { WasmExecutor } from "../src/executors/wasm/executor.js";
+import { Dense, type FitOptions, Network, sgd } from "../src/index.js";
+import { modelOf } from "../src/network.js";
+import { planLoss, Statistics } from "../src/plan.js";
+import { expectSameBits, makeClassifier, parameters, randomValues } from "./helpers.js";
+
+/** The programs that a call of fit runs for its steps, phase by phase, as names of operations. */
+async function phasesOf(network: Network, x: Float64Array, options: FitOptions): Promise<string[][]> {
+  const seen: string[][] = [];
+  const run = ReferenceExecutor.prototype.runPart;
+  const spy = vi.spyOn(ReferenceExecutor.prototype, "runPart").mockImplementation(function (
+    this: ReferenceExecutor,
+    program,
+    phase,
+    step,
+    part,
+    parts,
+  ) {
+    const { offset, phases } = program;
+    const { first, count } = phases[phase];
+    const words = modelOf(network).heap.u32.slice(offset / 4 + first * RECORD_WORDS);
+    const names = Array.from({ length: count }, (_, i) => nameOf(words[i * RECORD_WORDS + Word.opcode]));
+    if (part === 0 && names[0] !== nameOf(Op.shuffle)) seen.push(names);
+    run.call(this, program, phase, step, part, parts);
+  });
+  const targets = Uint8Array.from({ length: x.length / network.inputs }, (_, i) => i % network.outputs);
+  await network.fit(x, targets, options);
+  spy.mockRestore();
+  return seen;
+}
+
+/** The name of an opcode: enums of tests have their names. */
+const names = Object.entries(await import("../assembly/ops.js")).find(([name]) => name === "Op")![1];
+const nameOf = (op: Op) => (names as unknown as Record<number, string>)[op];
+
+describe("a step of 784-128-10, batch 32,", () => {
+  const layers = () => [new Dense(128, { activation: "relu" }), new Dense(10, { activation: "softmax" })];
+  const x = randomValues(32 * 784, 1);
+  const rows = ["product", "product", "crossEntropy", "product"];
+  const updates = ["product", "columnSums", "product", "columnSums"];
+
+  test("on two threads is two phases: what works on rows, and the updates", async () => {
+    const network = new Network({ inputs: 784, layers: layers(), executor: "reference", threads: 2 });
+    const phases = await phasesOf(network, x, {});
+    expect(phases).toEqual([
+      ["gather", "oneHot", ...rows],
+      ["report", ...updates],
+    ]);
+    // The page shows these.
+    const page = readFileSync(new URL("../ARCHITECTURE.md", import.meta.url), "utf8");
+    const drawn = page.split("```").find((block) => block.includes("crossEntropy"))!;
+    const order = phases.flat().map((name) => new RegExp(`\\b${name}\\b`, "g"));
+    let at = 0;
+    for (const name of order) {
+      name.lastIndex = at;
+      expect(name.exec(drawn), `${name} in the drawing`).not.toBeNull();
+      at = name.lastIndex;
+    }
+  });
+
+  test("with a momentum has a third, for it needs all gradients", async () => {
+    const network = new Network({ inputs: 784, layers: layers(), executor: "reference", threads: 2 });
+    const phases = await phasesOf(network, x, { optimizer: sgd({ momentum: 0.9 }) });
+    expect(phases).toEqual([["gather", "oneHot", ...rows], ["report", ...updates], ["momentum"]]);
+  });
+
+  test("on sparse inputs sorts them beside the gathering", async () => {
+    const network = new Network({ inputs: 784, layers: layers(), executor: "reference", threads: 2 });
+    const sparse = x.map((value, i) => (i % 5 ? 0 : value));
+    const phases = await phasesOf(network, sparse, {});
+    expect(phases).toEqual([
+      ["gatherSparse", "sortByColumn", "oneHot", "sparseProduct", ...rows.slice(1)],
+      ["report", "product", "columnSums", "sparseGradient", "columnSums"],
+    ]);
+  });
+
+  test("on one thread is in the order in which layers emit it", async () => {
+    const network = new Network({ inputs: 784, layers: layers(), executor: "reference" });
+    const phases = await phasesOf(network, x, {});
+    expect(phases.flat()).toEqual(["gather", "oneHot", ...rows.slice(0, 3), "report", "product", ...updates]);
+  });
+});
+
+test("the learning rate changes without a new plan", () => {
+  const [x, targets] = [randomValues(8 * 4, 1), [0, 1, 2, 0, 1, 2, 0, 1]];
+  /** Steps at these rates: all of one plan, or each of its own. */
+  const steps = (rates: number[], plans: number) => {
+    const network = makeClassifier();
+    const model = modelOf(network);
+    const { heap } = model;
+    const inputs = { data: heap.region(x.byteLength), dataType: 2, width: 4 };
+    heap.f64.set(x, inputs.data.offset / 8);
+    const classes = heap.region(32);
+    heap.u32.set(targets, classes.offset / 4);
+    const data = { inputs, targets: { classes }, visit: { order: undefined, batch: 8 } };
+    const cells = { rate: heap.cell(0), epoch: heap.cell(0) };
+    const purpose = { kind: "train", optimizer: sgd() as never, cells, gradients: undefined } as const;
+    const { region } = new Statistics(heap);
+    const make = () => planLoss(model, "crossEntropy", data, 8, region, purpose);
+    const programs = Array.from({ length: plans }, make);
+    for (const [i, rate] of rates.entries()) {
+      heap.setCell(cells.rate, -rate);
+      model.executor.run(programs[i % plans], 0, 1);
+    }
+    return parameters(network);
+  };
+  const rates = [0.1, 0.2, 0.05];
+  expectSameBits(steps(rates, 1), steps(rates, 3));
+  expect(steps(rates, 1)).not.toEqual(steps([0.1, 0.1, 0.1], 1));
+});
+
+test("a fit plans its programs once, whatever its epochs", async () => {
+  const run = vi.spyOn(WasmExecutor.prototype, "run");
+  const network = makeClassifier();
+  run.mockClear();
+  await network.fit(randomValues(8 * 4, 1), [0, 1, 2, 0, 1, 2, 0, 1], { epochs: 20, batchSize: 8 });
+  const programs = new Set(run.mock.calls.map(([program]) => program));
+  run.mockRestore();
+  // The shuffle and the step.
+  expect(programs.size).toBe(2);
+});
