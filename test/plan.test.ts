@@ -3,7 +3,8 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
-import { Op, RECORD_WORDS, Word } from "../assembly/ops.js";
+import * as ops from "../assembly/ops.js";
+import { RECORD_WORDS, Word } from "../assembly/ops.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
 import { Dense, type FitOptions, Network, sgd } from "../src/index.js";
@@ -11,34 +12,31 @@ import { modelOf } from "../src/network.js";
 import { planLoss, Statistics } from "../src/plan.js";
 import { expectSameBits, makeClassifier, parameters, randomValues } from "./helpers.js";
 
-/** The programs that a call of fit runs for its steps, phase by phase, as names of operations. */
+/** The phases of a network's training step, as names of operations. */
 async function phasesOf(network: Network, x: Float64Array, options: FitOptions): Promise<string[][]> {
-  const seen: string[][] = [];
-  const run = ReferenceExecutor.prototype.runPart;
-  const spy = vi.spyOn(ReferenceExecutor.prototype, "runPart").mockImplementation(function (
+  let step: string[][] = [];
+  const run = ReferenceExecutor.prototype.run;
+  const spy = vi.spyOn(ReferenceExecutor.prototype, "run").mockImplementation(function (
     this: ReferenceExecutor,
     program,
-    phase,
-    step,
-    part,
-    parts,
+    ...steps
   ) {
-    const { offset, phases } = program;
-    const { first, count } = phases[phase];
-    const words = modelOf(network).heap.u32.slice(offset / 4 + first * RECORD_WORDS);
-    const names = Array.from({ length: count }, (_, i) => nameOf(words[i * RECORD_WORDS + Word.opcode]));
-    if (part === 0 && names[0] !== nameOf(Op.shuffle)) seen.push(names);
-    run.call(this, program, phase, step, part, parts);
+    const words = modelOf(network).heap.u32.subarray(program.offset / 4);
+    const nameAt = (record: number) => names[words[record * RECORD_WORDS + Word.opcode]];
+    const phases = program.phases.map(({ first, count }) =>
+      Array.from({ length: count }, (_, i) => nameAt(first + i)),
+    );
+    if (phases.flat().includes("report")) step = phases;
+    run.call(this, program, ...steps);
   });
   const targets = Uint8Array.from({ length: x.length / network.inputs }, (_, i) => i % network.outputs);
   await network.fit(x, targets, options);
   spy.mockRestore();
-  return seen;
+  return step;
 }
 
-/** The name of an opcode: enums of tests have their names. */
-const names = Object.entries(await import("../assembly/ops.js")).find(([name]) => name === "Op")![1];
-const nameOf = (op: Op) => (names as unknown as Record<number, string>)[op];
+/** The names of opcodes: where enums are not inlined they know them. */
+const names = Object.entries(ops).find(([name]) => name === "Op")![1] as unknown as Record<number, string>;
 
 describe("a step of 784-128-10, batch 32,", () => {
   const layers = () => [new Dense(128, { activation: "relu" }), new Dense(10, { activation: "softmax" })];

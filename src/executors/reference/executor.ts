@@ -2,10 +2,9 @@
 // blocked.
 
 import { RECORD_WORDS } from "../../../assembly/ops.js";
-import type { FloatArray } from "../../dtype.js";
 import type { Executor, ExecutorOptions, Program } from "../executor.js";
-import { type Machine, run } from "./program.js";
-import { roundOf } from "./round.js";
+import { Machine } from "./machine.js";
+import { run } from "./program.js";
 
 const LIMIT = 2 ** 32;
 
@@ -18,7 +17,7 @@ export class ReferenceExecutor implements Executor {
 
   constructor({ dtype }: ExecutorOptions) {
     this.#dtype = dtype;
-    this.#machine = this.#view();
+    this.#machine = new Machine(this.#buffer, this.#dtype);
   }
 
   get buffer(): ArrayBuffer {
@@ -31,11 +30,16 @@ export class ReferenceExecutor implements Executor {
     const grown = new ArrayBuffer(Math.max(bytes, Math.min(2 * this.#buffer.byteLength, LIMIT)));
     new Uint8Array(grown).set(new Uint8Array(this.#buffer));
     this.#buffer = grown;
-    this.#machine = this.#view();
+    this.#machine = new Machine(this.#buffer, this.#dtype);
   }
 
   run(program: Program, fromStep: number, toStep: number): void {
+    const { offset, count, threads } = program;
     for (let step = fromStep; step < toStep; step++) {
+      if (threads === 1) {
+        run(this.#machine, offset, count, step, 0, 1);
+        continue;
+      }
       for (const [phase, { parts }] of program.phases.entries()) {
         for (const part of this.order(parts)) this.runPart(program, phase, step, part, parts);
       }
@@ -56,26 +60,5 @@ export class ReferenceExecutor implements Executor {
   /** In which order the parts of a phase are done: of several threads' any, which is what tests try. */
   order(parts: number): Iterable<number> {
     return Array(parts).keys();
-  }
-
-  #view(): Machine {
-    const buffer = this.#buffer;
-    const f64 = new Float64Array(buffer);
-    const f32 = new Float32Array(buffer);
-    const wide = this.#dtype === "float64";
-    let row: FloatArray = wide ? new Float64Array(64) : new Float32Array(64);
-    return {
-      u8: new Uint8Array(buffer),
-      u32: new Uint32Array(buffer),
-      f32,
-      f64,
-      f: wide ? f64 : f32,
-      shift: wide ? 3 : 2,
-      round: roundOf(this.#dtype),
-      scratch(length) {
-        if (row.length < length) row = wide ? new Float64Array(2 * length) : new Float32Array(2 * length);
-        return row;
-      },
-    };
   }
 }

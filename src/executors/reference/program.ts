@@ -17,7 +17,6 @@ import {
   NO_EPILOGUE,
   OneHot,
   Op,
-  Operand,
   Product,
   RECORD_WORDS,
   Report,
@@ -26,7 +25,7 @@ import {
   SparseGradient,
   SparseProduct,
   SparseSamples,
-  SUM_BLOCK,
+  type Start,
   Sum,
   TILE_ROWS,
   Transpose,
@@ -36,29 +35,14 @@ import {
 import type { FloatArray } from "../../dtype.js";
 import { activate, activateBackward, softmax, softmaxBackward } from "./activations.js";
 import { gather, oneHot } from "./batches.js";
-import { product } from "./gemm.js";
+import { product, productOfTransposed } from "./gemm.js";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses.js";
+import type { Machine } from "./machine.js";
 import { momentum } from "./optimizers.js";
 import { shuffle, uniform } from "./random.js";
 import { columnSums, report } from "./reductions.js";
-import type { Round } from "./round.js";
 import { compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse.js";
 import { transpose } from "./transpose.js";
-
-/** The memory in every type, and what depends on the working type. */
-export interface Machine {
-  u8: Uint8Array;
-  u32: Uint32Array;
-  f32: Float32Array;
-  f64: Float64Array;
-  /** The memory in the working type. */
-  f: FloatArray;
-  /** log2 of the working type's bytes. */
-  shift: number;
-  round: Round;
-  /** A row of the working type, at least `length` long. */
-  scratch(length: number): FloatArray;
-}
 
 /** Does `part` of the `count` records from byte `offset` on: one operation after the other. */
 export function run(
@@ -74,70 +58,80 @@ export function run(
   for (let record = first; record < end; record += RECORD_WORDS) execute(machine, record, step, part, parts);
 }
 
-/** Where `part` begins when `size` outputs are cut in multiples of `grain`. */
-function partStart(size: number, grain: number, part: number, parts: number): number {
-  const grains = Math.ceil(size / grain);
-  return Math.min(size, Math.floor((grains * part) / parts) * grain);
-}
-
-/** What is cut in multiples of how many: whole tiles of a batch's rows, so that no operation cuts them otherwise. */
-function grainOf(cut: Cut, size: number, parts: number): number {
-  if (cut === Cut.terms) return SUM_BLOCK;
-  return cut === Cut.batch && size >= TILE_ROWS * parts ? TILE_ROWS : 1;
+/** Where `part` of the rows of a batch begins: in whole tiles, if there are enough of them for all parts. */
+function partStart(size: number, part: number, parts: number): number {
+  const grain = size >= TILE_ROWS * parts ? TILE_ROWS : 1;
+  return Math.min(size, Math.floor((Math.ceil(size / grain) * part) / parts) * grain) | 0;
 }
 
 function execute(machine: Machine, record: number, step: number, part: number, parts: number): void {
-  const { u32, f64, f, shift, round } = machine;
-  const word = (index: number) => u32[record + (index & Operand.position)];
-  const element = (index: number) => word(index) >>> shift;
-  const index = (operand: number) => word(operand) / 4;
-  const cell = (operand: number) => f64[word(operand) / 8];
-  const op: Op = word(Word.opcode);
-  const cut: Cut = word(Word.cut);
-  const width = word(Word.width);
-  const all = word(Word.count);
-  // The part is `count` rows from the `from`th on, or columns, elements or terms.
+  machine.open(record);
+  const { u32, f64, f, round } = machine;
+  const op: Op = machine.word(Word.opcode);
+  const cut: Cut = machine.word(Word.cut);
+  // Elements have numbers of 31 bits; told so, V8 does not compute them as floating-point numbers in every loop.
+  const width = machine.word(Word.width) | 0;
+  const all = machine.word(Word.count) | 0;
+  // The part is `count` rows or elements from the `from`th on.
   let from = 0;
   let count = all;
-  if (cut === Cut.whole && part > 0) return;
-  if (cut !== Cut.whole && cut !== Cut.own) {
-    const grain = grainOf(cut, all, parts);
-    from = partStart(all, grain, part, parts);
-    count = partStart(all, grain, part + 1, parts) - from;
+  if (parts > 1) {
+    if (cut === Cut.batch || cut === Cut.elements) {
+      from = partStart(all, part, parts);
+      count = partStart(all, part + 1, parts) - from;
+    } else if (part !== Math.floor(record / RECORD_WORDS) % parts) {
+      // What is cut otherwise is cut for speed alone. One part does it, each operation another one: what needs another's
+      // results must wait for it here as well.
+      return;
+    }
   }
   // How far into its own matrices the part begins, and how many elements of them it has.
-  const offset = from * width;
-  const size = count * width;
-  const own = (operand: number) => element(operand) + offset;
+  const offset = Math.imul(from, width);
+  const size = Math.imul(count, width);
+  machine.offset = offset;
   switch (op) {
     case Op.sigmoid:
     case Op.relu:
     case Op.tanh:
     case Op.exp:
     case Op.log:
-      activate(f, op, own(Forward.output), own(Forward.input), size);
+      activate(f, op, machine.own(Forward.output), machine.own(Forward.input), size);
       break;
     case Op.sigmoidBackward:
     case Op.reluBackward:
     case Op.tanhBackward:
-      activateBackward(f, round, op, own(Backward.output), own(Backward.gradient), own(Backward.saved), size);
+      activateBackward(
+        f,
+        round,
+        op,
+        machine.own(Backward.output),
+        machine.own(Backward.gradient),
+        machine.own(Backward.saved),
+        size,
+      );
       break;
     case Op.softmax:
-      softmax(f, round, own(Forward.output), own(Forward.input), count, width);
+      softmax(f, round, machine.own(Forward.output), machine.own(Forward.input), count, width);
       break;
     case Op.softmaxBackward: {
       const products = machine.scratch(width);
-      const [dx, dy, y] = [own(Backward.output), own(Backward.gradient), own(Backward.saved)];
+      const dx = machine.own(Backward.output);
+      const dy = machine.own(Backward.gradient);
+      const y = machine.own(Backward.saved);
       softmaxBackward(f, round, dx, dy, y, count, width, products);
       break;
     }
     case Op.meanSquaredError:
     case Op.binaryCrossEntropy:
     case Op.crossEntropy: {
-      const [d, y, z, t] = [own(Loss.gradient), own(Loss.prediction), own(Loss.logits), own(Loss.target)];
+      const d = machine.own(Loss.gradient);
+      const y = machine.own(Loss.prediction);
+      const z = machine.own(Loss.logits);
+      const t = machine.own(Loss.target);
       const term = op === Op.crossEntropy ? from : offset;
-      const [losses, hits] = [element(Loss.losses) + term, element(Loss.hits) + term];
-      const scale = (cell(Loss.rate) * word(Loss.factor)) / word(Loss.terms);
+      const losses = machine.element(Loss.losses) + term;
+      const hits = machine.element(Loss.hits) + term;
+      const scale = (machine.cell(Loss.rate) * machine.word(Loss.factor)) / machine.word(Loss.terms);
       if (op === Op.meanSquaredError) meanSquaredError(f, round, d, losses, hits, y, t, size, scale);
       else if (op === Op.binaryCrossEntropy)
         binaryCrossEntropy(f, round, d, losses, hits, y, z, t, size, scale);
@@ -145,131 +139,171 @@ function execute(machine: Machine, record: number, step: number, part: number, p
       break;
     }
     case Op.report: {
-      const [losses, hits] = [element(Report.losses), element(Report.hits)];
-      report(f, f64, word(Report.statistics) / 8, losses, hits, count, cell(Report.weight), step);
+      const losses = machine.element(Report.losses);
+      const hits = machine.element(Report.hits);
+      report(
+        f,
+        f64,
+        machine.word(Report.statistics) / 8,
+        losses,
+        hits,
+        count,
+        machine.cell(Report.weight),
+        step,
+      );
       break;
     }
     case Op.gather: {
-      const source = sourceOf(machine, word(Gather.dataType));
-      const data = word(Gather.data) / source.BYTES_PER_ELEMENT;
-      const position = step * word(Gather.batch) + from;
-      const [order, scale] = [index(Gather.order), cell(Gather.scale)];
-      gather(f, round, source, u32, own(Gather.output), data, order, position, count, width, scale);
+      const source = sourceOf(machine, machine.word(Gather.dataType));
+      const data = machine.word(Gather.data) / source.BYTES_PER_ELEMENT;
+      const position = step * machine.word(Gather.batch) + from;
+      const order = machine.index(Gather.order);
+      const scale = machine.cell(Gather.scale);
+      gather(f, round, source, u32, machine.own(Gather.output), data, order, position, count, width, scale);
       break;
     }
     case Op.oneHot: {
-      const position = step * word(OneHot.batch) + from;
-      oneHot(f, u32, own(OneHot.output), index(OneHot.data), index(OneHot.order), position, count, width);
+      const position = step * machine.word(OneHot.batch) + from;
+      oneHot(
+        f,
+        u32,
+        machine.own(OneHot.output),
+        machine.index(OneHot.data),
+        machine.index(OneHot.order),
+        position,
+        count,
+        width,
+      );
       break;
     }
     case Op.gatherSparse: {
-      const capacity = word(GatherSparse.capacity);
-      const counts = index(GatherSparse.counts) + from;
-      const columns = index(GatherSparse.columns) + from * capacity;
-      const values = element(GatherSparse.values) + from * capacity;
-      gatherSparse(f, round, samplesOf(machine, word, step, from), counts, columns, values, capacity, count);
+      const capacity = machine.word(GatherSparse.capacity);
+      const counts = machine.index(GatherSparse.counts) + from;
+      const columns = machine.index(GatherSparse.columns) + from * capacity;
+      const values = machine.element(GatherSparse.values) + from * capacity;
+      gatherSparse(f, round, samplesOf(machine, step, from), counts, columns, values, capacity, count);
       break;
     }
     case Op.compress: {
-      const [counts, columns] = [index(Compress.counts) + from, index(Compress.columns) + offset];
-      compress(f, u32, counts, columns, own(Compress.values), width, own(Compress.input), count);
+      const counts = machine.index(Compress.counts) + from;
+      const columns = machine.index(Compress.columns) + offset;
+      compress(
+        f,
+        u32,
+        counts,
+        columns,
+        machine.own(Compress.values),
+        width,
+        machine.own(Compress.input),
+        count,
+      );
       break;
     }
     case Op.sortByColumn: {
-      const pieces = word(SortByColumn.pieces);
-      // A piece is made whole, with the first of its parts.
-      const piece = (part * pieces) / parts;
-      if (!Number.isInteger(piece)) break;
-      const starts = (word(SortByColumn.starts) + piece * word(SortByColumn.startsBytes)) / 4;
-      const [rowsOf, valuesOf] = [index(SortByColumn.rowsOf), element(SortByColumn.valuesOf)];
-      const samples = samplesOf(machine, word, step, 0);
-      const [first, end] = [partStart(width, 1, piece, pieces), partStart(width, 1, piece + 1, pieces)];
-      sortByColumn(f, round, samples, starts, rowsOf, valuesOf, count, first, end);
+      // In one piece, whatever the number of pieces that there is room for.
+      const starts = machine.index(SortByColumn.starts);
+      const rowsOf = machine.index(SortByColumn.rowsOf);
+      const valuesOf = machine.element(SortByColumn.valuesOf);
+      sortByColumn(f, round, samplesOf(machine, step, 0), starts, rowsOf, valuesOf, count, width);
       break;
     }
     case Op.shuffle: {
-      const stream = (word(Shuffle.stream) + cell(Shuffle.epoch)) % 2 ** 32;
-      shuffle(u32, index(Shuffle.order), count, word(Shuffle.seedLow), word(Shuffle.seedHigh), stream);
+      const stream = (machine.word(Shuffle.stream) + machine.cell(Shuffle.epoch)) % 2 ** 32;
+      shuffle(
+        u32,
+        machine.index(Shuffle.order),
+        count,
+        machine.word(Shuffle.seedLow),
+        machine.word(Shuffle.seedHigh),
+        stream,
+      );
       break;
     }
     case Op.product:
-      executeProduct(machine, word, from, count, parts);
+      executeProduct(machine, from, count);
       break;
     case Op.columnSums: {
-      const [output, input] = [own(ColumnSums.output), own(ColumnSums.input)];
-      columnSums(
-        f,
-        output,
-        input,
-        word(ColumnSums.rows),
-        all,
-        count,
-        word(Sum.start),
-        machine.scratch(count),
-      );
+      const output = machine.element(ColumnSums.output);
+      const input = machine.element(ColumnSums.input);
+      const rows = machine.word(ColumnSums.rows);
+      columnSums(f, output, input, rows, count, machine.word(Sum.start), machine.scratch(count));
       break;
     }
-    case Op.transpose:
-      transpose(
-        f,
-        element(Transpose.output),
-        element(Transpose.input),
-        word(Transpose.rows),
-        all,
-        from,
-        from + count,
-      );
+    case Op.transpose: {
+      const rows = machine.word(Transpose.rows);
+      transpose(f, machine.element(Transpose.output), machine.element(Transpose.input), rows, count);
       break;
+    }
     case Op.sparseProduct: {
-      const output = own(SparseProduct.output);
-      const capacity = word(SparseProduct.capacity);
+      const output = machine.own(SparseProduct.output);
+      const capacity = machine.word(SparseProduct.capacity);
       sparseProduct(
         f,
         round,
         u32,
         output,
-        index(SparseProduct.counts) + from,
-        index(SparseProduct.columns) + from * capacity,
-        element(SparseProduct.values) + from * capacity,
+        machine.index(SparseProduct.counts) + from,
+        machine.index(SparseProduct.columns) + from * capacity,
+        machine.element(SparseProduct.values) + from * capacity,
         capacity,
-        element(SparseProduct.right),
+        machine.element(SparseProduct.right),
         count,
         width,
-        word(Sum.start),
-        element(Sum.bias),
+        machine.word(Sum.start),
+        machine.element(Sum.bias),
       );
-      runEpilogue(machine, word, output, offset, size);
+      runEpilogue(machine, output, offset, size);
       break;
     }
-    case Op.sparseGradient: {
-      const piece = Math.floor((part * word(SparseGradient.pieces)) / parts);
+    case Op.sparseGradient:
       sparseGradient(
         f,
         round,
         u32,
-        element(SparseGradient.output),
-        (word(SparseGradient.starts) + piece * word(SparseGradient.startsBytes)) / 4,
-        index(SparseGradient.rowsOf),
-        element(SparseGradient.valuesOf),
-        element(SparseGradient.gradient),
-        partStart(all, 1, part, parts),
-        partStart(all, 1, part + 1, parts),
+        machine.element(SparseGradient.output),
+        machine.index(SparseGradient.starts),
+        machine.index(SparseGradient.rowsOf),
+        machine.element(SparseGradient.valuesOf),
+        machine.element(SparseGradient.gradient),
+        count,
         width,
-        word(Sum.start),
+        machine.word(Sum.start),
         machine.scratch(width),
       );
       break;
-    }
     case Op.uniform: {
-      const [low, high] = [cell(Uniform.low), cell(Uniform.high)];
-      const [seedLow, seedHigh] = [word(Uniform.seedLow), word(Uniform.seedHigh)];
-      uniform(f, element(Uniform.output), count, low, high, seedLow, seedHigh, word(Uniform.stream));
+      const low = machine.cell(Uniform.low);
+      const high = machine.cell(Uniform.high);
+      const seedLow = machine.word(Uniform.seedLow);
+      const seedHigh = machine.word(Uniform.seedHigh);
+      uniform(
+        f,
+        machine.element(Uniform.output),
+        count,
+        low,
+        high,
+        seedLow,
+        seedHigh,
+        machine.word(Uniform.stream),
+      );
       break;
     }
     case Op.momentum: {
-      const [w, v, g] = [own(Momentum.parameters), own(Momentum.velocity), own(Momentum.gradients)];
-      const nesterov = word(Momentum.nesterov) !== 0;
-      momentum(f, round, w, v, g, size, cell(Momentum.rate), cell(Momentum.momentum), nesterov);
+      const w = machine.own(Momentum.parameters);
+      const v = machine.own(Momentum.velocity);
+      const g = machine.own(Momentum.gradients);
+      const nesterov = machine.word(Momentum.nesterov) !== 0;
+      momentum(
+        f,
+        round,
+        w,
+        v,
+        g,
+        size,
+        machine.cell(Momentum.rate),
+        machine.cell(Momentum.momentum),
+        nesterov,
+      );
       break;
     }
     default:
@@ -277,61 +311,38 @@ function execute(machine: Machine, record: number, step: number, part: number, p
   }
 }
 
-type Words = (index: number) => number;
-
-/** A rectangle of the output, or a range of the terms: see assembly/program.ts. */
-function executeProduct(machine: Machine, word: Words, from: number, count: number, parts: number): void {
-  const { f, shift } = machine;
-  const element = (index: number) => word(index) >>> shift;
-  const cut: Cut = word(Word.cut);
-  const m = word(Product.m);
-  const n = word(Product.n);
-  const k = word(Product.k);
-  let [top, side, first] = [0, 0, 0];
-  let [rows, columns, terms] = [m, n, k];
-  if (parts > 1) {
-    if (cut === Cut.columns) [side, columns] = [from, count];
-    else if (cut === Cut.terms) [first, terms] = [from, count];
-    else [top, rows] = [from, count];
+/** `count` rows from the `from`th on, if it is cut by those of a batch; else all of it. */
+function executeProduct(machine: Machine, from: number, count: number): void {
+  const { f } = machine;
+  const cutByRows = machine.word(Word.cut) === Cut.batch;
+  const m = machine.word(Product.m) | 0;
+  const n = machine.word(Product.n) | 0;
+  const k = machine.word(Product.k) | 0;
+  const top = cutByRows ? from : 0;
+  const rows = cutByRows ? count : m;
+  const layout = machine.word(Product.layout);
+  const leftRow = layout & Layout.transposed ? 1 : k;
+  const left = (machine.element(Product.left) + top * leftRow) | 0;
+  const right = machine.element(Product.right);
+  const offset = (top * n) | 0;
+  const output = (machine.element(Product.output) + offset) | 0;
+  const start: Start = machine.word(Sum.start);
+  const bias = machine.element(Sum.bias);
+  if (layout & Layout.rightTransposed) {
+    productOfTransposed(f, output, left, right, rows, n, k, start, bias);
+  } else {
+    const leftStep = layout & Layout.transposed ? m : 1;
+    product(f, output, left, leftRow, leftStep, right, rows, n, k, start, bias, machine.scratch(n));
   }
-  const layout = word(Product.layout);
-  const [leftRow, leftStep] = layout & Layout.transposed ? [1, m] : [k, 1];
-  const [rightRow, rightStep] = layout & Layout.rightTransposed ? [1, k] : [n, 1];
-  const offset = top * n + side;
-  const output = element(Product.output) + offset;
-  product(
-    f,
-    output,
-    n,
-    element(Product.left) + top * leftRow + first * leftStep,
-    leftRow,
-    leftStep,
-    element(Product.right) + side * rightStep + first * rightRow,
-    rightRow,
-    rightStep,
-    rows,
-    columns,
-    terms,
-    word(Sum.start),
-    element(Sum.bias) + side,
-    machine.scratch(columns),
-  );
-  // Whole rows lie next to each other.
-  if (columns === n) runEpilogue(machine, word, output, offset, rows * n);
-  else for (let i = 0; i < rows; i++) runEpilogue(machine, word, output + i * n, offset + i * n, columns);
+  runEpilogue(machine, output, offset, rows * n);
 }
 
 /** Applies an epilogue in place to n elements, `offset` elements into the output. */
-function runEpilogue(
-  { f, round, shift }: Machine,
-  word: Words,
-  output: number,
-  offset: number,
-  n: number,
-): void {
-  const epilogue = word(Epilogue.op);
+function runEpilogue(machine: Machine, output: number, offset: number, n: number): void {
+  const { f, round } = machine;
+  const epilogue = machine.word(Epilogue.op);
   if (epilogue === NO_EPILOGUE) return;
-  const saved = (word(Epilogue.saved) >>> shift) + offset;
+  const saved = machine.element(Epilogue.saved) + offset;
   if (epilogue >= FIRST_DERIVATIVE) activateBackward(f, round, epilogue, output, output, saved, n);
   else activate(f, epilogue, output, output, n);
 }
@@ -343,16 +354,16 @@ function sourceOf(machine: Machine, dataType: DataType): Uint8Array | FloatArray
 }
 
 /** The samples of a sparse data set that a batch's rows from the `from`th on are. */
-function samplesOf(machine: Machine, word: Words, step: number, from: number) {
-  const source = sourceOf(machine, word(SparseSamples.dataType));
+function samplesOf(machine: Machine, step: number, from: number) {
+  const source = sourceOf(machine, machine.word(SparseSamples.dataType));
   return {
     u32: machine.u32,
     source,
-    starts: word(SparseSamples.starts) / 4,
-    columns: word(SparseSamples.columns) / 4,
-    values: word(SparseSamples.values) / source.BYTES_PER_ELEMENT,
-    order: word(SparseSamples.order) / 4,
-    position: step * word(SparseSamples.batch) + from,
-    scale: machine.f64[word(SparseSamples.scale) / 8],
+    starts: machine.word(SparseSamples.starts) / 4,
+    columns: machine.word(SparseSamples.columns) / 4,
+    values: machine.word(SparseSamples.values) / source.BYTES_PER_ELEMENT,
+    order: machine.word(SparseSamples.order) / 4,
+    position: step * machine.word(SparseSamples.batch) + from,
+    scale: machine.f64[machine.word(SparseSamples.scale) / 8],
   };
 }

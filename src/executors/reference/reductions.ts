@@ -3,27 +3,23 @@
 import { Start, Stat } from "../../../assembly/ops.js";
 import type { FloatArray } from "../../dtype.js";
 
-/**
- * output[j] = sum over r of input[r, j] for `columns` columns, rows in ascending order, each `stride` elements from the
- * one before; `sums` is scratch of at least `columns` elements.
- */
+/** output[j] = sum over r of input[r, j], rows in ascending order; `sums` is scratch of >= width elements. */
 export function columnSums(
   f: FloatArray,
   output: number,
   input: number,
   rows: number,
-  stride: number,
-  columns: number,
+  width: number,
   start: Start,
   sums: FloatArray,
 ): void {
-  for (let j = 0; j < columns; j++) sums[j] = 0;
+  for (let j = 0; j < width; j++) sums[j] = 0;
   for (let r = 0; r < rows; r++) {
-    const row = input + r * stride;
-    for (let j = 0; j < columns; j++) sums[j] += f[row + j];
+    const row = input + r * width;
+    for (let j = 0; j < width; j++) sums[j] += f[row + j];
   }
-  if (start === Start.add) for (let j = 0; j < columns; j++) f[output + j] += sums[j];
-  else for (let j = 0; j < columns; j++) f[output + j] = sums[j];
+  if (start === Start.add) for (let j = 0; j < width; j++) f[output + j] += sums[j];
+  else for (let j = 0; j < width; j++) f[output + j] = sums[j];
 }
 
 /** Sum of n elements in f64: the even ones, the odd ones, then the two together. */

@@ -67,10 +67,7 @@ export function compress(
   }
 }
 
-/**
- * Sorts the columns `fromColumn` to `toColumn` of `rows` rows of a sparse data set into a batch by columns: a counting
- * sort, whose entries begin where those of the columns before would end.
- */
+/** Sorts `rows` rows of a sparse data set into a batch by columns: a counting sort. */
 export function sortByColumn(
   f: FloatArray,
   round: Round,
@@ -79,38 +76,32 @@ export function sortByColumn(
   rowsOf: number,
   valuesOf: number,
   rows: number,
-  fromColumn: number,
-  toColumn: number,
+  width: number,
 ): void {
-  const { u32, source } = from;
+  const { u32, source, columns, values } = from;
   const factor = round(from.scale);
-  /** Calls `visit` for every entry of the batch, row by row: its column, its row, its place in the data set. */
-  const each = (visit: (column: number, row: number, entry: number) => void) => {
-    for (let r = 0; r < rows; r++) {
-      const sample = sampleAt(u32, from.order, from.position + r);
-      const end = u32[from.starts + sample + 1];
-      for (let e = u32[from.starts + sample]; e < end; e++) visit(u32[from.columns + e], r, e);
-    }
-  };
-  u32.fill(0, starts + fromColumn, starts + toColumn + 1);
-  let before = 0;
-  each((column) => {
-    if (column < fromColumn) before++;
-    else if (column < toColumn) u32[starts + column + 1]++;
-  });
+  u32.fill(0, starts, starts + width + 1);
+  for (let r = 0; r < rows; r++) {
+    const sample = sampleAt(u32, from.order, from.position + r);
+    const end = u32[from.starts + sample + 1];
+    for (let e = u32[from.starts + sample]; e < end; e++) u32[starts + u32[columns + e] + 1]++;
+  }
   // Where each column begins: kept one place too far to the right while the entries are filled in.
-  u32[starts + fromColumn] = before;
-  for (let p = fromColumn + 1; p <= toColumn; p++) {
+  let before = 0;
+  for (let p = 1; p <= width; p++) {
     const count = u32[starts + p];
     u32[starts + p] = before;
     before += count;
   }
-  each((column, row, entry) => {
-    if (column < fromColumn || column >= toColumn) return;
-    const place = u32[starts + column + 1]++;
-    u32[rowsOf + place] = row;
-    f[valuesOf + place] = round(source[from.values + entry]) * factor;
-  });
+  for (let r = 0; r < rows; r++) {
+    const sample = sampleAt(u32, from.order, from.position + r);
+    const end = u32[from.starts + sample + 1];
+    for (let e = u32[from.starts + sample]; e < end; e++) {
+      const place = u32[starts + u32[columns + e] + 1]++;
+      u32[rowsOf + place] = r;
+      f[valuesOf + place] = round(source[values + e]) * factor;
+    }
+  }
 }
 
 /** output (rows, width) = start + X W for a batch X by rows. */
@@ -143,10 +134,7 @@ export function sparseProduct(
   }
 }
 
-/**
- * Rows `from` to `to` of output (inputs, width) = X' D, or += with Start.add; `sums` is scratch of at least width
- * elements.
- */
+/** output (inputs, width) = X' D, or += with Start.add; `sums` is scratch of at least width elements. */
 export function sparseGradient(
   f: FloatArray,
   round: Round,
@@ -156,13 +144,12 @@ export function sparseGradient(
   rowsOf: number,
   valuesOf: number,
   gradient: number,
-  from: number,
-  to: number,
+  inputs: number,
   width: number,
   start: Start,
   sums: FloatArray,
 ): void {
-  for (let p = from; p < to; p++) {
+  for (let p = 0; p < inputs; p++) {
     const row = output + p * width;
     const last = u32[starts + p + 1];
     if (start === Start.zero) for (let j = 0; j < width; j++) f[row + j] = 0;
