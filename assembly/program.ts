@@ -65,7 +65,6 @@ function grainOf(cut: Cut, size: usize, parts: usize): usize {
 
 /** Does `part` of an operation; `thread` only says whose scratch is to be used. */
 function execute<T>(record: usize, step: usize, part: usize, parts: usize, thread: usize): void {
-  const width = word(record, Word.width);
   // The part is `count` rows from the `from`th on, or columns, elements or terms.
   let from: usize = 0;
   let count = word(record, Word.count);
@@ -81,9 +80,15 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
       if (!count) return;
     }
   }
+  const op = <Op>word(record, Word.opcode);
+  // Before all others, for half of a small step are products.
+  if (op == Op.product) {
+    runProduct<T>(record, from, count, parts, thread);
+    return;
+  }
+  const width = word(record, Word.width);
   // How far into its own matrices the part begins, in bytes.
   const offset = from * width * sizeof<T>();
-  const op = <Op>word(record, Word.opcode);
   switch (op) {
     case Op.sigmoid:
     case Op.relu:
@@ -156,9 +161,6 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
         word(record, Shuffle.order), count, <u32>word(record, Shuffle.seedLow), <u32>word(record, Shuffle.seedHigh),
         <u32>word(record, Shuffle.stream) + <u32>cell(record, Shuffle.epoch),
       );
-      break;
-    case Op.product:
-      runProduct<T>(record, from, count, parts, thread);
       break;
     case Op.columnSums:
       columnSums<T>(

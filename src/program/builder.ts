@@ -307,7 +307,8 @@ export class ProgramBuilder {
       return;
     }
     const packed = packingPays(m, n, k);
-    if (rightTransposed && !packed) {
+    // A single row lies in memory as a single column does.
+    if (rightTransposed && !packed && n > 1 && k > 1) {
       const plain = this.matrix(k, n);
       this.transpose(plain, right, n, k);
       right = plain;
