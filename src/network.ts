@@ -153,6 +153,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       descriptions,
       inputShape: this.inputShape,
       outputShape: this.outputShape,
+      outputs: this.outputs,
       inputScale,
       epochsTrained: 0,
       threads: this.threads,

@@ -24,6 +24,8 @@ export interface Model {
   readonly descriptions: readonly Description[];
   readonly inputShape: Shape;
   readonly outputShape: Shape;
+  /** Values in a row of outputs. */
+  readonly outputs: number;
   /** Factor of the inputs, applied as a batch is gathered. */
   readonly inputScale: number;
   /** Epochs trained since the network was made. */
@@ -174,12 +176,11 @@ export function planLoss(
   purpose: Purpose,
   { threads, parts }: Manner = { threads: 1, parts: 1 },
 ): Program {
-  const { store, outputShape } = model;
+  const { store, outputShape, outputs } = model;
   const builder = new ProgramBuilder(model.heap, threads);
   const { pass, folded } = openPass(model, builder, rows, purpose);
   const { inputs, targets, visit } = data;
   const x = emitInputs(model, pass, { inputs, visit });
-  const outputs = sizeOf(outputShape);
   const target = builder.matrix(rows, outputs);
   if ("classes" in targets) builder.oneHot(target, targets, visit, outputs, rows);
   else builder.gather(target, targets, visit, outputs, rows, builder.cell(1));

@@ -6,7 +6,6 @@ import { bytesOf, type FloatArray } from "./dtype.js";
 import type { Program } from "./executors/executor.js";
 import type { Region } from "./heap.js";
 import { type Model, placeSnapshot, planPredict } from "./plan.js";
-import { sizeOf } from "./shape.js";
 import { EVALUATION_BATCH } from "./sweep.js";
 import { copyInto } from "./upload.js";
 import type { Snapshot } from "./whole-steps.js";
@@ -61,8 +60,7 @@ export class Predictor {
   }
 
   #runBatch(table: Table, output: FloatArray, from: number, parameters: Snapshot | undefined): void {
-    const { heap, executor, outputShape } = this.#model;
-    const outputs = sizeOf(outputShape);
+    const { heap, executor, outputs } = this.#model;
     let plan = this.#plan;
     if (plan?.rows !== table.rows || plan.dataType !== table.dataType || plan.parameters !== parameters) {
       plan = this.#make(table, parameters);
@@ -104,8 +102,7 @@ interface Target {
  * The target for the outputs of `table`: a new array, or the user's `out`.
  * Throws RangeError if `out` is not an array of the network's type with as many elements as there are outputs.
  */
-export function openTarget({ heap, dtype, outputShape }: Model, table: Table, out: unknown): Target {
-  const outputs = sizeOf(outputShape);
+export function openTarget({ heap, dtype, outputs }: Model, table: Table, out: unknown): Target {
   const FloatArray = dtype === "float64" ? Float64Array : Float32Array;
   const length = table.rows * outputs;
   const fresh = () => {

@@ -416,10 +416,11 @@ function operation(
   },
   late = false,
 ): Operation {
-  const operands: Record<number, Region> = {};
-  for (const [i, region] of reads.entries()) operands[(own ? Role.readOwn : Role.read) | (8 + i)] = region;
+  const operands: Operation["operands"] = [];
+  for (const [i, region] of reads.entries())
+    operands.push([(own ? Role.readOwn : Role.read) | (8 + i), region]);
   for (const [i, region] of writes.entries())
-    operands[(own ? Role.writeOwn : Role.write) | (16 + i)] = region;
+    operands.push([(own ? Role.writeOwn : Role.write) | (16 + i), region]);
   const cut = own ? Cut.batch : Cut.columns;
   return { op: Op.transpose, cut, count: rows, width: 1, operands, scratchBytes: 0, late };
 }

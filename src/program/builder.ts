@@ -136,14 +136,14 @@ export class ProgramBuilder {
     rows: number,
     scale: Region,
   ): void {
-    this.#emit(Op.gather, Cut.batch, rows, width, {
-      [Gather.output]: output,
-      [Gather.data]: data,
-      [Gather.order]: order,
-      [Gather.batch]: batch,
-      [Gather.dataType]: dataType,
-      [Gather.scale]: scale,
-    });
+    this.#emit(Op.gather, Cut.batch, rows, width, [
+      [Gather.output, output],
+      [Gather.data, data],
+      [Gather.order, order],
+      [Gather.batch, batch],
+      [Gather.dataType, dataType],
+      [Gather.scale, scale],
+    ]);
   }
 
   oneHot(
@@ -153,12 +153,12 @@ export class ProgramBuilder {
     width: number,
     rows: number,
   ): void {
-    this.#emit(Op.oneHot, Cut.batch, rows, width, {
-      [OneHot.output]: output,
-      [OneHot.data]: classes,
-      [OneHot.order]: order,
-      [OneHot.batch]: batch,
-    });
+    this.#emit(Op.oneHot, Cut.batch, rows, width, [
+      [OneHot.output, output],
+      [OneHot.data, classes],
+      [OneHot.order, order],
+      [OneHot.batch, batch],
+    ]);
   }
 
   /** A sparse batch of the working type; its content is undefined. */
@@ -177,23 +177,23 @@ export class ProgramBuilder {
   gatherSparse(output: SparseMatrix, samples: Sparse, visit: Visit, scale: Region): void {
     const { counts, columns, values, capacity, rows, width } = output;
     output.source = sampleOperands(samples, visit, scale);
-    this.#emit(Op.gatherSparse, Cut.batch, rows, width, {
-      [GatherSparse.counts]: counts,
-      [GatherSparse.columns]: columns,
-      [GatherSparse.values]: values,
-      [GatherSparse.capacity]: capacity,
+    this.#emit(Op.gatherSparse, Cut.batch, rows, width, [
+      [GatherSparse.counts, counts],
+      [GatherSparse.columns, columns],
+      [GatherSparse.values, values],
+      [GatherSparse.capacity, capacity],
       ...output.source,
-    });
+    ]);
   }
 
   /** Leaves the zeros of the dense `input` out. */
   compress({ counts, columns, values, rows, width }: SparseMatrix, input: Region): void {
-    this.#emit(Op.compress, Cut.batch, rows, width, {
-      [Compress.counts]: counts,
-      [Compress.columns]: columns,
-      [Compress.values]: values,
-      [Compress.input]: input,
-    });
+    this.#emit(Op.compress, Cut.batch, rows, width, [
+      [Compress.counts, counts],
+      [Compress.columns, columns],
+      [Compress.values, values],
+      [Compress.input, input],
+    ]);
   }
 
   /** One dense row without its zeros. */
@@ -229,14 +229,14 @@ export class ProgramBuilder {
       rowsOf: this.#room(rows * capacity * 4),
       valuesOf: this.matrix(rows, capacity),
     };
-    this.#emit(Op.sortByColumn, Cut.own, rows, width, {
-      [SortByColumn.starts]: sorted.starts,
-      [SortByColumn.startsBytes]: startsBytes,
-      [SortByColumn.rowsOf]: sorted.rowsOf,
-      [SortByColumn.valuesOf]: sorted.valuesOf,
-      [SortByColumn.pieces]: this.#threads,
+    this.#emit(Op.sortByColumn, Cut.own, rows, width, [
+      [SortByColumn.starts, sorted.starts],
+      [SortByColumn.startsBytes, startsBytes],
+      [SortByColumn.rowsOf, sorted.rowsOf],
+      [SortByColumn.valuesOf, sorted.valuesOf],
+      [SortByColumn.pieces, this.#threads],
       ...source,
-    });
+    ]);
     this.#sorted.set(matrix, sorted);
     return sorted;
   }
@@ -245,17 +245,17 @@ export class ProgramBuilder {
   #sparseGradient(output: Region, left: SparseMatrix, gradient: Region, width: number, start: Start): void {
     const { starts, startsBytes, rowsOf, valuesOf } = this.sortByColumn(left);
     const rowBytes = width * this.heap.elementBytes;
-    const operands = {
-      [SparseGradient.output]: output,
-      [SparseGradient.starts]: starts,
-      [SparseGradient.startsBytes]: startsBytes,
-      [SparseGradient.rowsOf]: rowsOf,
-      [SparseGradient.valuesOf]: valuesOf,
-      [SparseGradient.gradient]: gradient,
-      [SparseGradient.batch]: left.rows,
-      [SparseGradient.pieces]: this.#threads,
-      [Sum.start]: start,
-    };
+    const operands: Operands = [
+      [SparseGradient.output, output],
+      [SparseGradient.starts, starts],
+      [SparseGradient.startsBytes, startsBytes],
+      [SparseGradient.rowsOf, rowsOf],
+      [SparseGradient.valuesOf, valuesOf],
+      [SparseGradient.gradient, gradient],
+      [SparseGradient.batch, left.rows],
+      [SparseGradient.pieces, this.#threads],
+      [Sum.start, start],
+    ];
     // 64 bytes more for each thread, so that none shares a cache line.
     const scratch = rowBytes < WIDE_ROW_BYTES ? 0 : rowBytes + 64;
     this.#emit(Op.sparseGradient, Cut.own, left.width, width, operands, scratch);
@@ -269,17 +269,17 @@ export class ProgramBuilder {
     start: Start,
     bias: Region | undefined,
   ): void {
-    this.#emit(Op.sparseProduct, Cut.batch, rows, width, {
-      [SparseProduct.output]: output,
-      [SparseProduct.counts]: counts,
-      [SparseProduct.columns]: columns,
-      [SparseProduct.values]: values,
-      [SparseProduct.capacity]: capacity,
-      [SparseProduct.right]: right,
-      [Sum.start]: start,
-      [Sum.bias]: bias,
-      [Epilogue.op]: NO_EPILOGUE,
-    });
+    this.#emit(Op.sparseProduct, Cut.batch, rows, width, [
+      [SparseProduct.output, output],
+      [SparseProduct.counts, counts],
+      [SparseProduct.columns, columns],
+      [SparseProduct.values, values],
+      [SparseProduct.capacity, capacity],
+      [SparseProduct.right, right],
+      [Sum.start, start],
+      [Sum.bias, bias],
+      [Epilogue.op, NO_EPILOGUE],
+    ]);
   }
 
   /**
@@ -313,44 +313,49 @@ export class ProgramBuilder {
       this.transpose(plain, right, n, k);
       right = plain;
     }
-    const operands = {
-      [Product.output]: output,
-      [Product.left]: left,
-      [Product.right]: right,
-      [Product.m]: m,
-      [Product.n]: n,
-      [Product.k]: k,
-      [Product.layout]:
+    const operands: Operands = [
+      [Product.output, output],
+      [Product.left, left],
+      [Product.right, right],
+      [Product.m, m],
+      [Product.n, n],
+      [Product.k, k],
+      [
+        Product.layout,
         (transposed ? Layout.transposed : 0) | (rightTransposed && packed ? Layout.rightTransposed : 0),
-      [Sum.start]: start,
-      [Sum.bias]: bias,
-      [Epilogue.op]: NO_EPILOGUE,
-    };
+      ],
+      [Sum.start, start],
+      [Sum.bias, bias],
+      [Epilogue.op, NO_EPILOGUE],
+    ];
     // How it is cut is chosen by cutProducts().
     const scratch = packed ? packedBytes(n, k, this.heap.elementBytes) : 0;
     this.#emit(Op.product, Cut.columns, n, 0, operands, scratch);
   }
 
   columnSums(output: Region, input: Region, rows: number, width: number, start: Start = Start.zero): void {
-    this.#emit(Op.columnSums, Cut.columns, width, 1, {
-      [ColumnSums.output]: output,
-      [ColumnSums.input]: input,
-      [ColumnSums.rows]: rows,
-      [Sum.start]: start,
-    });
+    this.#emit(Op.columnSums, Cut.columns, width, 1, [
+      [ColumnSums.output, output],
+      [ColumnSums.input, input],
+      [ColumnSums.rows, rows],
+      [Sum.start, start],
+    ]);
   }
 
   transpose(output: Region, input: Region, rows: number, width: number): void {
-    this.#emit(Op.transpose, Cut.columns, width, 1, {
-      [Transpose.output]: output,
-      [Transpose.input]: input,
-      [Transpose.rows]: rows,
-    });
+    this.#emit(Op.transpose, Cut.columns, width, 1, [
+      [Transpose.output, output],
+      [Transpose.input, input],
+      [Transpose.rows, rows],
+    ]);
   }
 
   /** output = f(input), for every element or every row of a batch; fused with a product before it: see fuse(). */
   forward(op: ForwardOp, output: Region, input: Region, rows: number, width: number): void {
-    this.#emit(op, Cut.batch, rows, width, { [Forward.output]: output, [Forward.input]: input });
+    this.#emit(op, Cut.batch, rows, width, [
+      [Forward.output, output],
+      [Forward.input, input],
+    ]);
   }
 
   /** output = gradient * f'(x) from saved, the output or the input of the forward; fused likewise. */
@@ -362,11 +367,11 @@ export class ProgramBuilder {
     rows: number,
     width: number,
   ): void {
-    this.#emit(op, Cut.batch, rows, width, {
-      [Backward.output]: output,
-      [Backward.gradient]: gradient,
-      [Backward.saved]: saved,
-    });
+    this.#emit(op, Cut.batch, rows, width, [
+      [Backward.output, output],
+      [Backward.gradient, gradient],
+      [Backward.saved, saved],
+    ]);
   }
 
   /** @param terms losses that are written */
@@ -377,47 +382,47 @@ export class ProgramBuilder {
     width: number,
     { rate, factor, terms }: { rate: Region; factor: number; terms: number },
   ): void {
-    this.#emit(op, Cut.batch, rows, width, {
-      [Loss.gradient]: gradient,
-      [Loss.losses]: losses,
-      [Loss.hits]: hits,
-      [Loss.prediction]: prediction,
-      [Loss.logits]: logits,
-      [Loss.target]: target,
-      [Loss.rate]: rate,
-      [Loss.factor]: factor,
-      [Loss.terms]: terms,
-    });
+    this.#emit(op, Cut.batch, rows, width, [
+      [Loss.gradient, gradient],
+      [Loss.losses, losses],
+      [Loss.hits, hits],
+      [Loss.prediction, prediction],
+      [Loss.logits, logits],
+      [Loss.target, target],
+      [Loss.rate, rate],
+      [Loss.factor, factor],
+      [Loss.terms, terms],
+    ]);
   }
 
   report(statistics: Region, losses: Region, hits: Region, size: number, weight: Region): void {
-    this.#emit(Op.report, Cut.whole, size, 1, {
-      [Report.statistics]: statistics,
-      [Report.losses]: losses,
-      [Report.hits]: hits,
-      [Report.weight]: weight,
-    });
+    this.#emit(Op.report, Cut.whole, size, 1, [
+      [Report.statistics, statistics],
+      [Report.losses, losses],
+      [Report.hits, hits],
+      [Report.weight, weight],
+    ]);
   }
 
   uniform(output: Region, size: number, low: Region, high: Region, seed: number, stream: number): void {
-    this.#emit(Op.uniform, Cut.whole, size, 1, {
-      [Uniform.output]: output,
-      [Uniform.low]: low,
-      [Uniform.high]: high,
-      [Uniform.seedLow]: seed,
-      [Uniform.seedHigh]: seed / 2 ** 32,
-      [Uniform.stream]: stream,
-    });
+    this.#emit(Op.uniform, Cut.whole, size, 1, [
+      [Uniform.output, output],
+      [Uniform.low, low],
+      [Uniform.high, high],
+      [Uniform.seedLow, seed],
+      [Uniform.seedHigh, seed / 2 ** 32],
+      [Uniform.stream, stream],
+    ]);
   }
 
   shuffle(order: Region, size: number, seed: number, stream: number, epoch: Region): void {
-    this.#emit(Op.shuffle, Cut.whole, size, 1, {
-      [Shuffle.order]: order,
-      [Shuffle.seedLow]: seed,
-      [Shuffle.seedHigh]: seed / 2 ** 32,
-      [Shuffle.stream]: stream,
-      [Shuffle.epoch]: epoch,
-    });
+    this.#emit(Op.shuffle, Cut.whole, size, 1, [
+      [Shuffle.order, order],
+      [Shuffle.seedLow, seed],
+      [Shuffle.seedHigh, seed / 2 ** 32],
+      [Shuffle.stream, stream],
+      [Shuffle.epoch, epoch],
+    ]);
   }
 
   /** A step over `size` parameters: see Momentum in assembly/ops.ts. */
@@ -432,14 +437,14 @@ export class ProgramBuilder {
     momentum: Region,
     nesterov: boolean,
   ): void {
-    this.#emit(Op.momentum, Cut.elements, size, 1, {
-      [Momentum.parameters]: parameters,
-      [Momentum.gradients]: gradients,
-      [Momentum.velocity]: velocity,
-      [Momentum.rate]: rate,
-      [Momentum.momentum]: momentum,
-      [Momentum.nesterov]: nesterov ? 1 : 0,
-    });
+    this.#emit(Op.momentum, Cut.elements, size, 1, [
+      [Momentum.parameters, parameters],
+      [Momentum.gradients, gradients],
+      [Momentum.velocity, velocity],
+      [Momentum.rate, rate],
+      [Momentum.momentum, momentum],
+      [Momentum.nesterov, nesterov ? 1 : 0],
+    ]);
   }
 
   #emit(op: Op, cut: Cut, count: number, width: number, operands: Operands, scratchBytes = 0): void {
@@ -452,13 +457,13 @@ function sampleOperands(
   { order, batch }: Visit,
   scale: Region,
 ): Operands {
-  return {
-    [SparseSamples.starts]: starts,
-    [SparseSamples.columns]: columns,
-    [SparseSamples.values]: data,
-    [SparseSamples.dataType]: dataType,
-    [SparseSamples.order]: order,
-    [SparseSamples.batch]: batch,
-    [SparseSamples.scale]: scale,
-  };
+  return [
+    [SparseSamples.starts, starts],
+    [SparseSamples.columns, columns],
+    [SparseSamples.values, data],
+    [SparseSamples.dataType, dataType],
+    [SparseSamples.order, order],
+    [SparseSamples.batch, batch],
+    [SparseSamples.scale, scale],
+  ];
 }

@@ -2,7 +2,7 @@
 // beginning.
 
 import { Cut, Layout, Op, Product, Start, Sum } from "../../assembly/ops.js";
-import type { Operation } from "./operation.js";
+import { type Operation, operandOf } from "./operation.js";
 
 /** With so many rows a thread, packing the right factor for itself costs it an eighth of the multiplications. */
 export const ROWS_PER_THREAD = 16;
@@ -14,11 +14,10 @@ export const ROWS_PER_THREAD = 16;
  */
 export function cutProducts(operations: readonly Operation[], threads: number): void {
   for (const operation of operations) {
-    const { op, operands } = operation;
-    if (op !== Op.product) continue;
-    const [m, n, k] = [Product.m, Product.n, Product.k].map((operand) => operands[operand] as number);
-    const transposed = ((operands[Product.layout] as number) & Layout.transposed) !== 0;
-    if (transposed && operands[Sum.start] === Start.add && threads === 1) {
+    if (operation.op !== Op.product) continue;
+    const [m, n, k] = [Product.m, Product.n, Product.k].map((size) => operandOf(operation, size) as number);
+    const transposed = ((operandOf(operation, Product.layout) as number) & Layout.transposed) !== 0;
+    if (transposed && operandOf(operation, Sum.start) === Start.add && threads === 1) {
       operation.cut = Cut.terms;
       operation.count = k;
     } else if (m > n || (!transposed && m >= ROWS_PER_THREAD * threads)) {

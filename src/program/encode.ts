@@ -29,9 +29,8 @@ export function encode(
       record[Word.scratch] = scratch;
       record[Word.scratchBytes] = scratchBytes;
     }
-    for (const key in operands) {
-      const value = operands[key];
-      record[Number(key) & Operand.position] = typeof value === "object" ? value.offset : (value ?? 0);
+    for (const [operand, value] of operands) {
+      record[operand & Operand.position] = typeof value === "object" ? value.offset : (value ?? 0);
     }
   }
   let first = 0;

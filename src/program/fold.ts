@@ -5,18 +5,19 @@
 
 import { Operand, Start, Sum } from "../../assembly/ops.js";
 import type { Region } from "../heap.js";
-import type { Operation } from "./operation.js";
+import { type Operation, operandOf, setOperand } from "./operation.js";
 
 /** @param parameters by their gradients */
 export function fold(operations: readonly Operation[], parameters: ReadonlyMap<Region, Region>): void {
-  for (const { operands } of operations) {
-    for (const key in operands) {
-      const parameter = parameters.get(operands[key] as Region);
+  for (const operation of operations) {
+    for (const pair of operation.operands) {
+      const [operand, gradient] = pair;
+      const parameter = parameters.get(gradient as Region);
       if (!parameter) continue;
-      if (!(Number(key) & Operand.written) || operands[Sum.start] !== Start.zero)
+      if (!(operand & Operand.written) || operandOf(operation, Sum.start) !== Start.zero)
         throw new Error("an operation that does more with a gradient than make it cannot be folded");
-      operands[key] = parameter;
-      operands[Sum.start] = Start.add;
+      pair[1] = parameter;
+      setOperand(operation, Sum.start, Start.add);
     }
   }
 }

@@ -11,7 +11,7 @@ export interface Operation {
   count: number;
   /** Elements in each of them. */
   readonly width: number;
-  /** By the members of the operation's own enum, whose upper bits say what it does with each. */
+  /** Members of the operation's own enum, whose upper bits say what it does with each, and their values. */
   readonly operands: Operands;
   /** Bytes that each thread needs to work in. */
   scratchBytes: number;
@@ -20,8 +20,21 @@ export interface Operation {
 }
 
 /** A region, or a number: a size or a code. One left out, or undefined, is 0. */
-export interface Operands {
-  [operand: number]: Region | number | undefined;
+export type Value = Region | number | undefined;
+
+/** Pairs, for a plan makes many of them: objects with such numbers as keys take four times as long. */
+export type Operands = [operand: number, value: Value][];
+
+/** The value of an operand. */
+export function operandOf({ operands }: Operation, wanted: number): Value {
+  for (const [operand, value] of operands) if (operand === wanted) return value;
+  return undefined;
+}
+
+export function setOperand({ operands }: Operation, wanted: number, value: Value): void {
+  const known = operands.find(([operand]) => operand === wanted);
+  if (known) known[1] = value;
+  else operands.push([wanted, value]);
 }
 
 /** A region that an operation touches. */
@@ -38,9 +51,7 @@ export interface Touch {
 /** All regions that an operation touches. */
 export function touchesOf({ cut, count, operands }: Operation): Touch[] {
   const touches: Touch[] = [];
-  for (const key in operands) {
-    const region = operands[key];
-    const operand = Number(key);
+  for (const [operand, region] of operands) {
     if (typeof region !== "object" || !(operand & Operand.memory)) continue;
     const own = cut === Cut.batch && operand & Operand.own ? count : 0;
     touches.push({ region, written: (operand & Operand.written) !== 0, own });

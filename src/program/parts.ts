@@ -2,7 +2,7 @@
 
 import { Cut, Op, Product } from "../../assembly/ops.js";
 import { ROWS_PER_THREAD } from "./cut.js";
-import type { Operation } from "./operation.js";
+import { type Operation, operandOf } from "./operation.js";
 
 /** Parts of a phase for each thread, so that one that is fast or free can do more of them. */
 const PARTS_PER_THREAD = 4;
@@ -20,9 +20,10 @@ export function partsOf(phase: readonly Operation[], threads: number): number {
  * whole, which pays where the part has enough of the other's rows or columns. Factors of up to LARGE_FACTOR values
  * do not matter.
  */
-function packsTooMuch({ op, cut, count, operands, scratchBytes }: Operation, parts: number): boolean {
+function packsTooMuch(operation: Operation, parts: number): boolean {
+  const { op, cut, count, scratchBytes } = operation;
   if (op !== Op.product || scratchBytes === 0) return false;
-  const whole = operands[cut === Cut.columns ? Product.m : Product.n] as number;
-  const terms = operands[Product.k] as number;
+  const whole = operandOf(operation, cut === Cut.columns ? Product.m : Product.n) as number;
+  const terms = operandOf(operation, Product.k) as number;
   return terms * whole > LARGE_FACTOR && count < 2 * ROWS_PER_THREAD * parts;
 }
