@@ -6,7 +6,7 @@ import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
 import { Heap, type Region } from "../src/heap.js";
 import type { ExecutorName } from "../src/index.js";
-import { type ForwardOp, Op, ProgramBuilder, Start } from "../src/program/builder.js";
+import { Op, ProgramBuilder, Start } from "../src/program/builder.js";
 import type { Work } from "./measure.js";
 
 export interface Kernel {
@@ -36,7 +36,7 @@ function product(name: string, m: number, n: number, k: number, variant: Variant
   };
 }
 
-function activation(name: string, op: ForwardOp): Kernel {
+function activation(name: string, op: Op): Kernel {
   const size = 4096;
   return {
     label: `${name} of ${size}`,

@@ -1,13 +1,13 @@
 // The activations: one row each. The type Activation is this table's keys; there is no second list.
 
-import { type BackwardOp, type ForwardOp, Op } from "./program/builder.js";
+import { Op } from "./program/builder.js";
 import { rowsOf } from "./table.js";
 
 interface ActivationRow {
   /** f, where it does anything. @internal */
-  forward?: ForwardOp;
+  forward?: Op;
   /** A gradient times f'. @internal */
-  backward?: BackwardOp;
+  backward?: Op;
   /** What `backward` reads: the input of f, or its output, which then may take the input's place. @internal */
   reads?: "input" | "output";
   /** Bound of the uniform distribution that initializes the weights before it. @internal */

@@ -2,13 +2,13 @@
 
 import type { Activation } from "./activations.js";
 import type { TargetKind } from "./dataset.js";
-import { type LossOp, Op } from "./program/builder.js";
+import { Op } from "./program/builder.js";
 import { positionsOf, type Shape, sizeOf } from "./shape.js";
 import { namesOf } from "./table.js";
 
 interface LossRow<C extends boolean = boolean, F extends Activation | undefined = Activation | undefined> {
   /** @internal */
-  op: LossOp;
+  op: Op;
   /** Activation of the last layer that the loss is fused with, and needs. */
   fused: F;
   /** Whether it classifies: an accuracy means something. */

@@ -4,7 +4,7 @@
 import { describe, expect, test } from "vitest";
 import { FIRST_BY_ROWS } from "../assembly/ops.js";
 import { type Activation, activations } from "../src/activations.js";
-import { type ForwardOp, Op } from "../src/program/builder.js";
+import { Op } from "../src/program/builder.js";
 import { namesOf } from "../src/table.js";
 import {
   epsilon,
@@ -41,7 +41,7 @@ const formulas: Record<string, Formula> = {
 };
 
 /** Opcodes of what is no activation by itself. */
-const functions: Record<string, ForwardOp> = { exp: Op.exp, log: Op.log };
+const functions: Record<string, Op> = { exp: Op.exp, log: Op.log };
 
 const elementwise = namesOf(activations).filter((name) => activations[name].forward! < FIRST_BY_ROWS);
 const forwardOf = (name: string) => functions[name] ?? activations[name as Activation].forward;

@@ -1,8 +1,16 @@
 // Bad input: every error gives the value, what was expected and the way out, and changes nothing.
 
 import { describe, expect, test, vi } from "vitest";
+import { activations } from "../src/activations.js";
 import { Dense, type FitOptions, Network, type Rows } from "../src/index.js";
+import { losses } from "../src/losses.js";
 import { parameters } from "./helpers.js";
+
+/** The names of a table as messages list them. */
+const quoted = (table: object) =>
+  Object.keys(table)
+    .map((name) => JSON.stringify(name))
+    .join(", ");
 
 /** Rows of three values. */
 function rows(count: number): number[][] {
@@ -185,11 +193,7 @@ describe("fit refuses options:", () => {
       "learningRate is NaN, but must be a finite number above 0",
     ],
     ["a number for a switch", { shuffle: 1 }, "shuffle is 1, but must be true or false"],
-    [
-      "an unknown loss",
-      { loss: "mse" },
-      'loss is "mse", but must be one of "meanSquaredError", "binaryCrossEntropy", "crossEntropy"',
-    ],
+    ["an unknown loss", { loss: "mse" }, `loss is "mse", but must be one of ${quoted(losses)}`],
     [
       "the loss of another activation",
       { loss: "binaryCrossEntropy" },
@@ -296,7 +300,7 @@ describe("new Dense refuses", () => {
     [
       "an unknown activation",
       [2, { activation: "Relu" }],
-      'activation is "Relu", but must be one of "sigmoid", "relu", "tanh", "softmax", "linear"',
+      `activation is "Relu", but must be one of ${quoted(activations)}`,
     ],
     [
       "an unknown name",

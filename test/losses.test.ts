@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { losses } from "../src/losses.js";
-import { type LossOp, Op } from "../src/program/builder.js";
+import { Op } from "../src/program/builder.js";
 import { namesOf } from "../src/table.js";
 import {
   epsilon,
@@ -20,7 +20,7 @@ const SCALE = 0.3;
 
 /** How far the relaxed build may be from the plain one: see the bounds of the functions in assembly/math.ts. */
 function roundingsOf(
-  op: LossOp,
+  op: Op,
   scores: Numbers,
   targets: Numbers,
   rows: number,
@@ -63,7 +63,7 @@ function roundingsOf(
 /** Runs one loss; `scores` are the predictions of meanSquaredError and the logits of the others. */
 function run(
   lab: Lab,
-  op: LossOp,
+  op: Op,
   scores: Numbers,
   targets: Numbers,
   rows: number,

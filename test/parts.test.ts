@@ -4,7 +4,7 @@
 import { describe, expect, test } from "vitest";
 import { FIRST_BY_ROWS, FIRST_DERIVATIVE } from "../assembly/ops.js";
 import { losses } from "../src/losses.js";
-import { type BackwardOp, DataType, type ForwardOp, Op, Start, Stat } from "../src/program/builder.js";
+import { DataType, Op, Start, Stat } from "../src/program/builder.js";
 import {
   type Bench,
   elements,
@@ -232,10 +232,10 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
         builder.gather(x, samples, visit, width, rows, one);
         const target = matrix();
         builder.oneHot(target, { classes: bench.place(classes) }, visit, width, rows);
-        for (let op = Op.sigmoid as ForwardOp; op < FIRST_DERIVATIVE; op++) {
+        for (let op = Op.sigmoid as Op; op < FIRST_DERIVATIVE; op++) {
           builder.forward(op, matrix(), x, rows, width);
         }
-        for (let op = FIRST_DERIVATIVE as BackwardOp; op < FIRST_BY_ROWS; op++) {
+        for (let op = FIRST_DERIVATIVE as Op; op < FIRST_BY_ROWS; op++) {
           builder.backward(op, matrix(), target, x, rows, width);
         }
         const y = matrix();

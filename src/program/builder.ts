@@ -49,10 +49,6 @@ import type {
 
 export { DataType, Op, Start, Stat } from "../../assembly/ops.js";
 
-export type ForwardOp = Op.sigmoid | Op.relu | Op.tanh | Op.exp | Op.log | Op.softmax;
-export type BackwardOp = Op.sigmoidBackward | Op.reluBackward | Op.tanhBackward | Op.softmaxBackward;
-export type LossOp = Op.meanSquaredError | Op.binaryCrossEntropy | Op.crossEntropy;
-
 /**
  * Whether a product is worth packing: a packed row of B serves m / 4 tiles and a packed tile of A serves
  * n / width tiles, so both sides must be long enough to repay the copies.
@@ -350,23 +346,16 @@ export class ProgramBuilder {
     ]);
   }
 
-  /** output = f(input), for every element or every row of a batch; fused with a product before it: see fuse(). */
-  forward(op: ForwardOp, output: Region, input: Region, rows: number, width: number): void {
+  /** output = f(input) of an activation, for every element or every row of a batch; fused with a product before it: see fuse(). */
+  forward(op: Op, output: Region, input: Region, rows: number, width: number): void {
     this.#emit(op, Cut.batch, rows, width, [
       [Forward.output, output],
       [Forward.input, input],
     ]);
   }
 
-  /** output = gradient * f'(x) from saved, the output or the input of the forward; fused likewise. */
-  backward(
-    op: BackwardOp,
-    output: Region,
-    gradient: Region,
-    saved: Region,
-    rows: number,
-    width: number,
-  ): void {
+  /** output = gradient * f'(x) of an activation from saved, the output or the input of the forward; fused likewise. */
+  backward(op: Op, output: Region, gradient: Region, saved: Region, rows: number, width: number): void {
     this.#emit(op, Cut.batch, rows, width, [
       [Backward.output, output],
       [Backward.gradient, gradient],
@@ -376,7 +365,7 @@ export class ProgramBuilder {
 
   /** @param terms losses that are written */
   loss(
-    op: LossOp,
+    op: Op,
     { gradient, losses, hits, prediction, logits, target }: LossBuffers,
     rows: number,
     width: number,
