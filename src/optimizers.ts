@@ -12,8 +12,8 @@ export interface Optimizer {
   readonly learningRate: number;
 }
 
-/** An optimizer's settings, as its row knows them. */
-export type Settings = Readonly<Record<string, number | boolean | string>>;
+/** An optimizer with all its settings, which its row knows. */
+export type SetOptimizer = Optimizer & Readonly<Record<string, number | boolean | string>>;
 
 /** What a step updates: regions that lie alike. */
 export interface Update {
@@ -29,14 +29,14 @@ export interface Update {
 
 interface OptimizerRow {
   /** Names of what it keeps of each parameter: see Store.slot(). @internal */
-  slots(settings: Settings): readonly string[];
+  slots(settings: SetOptimizer): readonly string[];
   /**
    * Whether a step is w = w - learningRate * gradient: it is folded into the operations that make the gradients then, and
    * emits nothing. @internal
    */
-  folds(settings: Settings): boolean;
+  folds(settings: SetOptimizer): boolean;
   /** Emits a step. @internal */
-  emit(builder: ProgramBuilder, update: Update, settings: Settings): void;
+  emit(builder: ProgramBuilder, update: Update, settings: SetOptimizer): void;
 }
 
 export const optimizers = /* @__PURE__ */ rowsOf<OptimizerRow>()({
@@ -96,6 +96,6 @@ function made<O extends Optimizer>(optimizer: O): O {
 }
 
 /** Whether a value is what a factory of this module returned. */
-export function isOptimizer(value: unknown): value is Optimizer & Settings {
+export function isOptimizer(value: unknown): value is SetOptimizer {
   return typeof value === "object" && value !== null && factoryMade.has(value);
 }

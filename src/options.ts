@@ -265,7 +265,7 @@ function checkOptimizer({ dtype }: Facts, { optimizer, learningRate }: FitOption
   return chosen;
 }
 
-/** Checks that a step of plain SGD is not 0 for every row of a batch. */
+/** Checks that a step is not 0 for every row of a batch. */
 function checkStep(
   { dtype, outputShape }: Facts,
   { learningRate }: Optimizer,

@@ -5,7 +5,7 @@ import type { Executor, Program } from "./executors/executor.js";
 import { type Heap, type Region, UNPLACED } from "./heap.js";
 import type { Cells, Description, Emitted, Layer, Pass } from "./layers/layer.js";
 import { classifies, type Figures, type Loss, losses, termsOf } from "./losses.js";
-import { type Optimizer, optimizers, type Settings } from "./optimizers.js";
+import { optimizers, type SetOptimizer } from "./optimizers.js";
 import { ProgramBuilder, Stat } from "./program/builder.js";
 import type { DenseSamples, Matrix, SparseSamples } from "./program/samples.js";
 import { positionsOf, type Shape, sizeOf } from "./shape.js";
@@ -87,7 +87,7 @@ export type Purpose =
   /** The outputs, or figures of them. */
   | { kind: "evaluate"; parameters: Region }
   /** A step. `gradients`: a buffer laid out as the store is, for an optimizer that does not fold. */
-  | { kind: "train"; optimizer: Optimizer & Settings; cells: Cells; gradients: Region | undefined }
+  | { kind: "train"; optimizer: SetOptimizer; cells: Cells; gradients: Region | undefined }
   /** The gradients themselves, into a buffer laid out as the store is. */
   | { kind: "gradients"; parameters: Region; gradients: Region };
 
@@ -221,7 +221,7 @@ export function planLoss(
 function emitUpdate(
   builder: ProgramBuilder,
   store: Store,
-  optimizer: Optimizer & Settings,
+  optimizer: SetOptimizer,
   gradients: Region,
   rate: Region,
 ): void {

@@ -4,7 +4,7 @@ import { RunFailure } from "./executors/executor.js";
 import { Explosion } from "./explosion.js";
 import type { Cells } from "./layers/layer.js";
 import type { Figures, Loss } from "./losses.js";
-import { type Optimizer, type Settings as OptimizerSettings, optimizers } from "./optimizers.js";
+import { optimizers, type SetOptimizer } from "./optimizers.js";
 import { Pacer } from "./pacing.js";
 import type { Pieces } from "./pieces.js";
 import { figuresOf, type Model, mannerFor, type Purpose, Statistics } from "./plan.js";
@@ -49,7 +49,7 @@ export interface Settings {
   validation: DataSet | undefined;
   epochs: number;
   batchSize: number;
-  optimizer: Optimizer & OptimizerSettings;
+  optimizer: SetOptimizer;
   shuffle: boolean;
   loss: Loss;
   onEpoch: ((entry: EpochEntry) => unknown) | undefined;
@@ -67,14 +67,14 @@ const SHUFFLE_STREAM = 2 ** 31;
 const ROWS_WORTH_A_COPY = 512;
 
 /** A data set in the heap, and a pass over it. */
-interface Pass {
+interface PlacedSweep {
   data: DataSet;
   placed: PlacedData;
   sweep: Sweep;
   statistics: Statistics;
 }
 
-function planPass(model: Model, data: DataSet, visit: Visit, loss: Loss, purpose: Purpose): Pass {
+function placeSweep(model: Model, data: DataSet, visit: Visit, loss: Loss, purpose: Purpose): PlacedSweep {
   const placed = allocateData(model.heap, data, visit);
   const statistics = new Statistics(model.heap);
   const manner = mannerFor(model, visit.batch, data.density);
@@ -82,7 +82,7 @@ function planPass(model: Model, data: DataSet, visit: Visit, loss: Loss, purpose
   return { data, placed, sweep, statistics };
 }
 
-function* uploadAll(model: Model, passes: (Pass | undefined)[]): Pieces<void> {
+function* uploadAll(model: Model, passes: (PlacedSweep | undefined)[]): Pieces<void> {
   for (const pass of passes) if (pass) yield* upload(model.heap, pass.data, pass.placed);
 }
 
@@ -117,7 +117,7 @@ export async function train(
       cells,
       gradients: folds(settings.optimizer) ? undefined : heap.region(store.region.bytes),
     };
-    const training = planPass(model, data, { order: shuffle?.order, batch }, loss, purpose);
+    const training = placeSweep(model, data, { order: shuffle?.order, batch }, loss, purpose);
     const validation = settings.validation && planValidation(model, settings.validation, loss);
     const wholeSteps = new WholeSteps(store, { slots: kept.length > 0 });
     const pacer = new Pacer(executor, { signal, wholeSteps, copyEachStep: batch >= ROWS_WORTH_A_COPY });
@@ -176,7 +176,7 @@ export async function train(
 async function runEpoch(
   model: Model,
   { loss, onBatch }: Settings,
-  { data, placed, sweep, statistics }: Pass,
+  { data, placed, sweep, statistics }: PlacedSweep,
   pacer: Pacer,
   explosion: Explosion,
   epoch: number,
@@ -204,14 +204,14 @@ async function runEpoch(
   return callbacks;
 }
 
-function planValidation(model: Model, data: DataSet, loss: Loss): Pass {
+function planValidation(model: Model, data: DataSet, loss: Loss): PlacedSweep {
   const visit = { order: undefined, batch: Math.min(EVALUATION_BATCH, data.inputs.rows) };
-  return planPass(model, data, visit, loss, { kind: "evaluate", parameters: model.store.region });
+  return placeSweep(model, data, visit, loss, { kind: "evaluate", parameters: model.store.region });
 }
 
 async function validate(
   model: Model,
-  { data, sweep, statistics }: Pass,
+  { data, sweep, statistics }: PlacedSweep,
   loss: Loss,
   pacer: Pacer,
 ): Promise<Figures> {

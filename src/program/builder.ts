@@ -77,7 +77,7 @@ interface SortedMatrix {
 }
 
 /** What a loss reads and writes. */
-export interface LossBuffers {
+interface LossBuffers {
   gradient: Region;
   losses: Region;
   hits: Region;

@@ -14,9 +14,9 @@ export interface Operation {
   /** Members of the operation's own enum, whose upper bits say what it does with each, and their values. */
   readonly operands: Operands;
   /** Bytes that each thread needs to work in. */
-  scratchBytes: number;
+  readonly scratchBytes: number;
   /** Whether nobody needs its results before the end of the step: see postpone(). */
-  late: boolean;
+  readonly late: boolean;
 }
 
 /** A region, or a number: a size or a code. One left out, or undefined, is 0. */

@@ -3,7 +3,7 @@
 
 import type { Operation } from "./operation.js";
 
-export function postpone(operations: readonly Operation[], threads: number): Operation[] {
-  if (threads === 1) return [...operations];
+export function postpone(operations: readonly Operation[], threads: number): readonly Operation[] {
+  if (threads === 1) return operations;
   return [...operations.filter(({ late }) => !late), ...operations.filter(({ late }) => late)];
 }

@@ -28,8 +28,6 @@ export interface ClassSamples {
   classes: Region;
 }
 
-export type Samples = DenseSamples | SparseSamples | ClassSamples;
-
 /** The way through a data set. */
 export interface Visit {
   /** u32 permutation of the samples, or undefined for their own order. */

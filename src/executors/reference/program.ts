@@ -1,4 +1,4 @@
-// The interpreter in plain TypeScript: the same program, cut alike, the same bits. See assembly/program.ts.
+// The interpreter in plain TypeScript: the same program, the same bits. See assembly/program.ts.
 
 import {
   Backward,
