@@ -11,6 +11,7 @@ import {
 } from "./check.js";
 import { type Format, type Rows, toSmallTable, toTable } from "./dataset.js";
 import type { ArrayOf, DType } from "./dtype.js";
+import { entranceOf } from "./entrance.js";
 import { evaluate, evaluateInSlices } from "./evaluation.js";
 import { canShareMemory } from "./executors/environment.js";
 import type { Executor, ExecutorOptions } from "./executors/executor.js";
@@ -135,6 +136,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     const descriptions = describeLayers(this.layers, this.inputShape);
     this.outputShape = Object.freeze([...descriptions[descriptions.length - 1].output]);
     this.outputs = sizeOf(this.outputShape);
+    const entrance = entranceOf(this.layers, descriptions, inputScale);
+    checkRounded("the product of inputScale and Rescaling", entrance.scale, this.dtype);
     this.#loss = defaultLoss(this.layers[this.layers.length - 1].activation);
 
     const machine: Executor = new executors[this.executor]({
@@ -155,6 +158,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       outputShape: this.outputShape,
       outputs: this.outputs,
       inputScale,
+      entrance,
       epochsTrained: 0,
       threads: this.threads,
       autoThreads: wanted === "auto",
@@ -307,9 +311,9 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
 
   /** The layers, their shapes and parameters, as a table of text. */
   summary(): string {
-    const { descriptions, density } = modelOf(this);
+    const { descriptions, density, entrance } = modelOf(this);
     const outputs = descriptions.map(({ output }) => output);
-    return summarize(this, outputs, descriptions[0].takesSparse ? density : undefined);
+    return summarize(this, outputs, entrance.takesSparse ? density : undefined);
   }
 
   /** What console.log shows in Node. @internal */
@@ -341,14 +345,15 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
   /** What checks need to know of it. @internal */
   get facts(): Facts {
     const { inputShape, outputShape, dtype } = this;
-    const { heap, inputScale, descriptions } = this.#model;
+    const { heap, inputScale, entrance } = this.#model;
     const { activation } = this.layers[this.layers.length - 1];
     return {
       inputShape,
       outputShape,
-      takesSparse: descriptions[0].takesSparse,
+      takesSparse: entrance.takesSparse,
       dtype,
       inputScale,
+      entrance,
       owns: (buffer) => heap.owns(buffer),
       activation,
       loss: this.#loss,
