@@ -47,6 +47,7 @@ import { finish } from "./pieces.js";
 import type { Model } from "./plan.js";
 import { openTarget, Predictor } from "./prediction.js";
 import { ProgramBuilder } from "./program/builder.js";
+import { Residents } from "./residents.js";
 import { type Shape, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
 import { Store } from "./store.js";
@@ -148,6 +149,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       executor: machine,
       heap,
       store,
+      residents: new Residents(heap),
       dtype: this.dtype,
       layers: this.layers,
       descriptions,
@@ -209,13 +211,13 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       const checking = pacer.drive(checkFit(this.facts, inputs, targets, given));
       const settings = isPending(checking) ? await checking : checking;
       refuseWritten(model);
-      this.#predictor.drop();
+      model.residents.drop();
       return await train(model, settings, this.seed, {
         begun: () => {
           this.#loss = settings.loss;
         },
-        // A plan of predict that was made meanwhile lay above the training's place.
-        released: () => this.#predictor.forget(),
+        // A plan that was made meanwhile lay above the training's place.
+        released: () => model.residents.forget(),
       });
     } finally {
       this.#fitting = false;

@@ -8,6 +8,7 @@ import { classifies, type Figures, type Loss, losses, termsOf } from "./losses.j
 import { optimizers, type SetOptimizer } from "./optimizers.js";
 import { ProgramBuilder, Stat } from "./program/builder.js";
 import type { DenseSamples, Matrix, SparseSamples } from "./program/samples.js";
+import type { Residents } from "./residents.js";
 import { positionsOf, type Shape, sizeOf } from "./shape.js";
 import type { Store } from "./store.js";
 import { type PlacedData, SPARSE_BELOW } from "./upload.js";
@@ -18,6 +19,8 @@ export interface Model {
   readonly executor: Executor;
   readonly heap: Heap;
   readonly store: Store;
+  /** Plans that stay between calls. */
+  readonly residents: Residents;
   readonly dtype: DType;
   readonly layers: readonly Layer[];
   /** What each layer does with the output of the one before. */

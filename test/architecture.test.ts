@@ -108,6 +108,7 @@ describe("the sources", () => {
     ["src/optimizers.ts", "src/losses.ts"],
     ["src/activations.ts", "src/dataset.ts", "src/store.ts"],
     ["src/program/"],
+    ["src/residents.ts"],
     ["src/heap.ts"],
     ["src/executors/wasm/", "src/executors/reference/"],
     ["src/executors/executor.ts", "src/executors/environment.ts"],
