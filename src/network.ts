@@ -20,25 +20,31 @@ import { Heap } from "./heap.js";
 import type { Layer } from "./layers/layer.js";
 import { defaultLoss, type Loss } from "./losses.js";
 import {
+  type ApplyGradientsOptions,
   type AsyncOptions,
+  checkApplyGradients,
   checkEvaluation,
   checkFit,
+  checkGradients,
   checkLayers,
   checkRounded,
   checkShape,
   checkThreads,
+  checkTrainBatch,
   describeLayers,
   type EvaluateOptions,
   type ExecutorName,
   type Facts,
   type FiguresOf,
   type FitOptions,
+  type GradientsOptions,
   inputFormat,
   NETWORK_OPTIONS,
   type NetworkOptions,
   type PredictOptions,
   readFitOptions,
   smallerNetwork,
+  type TrainBatchOptions,
   tensorBytes,
   widthsText,
 } from "./options.js";
@@ -50,6 +56,7 @@ import { ProgramBuilder } from "./program/builder.js";
 import { Residents } from "./residents.js";
 import { type Shape, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
+import { applyGradients, type Gradients, gradientsOf, type LossGradients, trainBatch } from "./steps.js";
 import { Store } from "./store.js";
 import { summarize } from "./summary.js";
 import { EVALUATION_BATCH } from "./sweep.js";
@@ -104,7 +111,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
   readonly #model: Model;
   readonly #predictor: Predictor;
   readonly #inputFormat: Format;
-  #loss: Loss;
+  /** What checks need to know of it. */
+  #facts: Facts;
   #fitting = false;
 
   static {
@@ -136,7 +144,6 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     const descriptions = describeLayers(this.layers, this.inputShape);
     this.outputShape = Object.freeze([...descriptions[descriptions.length - 1].output]);
     this.outputs = sizeOf(this.outputShape);
-    this.#loss = defaultLoss(this.layers[this.layers.length - 1].activation);
 
     const machine: Executor = new executors[this.executor]({
       dtype: this.dtype,
@@ -165,7 +172,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       warn,
     };
     this.#predictor = new Predictor(this.#model);
-    this.#inputFormat = inputFormat(this.facts);
+    this.#facts = this.#makeFacts();
+    this.#inputFormat = inputFormat(this.#facts);
     // Before any layer is attached: a network too large leaves its layers as they were.
     heap.reserve(
       tensorBytes(descriptions, this.dtype),
@@ -208,13 +216,13 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     this.#fitting = true;
     try {
       const pacer = new Pacer(model.executor, { signal: given.signal });
-      const checking = pacer.drive(checkFit(this.facts, inputs, targets, given));
+      const checking = pacer.drive(checkFit(this.#facts, inputs, targets, given));
       const settings = isPending(checking) ? await checking : checking;
       refuseWritten(model);
       model.residents.drop();
       return await train(model, settings, this.seed, {
         begun: () => {
-          this.#loss = settings.loss;
+          this.#useLoss(settings.loss);
         },
         // A plan that was made meanwhile lay above the training's place.
         released: () => model.residents.forget(),
@@ -237,7 +245,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
   ): FiguresOf<L, G> {
     const model = modelOf(this);
     const { loss } = readOptions<EvaluateOptions>("evaluate", options, ["loss"]);
-    const evaluation = finish(checkEvaluation(this.facts, inputs, targets, loss));
+    const evaluation = finish(checkEvaluation(this.#facts, inputs, targets, loss));
     refuseWritten(model);
     return evaluate(model, evaluation, model.wholeSteps?.read()) as FiguresOf<L, G>;
   }
@@ -260,7 +268,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       "signal",
     ]);
     const { pacer, parameters } = this.#slices(signal);
-    const checking = pacer.drive(checkEvaluation(this.facts, inputs, targets, loss));
+    const checking = pacer.drive(checkEvaluation(this.#facts, inputs, targets, loss));
     const evaluation = isPending(checking) ? await checking : checking;
     return (await evaluateInSlices(model, evaluation, parameters, pacer)) as FiguresOf<L, G>;
   }
@@ -307,6 +315,75 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     return target.deliver() as ArrayOf<D>;
   }
 
+  /**
+   * Trains one step on a batch, at once, and returns its mean loss before the step: for loops of your own, as in
+   * reinforcement and incremental learning. From the second call with as many rows on it allocates and plans nothing.
+   *
+   * What the optimizer keeps (a velocity, moments) is that of `fit`: both go on from where the other ended.
+   *
+   * @param inputs as of `fit`: all rows are the batch
+   * @throws as `fit`; Error when the loss is not finite, or while a fit is under way: nothing is changed then
+   */
+  trainBatch(inputs: Rows, targets: Rows, options: TrainBatchOptions = {}): number {
+    const model = modelOf(this);
+    const { batch, optimizer } = checkTrainBatch(this.#facts, inputs, targets, options);
+    this.#refuseDuringFit("trainBatch");
+    refuseWritten(model);
+    const loss = trainBatch(model, batch, optimizer);
+    this.#useLoss(batch.loss);
+    return loss;
+  }
+
+  /**
+   * The mean loss of a batch and its gradients: of every parameter, as `gradients.layers[0].weights`, and of the inputs,
+   * `gradients.inputs`, rows x inputs values (saliency). Nothing changes.
+   *
+   * @throws as `evaluate`
+   */
+  gradients(inputs: Rows, targets: Rows, options: GradientsOptions = {}): LossGradients {
+    const model = modelOf(this);
+    const batch = checkGradients(this.#facts, inputs, targets, options);
+    refuseWritten(model);
+    return gradientsOf(model, batch);
+  }
+
+  /**
+   * Makes one step of an optimizer by gradients, those that `gradients` returned, or others of the same form: sums or means
+   * of several, or clipped ones.
+   *
+   * @throws RangeError for gradients of another form, or not finite; Error while a fit is under way
+   */
+  applyGradients(gradients: Gradients, options: ApplyGradientsOptions = {}): void {
+    const model = modelOf(this);
+    const { arrays, optimizer } = checkApplyGradients(this.#facts, model.store.tensors, gradients, options);
+    this.#refuseDuringFit("applyGradients");
+    refuseWritten(model);
+    applyGradients(model, arrays, optimizer);
+  }
+
+  /**
+   * Takes over the parameters of a network with the same layers, or moves towards them: w = tau * other + (1 - tau) * w. A
+   * small tau (0.005) is the soft update of target networks in reinforcement learning; states that training changes
+   * otherwise, such as running means, move alike. What optimizers keep stays.
+   *
+   * @param options.tau share of the other, above 0, at most 1 (default)
+   * @throws RangeError where a tensor is not there or has another shape; Error while a fit of this one is under way
+   */
+  copyWeightsFrom(other: Network, options: { tau?: number } = {}): void {
+    const { store } = modelOf(this);
+    const { tau = 1 } = readOptions<{ tau?: number }>("copyWeightsFrom", options, ["tau"]);
+    if (!(typeof tau === "number" && tau > 0 && tau <= 1)) {
+      throw new RangeError(`tau is ${quote(tau)}, but must be above 0 and at most 1`);
+    }
+    this.#refuseDuringFit("copyWeightsFrom");
+    const source = modelOf(other);
+    store.blend(source.store, tau, source.wholeSteps?.read()?.bytes);
+  }
+
+  #refuseDuringFit(call: string): void {
+    if (this.#fitting) throw new Error(`this network is in fit: await that before ${call}`);
+  }
+
   /** The layers, their shapes and parameters, as a table of text. */
   summary(): string {
     const { descriptions, density } = modelOf(this);
@@ -340,8 +417,16 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     return { pacer: new Pacer(executor, { signal }), parameters: { bytes } };
   }
 
-  /** What checks need to know of it. @internal */
+  /** @internal */
   get facts(): Facts {
+    return this.#facts;
+  }
+
+  #useLoss(loss: Loss): void {
+    if (loss !== this.#facts.loss) this.#facts = { ...this.#facts, loss };
+  }
+
+  #makeFacts(): Facts {
     const { inputShape, outputShape, dtype } = this;
     const { heap, inputScale, descriptions } = this.#model;
     const { activation } = this.layers[this.layers.length - 1];
@@ -353,7 +438,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       inputScale,
       owns: (buffer) => heap.owns(buffer),
       activation,
-      loss: this.#loss,
+      loss: defaultLoss(activation),
     };
   }
 }

@@ -20,7 +20,7 @@ import {
   toTable,
   toTargets,
 } from "./dataset.js";
-import { type ArrayOf, bytesOf, type DType, largestOf, rounded, smaller } from "./dtype.js";
+import { type ArrayOf, bytesOf, type DType, type FloatArray, largestOf, rounded, smaller } from "./dtype.js";
 import type { Evaluation } from "./evaluation.js";
 import { availableThreads } from "./executors/environment.js";
 import { COPY, type Description, LAYER, type Layer } from "./layers/layer.js";
@@ -35,10 +35,11 @@ import {
   termsOf,
 } from "./losses.js";
 import { isOptimizer, type Optimizer, optimizers, sgd } from "./optimizers.js";
-import type { Pieces } from "./pieces.js";
+import { finish, type Pieces } from "./pieces.js";
 import { positionsOf, type Shape, shapeText, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
-import type { TensorSpec } from "./store.js";
+import type { Batch, Gradients } from "./steps.js";
+import type { Tensor, TensorSpec } from "./store.js";
 import { namesOf } from "./table.js";
 import type { BatchEntry, EpochEntry, Settings } from "./training.js";
 import { survey } from "./upload.js";
@@ -116,6 +117,15 @@ export interface EvaluateOptions<L extends Loss = Loss> {
   loss?: L;
 }
 
+/** Options of `trainBatch`: as those of `fit`. */
+export type TrainBatchOptions = Pick<FitOptions, "optimizer" | "learningRate" | "loss">;
+
+/** Options of `gradients`: as those of `fit`. */
+export type GradientsOptions = Pick<FitOptions, "loss">;
+
+/** Options of `applyGradients`: as those of `fit`. */
+export type ApplyGradientsOptions = Pick<FitOptions, "optimizer" | "learningRate">;
+
 export interface PredictOptions<D extends DType = DType> {
   /**
    * Where to write the outputs: an array of the network's type with rows x outputs elements, which is then
@@ -188,6 +198,10 @@ const FIT_OPTIONS: readonly (keyof FitOptions)[] = [
   "signal",
 ];
 
+const TRAIN_BATCH_OPTIONS = ["optimizer", "learningRate", "loss"] as const;
+const GRADIENTS_OPTIONS = ["loss"] as const;
+const APPLY_GRADIENTS_OPTIONS = ["optimizer", "learningRate"] as const;
+
 /** Reads the options of `fit`, once. */
 export function readFitOptions(options: FitOptions): FitOptions {
   const read = readOptions("fit", options, FIT_OPTIONS);
@@ -220,6 +234,56 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
     data: yield* survey(part(0, rows), facts.takesSparse),
     validation: validation && (yield* survey(validation, facts.takesSparse)),
   };
+}
+
+/** Checks what `trainBatch` is given. */
+export function checkTrainBatch(facts: Facts, inputs: Rows, targets: Rows, options: TrainBatchOptions) {
+  const read = readOptions("trainBatch", options, TRAIN_BATCH_OPTIONS);
+  const optimizer = checkOptimizer(facts, read);
+  const batch = checkBatch(facts, inputs, targets, read);
+  checkStep(facts, optimizer, batch.loss, batch.inputs.rows);
+  return { batch, optimizer };
+}
+
+/** Checks what `gradients` is given. */
+export function checkGradients(facts: Facts, inputs: Rows, targets: Rows, options: GradientsOptions): Batch {
+  return checkBatch(facts, inputs, targets, readOptions("gradients", options, GRADIENTS_OPTIONS));
+}
+
+function checkBatch(facts: Facts, inputs: Rows, targets: Rows, options: GradientsOptions): Batch {
+  const loss = checkLoss(facts, options.loss ?? facts.loss);
+  const [x, t] = finish(checkData(facts, ["inputs", "targets"], inputs, targets, loss));
+  return { inputs: x, targets: t, loss };
+}
+
+/** Checks what `applyGradients` is given; returns the gradients, one array a tensor. */
+export function checkApplyGradients(
+  facts: Facts,
+  tensors: readonly Tensor[],
+  gradients: Gradients,
+  options: ApplyGradientsOptions,
+) {
+  const read = readOptions("applyGradients", options, APPLY_GRADIENTS_OPTIONS);
+  const optimizer = checkOptimizer(facts, read);
+  const arrays = tensors.map(({ name, shape }) => {
+    const [, layer, tensor] = name.split(".");
+    const label = `gradients.layers[${layer}].${tensor}`;
+    const values: unknown = gradients?.layers?.[Number(layer)]?.[tensor];
+    const size = sizeOf(shape);
+    if (!ArrayBuffer.isView(values) || (values as FloatArray).length !== size) {
+      throw new RangeError(
+        `${label} is ${quote(values)}, but must be an array of ${size} numbers, as gradients() returns it`,
+      );
+    }
+    const bad = (values as FloatArray).findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) {
+      throw new RangeError(
+        `${label}[${bad}] is ${(values as FloatArray)[bad]}, but gradients must be finite: leave this step out`,
+      );
+    }
+    return values as FloatArray;
+  });
+  return { arrays, optimizer };
 }
 
 /** What to validate with: nothing, data, or so many of the last rows. */

@@ -1,12 +1,13 @@
 // Plans: how a network's layers, a loss and an optimizer become programs over its heap.
 
+import { RECORD_WORDS, Word } from "../assembly/ops.js";
 import type { DType } from "./dtype.js";
 import type { Executor, Program } from "./executors/executor.js";
 import { type Heap, type Region, UNPLACED } from "./heap.js";
 import type { Cells, Description, Emitted, Layer, Pass } from "./layers/layer.js";
 import { classifies, type Figures, type Loss, losses, termsOf } from "./losses.js";
 import { optimizers, type SetOptimizer } from "./optimizers.js";
-import { ProgramBuilder, Stat } from "./program/builder.js";
+import { Op, ProgramBuilder, Stat } from "./program/builder.js";
 import type { DenseSamples, Matrix, SparseSamples } from "./program/samples.js";
 import type { Residents } from "./residents.js";
 import { positionsOf, type Shape, sizeOf } from "./shape.js";
@@ -92,7 +93,7 @@ export type Purpose =
   /** A step. `gradients`: a buffer laid out as the store is, for an optimizer that does not fold. */
   | { kind: "train"; optimizer: SetOptimizer; cells: Cells; gradients: Region | undefined }
   /** The gradients themselves, into a buffer laid out as the store is. */
-  | { kind: "gradients"; parameters: Region; gradients: Region };
+  | { kind: "gradients"; parameters: Region; gradients: Region; ofInputs?: boolean };
 
 /** A pass, and the parameters by their gradients, where the gradients have no buffer but are folded into the step. */
 function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpose: Purpose) {
@@ -166,11 +167,20 @@ export function planPredict(
   return { program: builder.finish({ kept: output }), output };
 }
 
+/** A pass that knows its loss. */
+export interface PlannedStep {
+  program: Program;
+  /** On one thread: number of the program's first records that leave parameters as they are and tell the loss. */
+  forward: number;
+  /** Where the gradient of the inputs is, shape (rows, inputs), if it was asked for. */
+  inputGradient: Region | undefined;
+}
+
 /**
  * A pass over `rows` rows that adds the batch's loss and hits to the statistics, and, for other purposes than to
  * evaluate, goes back; to train, it updates the parameters.
  */
-export function planLoss(
+export function planStep(
   model: Model,
   loss: Loss,
   data: PlacedData,
@@ -178,7 +188,7 @@ export function planLoss(
   statistics: Region,
   purpose: Purpose,
   { threads, parts }: Manner = { threads: 1, parts: 1 },
-): Program {
+): PlannedStep {
   const { store, outputShape, outputs } = model;
   const builder = new ProgramBuilder(model.heap, threads);
   const { pass, folded } = openPass(model, builder, rows, purpose);
@@ -209,15 +219,39 @@ export function planLoss(
     builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(rows / terms));
   });
 
+  const ofInputs = purpose.kind === "gradients" && purpose.ofInputs === true;
+  let d: Region | undefined = buffers.gradient;
   if (purpose.kind !== "evaluate") {
-    let d: Region | undefined = buffers.gradient;
-    for (const [index, step] of [...emitted.entries()].reverse()) d = step.backward(d!, index > 0);
+    for (const [index, step] of [...emitted.entries()].reverse())
+      d = step.backward(d!, index > 0 || ofInputs);
   }
+  const inputGradient = ofInputs ? d : undefined;
   if (purpose.kind === "train" && purpose.gradients) {
     const { optimizer, cells, gradients } = purpose;
     builder.late(() => emitUpdate(builder, store, optimizer, gradients, cells.rate));
   }
-  return builder.finish({ parts, folded: folds ? folded : undefined });
+  const program = builder.finish({ parts, folded: folds ? folded : undefined, kept: inputGradient });
+  return { program, forward: recordsUpTo(model.heap, program, Op.report), inputGradient };
+}
+
+/** How many records there are up to the first of an operation, that included. */
+function recordsUpTo({ u32 }: Heap, { offset, count }: Program, op: Op): number {
+  for (let record = 0; record < count; record++) {
+    if (u32[offset / 4 + record * RECORD_WORDS + Word.opcode] === op) return record + 1;
+  }
+  return count;
+}
+
+/** A step of an optimizer alone. */
+export function planUpdate(
+  { heap, store }: Model,
+  optimizer: SetOptimizer,
+  gradients: Region,
+  cells: Cells,
+): Program {
+  const builder = new ProgramBuilder(heap);
+  emitUpdate(builder, store, optimizer, gradients, cells.rate);
+  return builder.finish();
 }
 
 /** A step of an optimizer that does not fold, over each run of parameters that are trained. */

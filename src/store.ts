@@ -99,6 +99,11 @@ export class Store {
     return slot;
   }
 
+  /** Whether there is a slot of this name. */
+  hasSlot(name: string): boolean {
+    return this.#slots.has(name);
+  }
+
   /** Bytes of a snapshot: of the parameters, and, if they are to be in it, of all slots. */
   snapshotBytes({ slots = false } = {}): number {
     return (slots ? this.#slotsEnd : this.#end) - this.#begin;
@@ -112,6 +117,36 @@ export class Store {
   /** Puts a snapshot back. */
   restore(snapshot: Uint8Array): void {
     this.heap.u8.set(snapshot, this.#begin);
+  }
+
+  /**
+   * Moves all tensors towards those of another store: value = value + tau (other - value).
+   *
+   * @param snapshot of the other, to be read in its place
+   */
+  blend(other: Store, tau: number, snapshot?: Uint8Array): void {
+    const others = new Map(other.#tensors.map((tensor) => [tensor.name, tensor]));
+    const pairs = this.#tensors.map((tensor) => {
+      const source = others.get(tensor.name);
+      if (source?.shape.join() === tensor.shape.join()) {
+        return [this.view(tensor), snapshot ? other.#viewIn(snapshot, source) : other.view(source)] as const;
+      }
+      throw new RangeError(
+        `${tensor.name} has shape [${tensor.shape.join(", ")}], but in the other network ` +
+          `${source ? `[${source.shape.join(", ")}]` : "there is none"}: both need the same layers`,
+      );
+    });
+    for (const [to, from] of pairs) {
+      if (tau === 1) to.set(from);
+      else for (let i = 0; i < to.length; i++) to[i] += tau * (from[i] - to[i]);
+    }
+  }
+
+  #viewIn({ buffer, byteOffset }: Uint8Array, { region }: Tensor): FloatArray {
+    const { elementBytes } = this.heap;
+    const at = byteOffset + region.offset - this.#begin;
+    const length = region.bytes / elementBytes;
+    return elementBytes === 8 ? new Float64Array(buffer, at, length) : new Float32Array(buffer, at, length);
   }
 
   /** A live view of a tensor. */

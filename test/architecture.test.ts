@@ -100,7 +100,8 @@ describe("the sources", () => {
   const floors = [
     ["src/index.ts"],
     ["src/network.ts", "src/gradients.ts"],
-    ["src/options.ts", "src/training.ts", "src/evaluation.ts", "src/prediction.ts", "src/summary.ts"],
+    ["src/options.ts"],
+    ["src/training.ts", "src/evaluation.ts", "src/prediction.ts", "src/summary.ts", "src/steps.ts"],
     ["src/explosion.ts", "src/sweep.ts"],
     ["src/plan.ts"],
     ["src/upload.ts", "src/pacing.ts", "src/whole-steps.ts"],

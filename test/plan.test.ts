@@ -9,7 +9,7 @@ import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
 import { Dense, type FitOptions, Network, sgd } from "../src/index.js";
 import { modelOf } from "../src/network.js";
-import { planLoss, Statistics } from "../src/plan.js";
+import { planStep, Statistics } from "../src/plan.js";
 import { expectSameBits, makeClassifier, parameters, randomValues } from "./helpers.js";
 
 /** The phases of a network's training step, as names of operations. */
@@ -101,7 +101,7 @@ test("the learning rate changes without a new plan", () => {
     const cells = { rate: heap.cell(0), epoch: heap.cell(0) };
     const purpose = { kind: "train", optimizer: sgd() as never, cells, gradients: undefined } as const;
     const { region } = new Statistics(heap);
-    const make = () => planLoss(model, "crossEntropy", data, 8, region, purpose);
+    const make = () => planStep(model, "crossEntropy", data, 8, region, purpose).program;
     const programs = Array.from({ length: plans }, make);
     for (const [i, rate] of rates.entries()) {
       heap.setCell(cells.rate, -rate);
