@@ -453,7 +453,10 @@ describe("the next fit", () => {
     await network.fit(x, classes, { epochs: 2, validationSplit: 0.2 });
     expect(network.heap.top).toBe(top);
     network.evaluate(x, classes);
+    expect(network.heap.top).toBe(top);
+    // Its plan stays for the next call, but not for long.
     gradientsOf(network, x, classes);
+    await network.fit(x, classes);
     expect(network.heap.top).toBe(top);
   });
 
