@@ -58,7 +58,9 @@ export interface Format {
   what: "inputs" | "outputs";
   /** Largest magnitude that does not overflow the network's element type. */
   largest: number;
-  /** What a larger one does, and the way out, in words. */
+  /** Whether the values are indices: integers from 0 to the largest. */
+  indices?: boolean;
+  /** What another one does, and the way out, in words. */
   overflow(): string;
   /** Whether a buffer is the network's own memory: what lies in it is copied, for the memory may move. */
   owns(buffer: ArrayBufferLike): boolean;
@@ -99,9 +101,9 @@ export function* toTable(name: string, value: Rows, format: Format): Pieces<Tabl
  * another kind, or wrong in any way: toTable() then says what is the matter.
  */
 export function toSmallTable(value: Rows, format: Format): Table | undefined {
-  const { width, largest } = format;
+  const { width, largest, indices } = format;
   const length = value?.length;
-  if (!(length > 0 && length <= 2 ** 12 && length % width === 0)) return undefined;
+  if (indices || !(length > 0 && length <= 2 ** 12 && length % width === 0)) return undefined;
   let data: Table["data"];
   let dataType = DataType.f64;
   if (value instanceof Float64Array) data = value;
@@ -129,13 +131,13 @@ function checkValues(
   data: Table["data"],
   from: number,
   to: number,
-  { width, largest, overflow }: Format,
+  { width, largest, indices, overflow }: Format,
 ): void {
   const end = to * width;
   for (let i = from * width; i < end; i++) {
     const value = data[i];
     // False for NaN too.
-    if (Math.abs(value) <= largest) continue;
+    if (Math.abs(value) <= largest && (!indices || (value >= 0 && Number.isInteger(value)))) continue;
     const reason = Number.isFinite(value)
       ? overflow()
       : "but every value must be finite: drop such rows or fill the gaps first";

@@ -11,6 +11,7 @@ import {
 } from "./check.js";
 import { type Format, type Rows, toSmallTable, toTable } from "./dataset.js";
 import type { ArrayOf, DType } from "./dtype.js";
+import { entranceOf } from "./entrance.js";
 import { evaluate, evaluateInSlices } from "./evaluation.js";
 import { canShareMemory } from "./executors/environment.js";
 import type { Executor, ExecutorOptions } from "./executors/executor.js";
@@ -144,6 +145,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     const descriptions = describeLayers(this.layers, this.inputShape);
     this.outputShape = Object.freeze([...descriptions[descriptions.length - 1].output]);
     this.outputs = sizeOf(this.outputShape);
+    const entrance = entranceOf(this.layers, descriptions, inputScale);
+    checkRounded("the product of inputScale and Rescaling", entrance.scale, this.dtype);
 
     const machine: Executor = new executors[this.executor]({
       dtype: this.dtype,
@@ -164,6 +167,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       outputShape: this.outputShape,
       outputs: this.outputs,
       inputScale,
+      entrance,
       epochsTrained: 0,
       threads: this.threads,
       autoThreads: wanted === "auto",
@@ -386,9 +390,9 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
 
   /** The layers, their shapes and parameters, as a table of text. */
   summary(): string {
-    const { descriptions, density } = modelOf(this);
+    const { descriptions, density, entrance } = modelOf(this);
     const outputs = descriptions.map(({ output }) => output);
-    return summarize(this, outputs, descriptions[0].takesSparse ? density : undefined);
+    return summarize(this, outputs, entrance.takesSparse ? density : undefined);
   }
 
   /** What console.log shows in Node. @internal */
@@ -428,14 +432,15 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
 
   #makeFacts(): Facts {
     const { inputShape, outputShape, dtype } = this;
-    const { heap, inputScale, descriptions } = this.#model;
+    const { heap, inputScale, entrance } = this.#model;
     const { activation } = this.layers[this.layers.length - 1];
     return {
       inputShape,
       outputShape,
-      takesSparse: descriptions[0].takesSparse,
+      takesSparse: entrance.takesSparse,
       dtype,
       inputScale,
+      entrance,
       owns: (buffer) => heap.owns(buffer),
       activation,
       loss: defaultLoss(activation),

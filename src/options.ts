@@ -21,6 +21,7 @@ import {
   toTargets,
 } from "./dataset.js";
 import { type ArrayOf, bytesOf, type DType, type FloatArray, largestOf, rounded, smaller } from "./dtype.js";
+import type { Entrance } from "./entrance.js";
 import type { Evaluation } from "./evaluation.js";
 import { availableThreads } from "./executors/environment.js";
 import { COPY, type Description, LAYER, type Layer } from "./layers/layer.js";
@@ -161,10 +162,11 @@ type Data = [inputs: Table, targets: Targets];
 export interface Facts {
   inputShape: Shape;
   outputShape: Shape;
-  /** Whether its first layer takes inputs without their zeros. */
+  /** Whether it takes inputs without their zeros. */
   takesSparse: boolean;
   dtype: DType;
   inputScale: number;
+  entrance: Entrance;
   /** Whether a buffer is its memory, or was. */
   owns(buffer: ArrayBufferLike): boolean;
   /** Of the last layer. */
@@ -358,9 +360,23 @@ function extentOf(shape: Shape) {
 }
 
 /** What inputs must be like. */
-export function inputFormat({ inputShape, dtype, inputScale, owns }: Facts): Format {
-  const factor = Math.max(1, Math.abs(inputScale));
-  const scaled = () => (factor > 1 ? `, multiplied by the inputScale ${inputScale},` : "");
+export function inputFormat({ inputShape, dtype, inputScale, entrance, owns }: Facts): Format {
+  const { scale, indices } = entrance;
+  if (indices !== undefined) {
+    return {
+      ...extentOf(inputShape),
+      what: "inputs",
+      largest: indices - 1,
+      indices: true,
+      overflow: () =>
+        `but an Embedding of a vocabulary of ${indices} takes integers from 0 to ${indices - 1}: number the words anew, or ` +
+        "give it a larger vocabulary",
+      owns,
+    };
+  }
+  const factor = Math.max(1, Math.abs(scale));
+  const by = scale === inputScale ? `the inputScale ${scale}` : `${scale}, inputScale and Rescaling`;
+  const scaled = () => (factor > 1 ? `, multiplied by ${by},` : "");
   return {
     ...extentOf(inputShape),
     what: "inputs",

@@ -2,6 +2,7 @@
 
 import { RECORD_WORDS, Word } from "../assembly/ops.js";
 import type { DType } from "./dtype.js";
+import type { Entrance } from "./entrance.js";
 import type { Executor, Program } from "./executors/executor.js";
 import { type Heap, type Region, UNPLACED } from "./heap.js";
 import type { Cells, Description, Emitted, Layer, Pass } from "./layers/layer.js";
@@ -32,6 +33,8 @@ export interface Model {
   readonly outputs: number;
   /** Factor of the inputs, applied as a batch is gathered. */
   readonly inputScale: number;
+  /** What gathering does in place of the first layers. */
+  readonly entrance: Entrance;
   /** Epochs trained since the network was made. */
   epochsTrained: number;
   /** Threads to train on, or, with autoThreads, the most. */
@@ -64,10 +67,11 @@ const GATHER_COST = 16;
 const ROW_COST = 256;
 
 /** Multiplications of a forward pass over `rows` rows of which `density` are not zero, those of a sparse layer by their cost. */
-function forwardWork({ descriptions }: Model, rows: number, density: number, sparseCost: number): number {
-  const [first, ...others] = descriptions;
-  const share = density < SPARSE_BELOW && first.takesSparse ? density * sparseCost : 1;
-  return rows * others.reduce((sum, { work }) => sum + work, first.work * share);
+function forwardWork(model: Model, rows: number, density: number, sparseCost: number): number {
+  const { folded, takesSparse } = model.entrance;
+  const [first, ...others] = model.descriptions.slice(folded);
+  const share = density < SPARSE_BELOW && takesSparse ? density * sparseCost : 1;
+  return rows * others.reduce((sum, { work }) => sum + work, (first?.work ?? 0) * share);
 }
 
 /** How a step is done: on how many threads, and on one, in how many parts each phase of it. */
@@ -118,11 +122,11 @@ function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpo
 
 /** The next `rows` inputs, as the first layer takes them; sparse ones also as its gradient takes them, if that follows. */
 function emitInputs(
-  { inputScale, inputShape, descriptions }: Model,
+  { entrance, inputShape }: Model,
   { builder, rows, backward }: Pass,
   { inputs, visit }: Pick<PlacedData, "inputs" | "visit">,
 ): Matrix {
-  const scale = builder.cell(inputScale);
+  const scale = builder.cell(entrance.scale);
   if ("capacity" in inputs) {
     const x = builder.sparseMatrix(rows, inputs.width, inputs.capacity);
     builder.gatherSparse(x, inputs, visit, scale);
@@ -132,23 +136,44 @@ function emitInputs(
   const width = sizeOf(inputShape);
   const x = builder.matrix(rows, width);
   builder.gather(x, inputs, visit, width, rows, scale);
-  if (rows > 1 || !descriptions[0].takesSparse) return x;
+  if (rows > 1 || !entrance.takesSparse) return x;
   // One row: its zeros are cheap to leave out, and there may be many.
   return builder.compressRow(x, width);
 }
 
-/** A forward pass through all layers; `activate`: with the activation of the last. */
-function emitLayers({ layers }: Model, pass: Pass, x: Matrix, activate: boolean) {
+/** A forward pass through all layers that the gathering has not done; `activate`: with the activation of the last. */
+function emitLayers({ layers, entrance }: Model, pass: Pass, x: Matrix, activate: boolean) {
   const emitted: Emitted[] = [];
-  let input = x;
-  let output!: Region;
+  let output = x;
   for (const [index, layer] of layers.entries()) {
-    const step = layer.emit(pass, input, activate || index < layers.length - 1);
+    if (index < entrance.folded) continue;
+    const step = layer.emit(pass, output, activate || index < layers.length - 1);
     emitted.push(step);
     output = step.output;
-    input = output;
   }
-  return { emitted, output };
+  // Only a first layer has an input that is sparse, and there is one then.
+  return { emitted, output: output as Region };
+}
+
+/**
+ * The backward passes of what emitLayers() emitted, down to the first layer that has anything to train, or, if that is
+ * wanted, to the gradient of what the gathering made, which is returned.
+ */
+function emitBackward(
+  { descriptions, entrance }: Model,
+  emitted: readonly Emitted[],
+  gradient: Region,
+  ofInputs: boolean,
+): Region | undefined {
+  const trains = ({ tensors }: Description) =>
+    Object.values(tensors).some(({ trainable = true }) => trainable);
+  const first = ofInputs ? entrance.folded : descriptions.findIndex(trains);
+  if (first < 0) return undefined;
+  let d: Region | undefined = gradient;
+  for (let index = descriptions.length - 1; index >= first; index--) {
+    d = emitted[index - entrance.folded].backward(d!, index > first || ofInputs);
+  }
+  return d;
 }
 
 /**
@@ -220,11 +245,8 @@ export function planStep(
   });
 
   const ofInputs = purpose.kind === "gradients" && purpose.ofInputs === true;
-  let d: Region | undefined = buffers.gradient;
-  if (purpose.kind !== "evaluate") {
-    for (const [index, step] of [...emitted.entries()].reverse())
-      d = step.backward(d!, index > 0 || ofInputs);
-  }
+  const d =
+    purpose.kind !== "evaluate" ? emitBackward(model, emitted, buffers.gradient, ofInputs) : undefined;
   const inputGradient = ofInputs ? d : undefined;
   if (purpose.kind === "train" && purpose.gradients) {
     const { optimizer, cells, gradients } = purpose;

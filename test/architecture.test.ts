@@ -104,7 +104,7 @@ describe("the sources", () => {
     ["src/training.ts", "src/evaluation.ts", "src/prediction.ts", "src/summary.ts", "src/steps.ts"],
     ["src/explosion.ts", "src/sweep.ts"],
     ["src/plan.ts"],
-    ["src/upload.ts", "src/pacing.ts", "src/whole-steps.ts"],
+    ["src/upload.ts", "src/pacing.ts", "src/whole-steps.ts", "src/entrance.ts"],
     ["src/layers/"],
     ["src/optimizers.ts", "src/losses.ts"],
     ["src/activations.ts", "src/dataset.ts", "src/store.ts"],

@@ -5,8 +5,9 @@ import type { DType } from "../dtype.js";
 import type { Region } from "../heap.js";
 import type { ProgramBuilder } from "../program/builder.js";
 import type { Matrix } from "../program/samples.js";
-import type { Shape } from "../shape.js";
+import { type Shape, sizeOf } from "../shape.js";
 import type { Store, Tensor, TensorSpec } from "../store.js";
+import { INSPECT } from "../wrapped.js";
 
 /** Every layer has this property, also one of another copy of the library; its value is this copy's COPY. */
 export const LAYER = Symbol.for("wasmgrad.layer");
@@ -36,6 +37,63 @@ export interface Layer {
   initialize(builder: ProgramBuilder, seed: number, stream: number): void;
   /** Emits output = f(input); `activate` false leaves its activation to the loss. @internal */
   emit(pass: Pass, input: Matrix, activate: boolean): Emitted;
+  /** Where its mean and its factor are, for a layer whose Description.folds has columns. @internal */
+  columns?(pass: Pass): Columns;
+}
+
+/** What most layers have in common: they override what they do otherwise. */
+export abstract class BaseLayer implements Layer {
+  /** @internal */
+  place: { store: Store; input: Shape; tensors: Readonly<Record<string, Tensor>> } | undefined;
+
+  /** @internal */
+  abstract get kind(): string;
+  /** @internal */
+  abstract get expression(): string;
+  /** @internal */
+  abstract describe(input: Shape): Description;
+  /** @internal */
+  abstract emit(pass: Pass, input: Matrix, activate: boolean): Emitted;
+
+  /** Number of its parameters. */
+  get parameterCount(): number {
+    const { tensors } = this.placed();
+    return Object.values(tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  }
+
+  /** What console.log shows in Node. @internal */
+  [INSPECT](): string {
+    return this.expression.slice("new ".length);
+  }
+
+  /** @internal */
+  get [LAYER](): object {
+    return COPY;
+  }
+
+  /** @internal */
+  get isAttached(): boolean {
+    return this.place !== undefined;
+  }
+
+  /** Its place in a network. @internal */
+  placed() {
+    if (this.place) return this.place;
+    throw new Error(
+      `this ${this.kind} is not part of a network yet: give it to one first, new Network({ inputs, layers: [layer] })`,
+    );
+  }
+
+  /** @internal */
+  checkType(_dtype: DType): void {}
+
+  /** @internal */
+  attach(store: Store, input: Shape, tensors: Readonly<Record<string, Tensor>>): void {
+    this.place = { store, input, tensors };
+  }
+
+  /** @internal */
+  initialize(_builder: ProgramBuilder, _seed: number, _stream: number): void {}
 }
 
 /** What a layer does with inputs of a shape. */
@@ -48,6 +106,25 @@ export interface Description {
   readonly work: number;
   /** Whether its input may be sparse. */
   readonly takesSparse: boolean;
+  /** What the gathering of a batch can do in the layer's place, where only such layers stand before it: see src/entrance.ts. */
+  readonly folds?: Fold;
+  /** For a layer that must be the first: its inputs are integers from 0 to below this. */
+  readonly indices?: number;
+}
+
+/** A layer that leaves every value in its place: y = x scale, and with `columns` y = (x scale - mean[j]) factor[j]. */
+export interface Fold {
+  readonly scale: number;
+  /** Whether it has a mean and a factor: see Layer.columns(). */
+  readonly columns?: boolean;
+}
+
+/** Vectors of the working type as long as the last axis: y[..., j] = (x[..., j] - mean[j]) factor[j]. */
+export interface Columns {
+  readonly mean: Region;
+  readonly factor: Region;
+  /** Their length. */
+  readonly length: number;
 }
 
 /** What a layer emits itself into. */
