@@ -168,6 +168,8 @@ export const enum Op {
   compress,
   sortByColumn,
   shuffle,
+  normalize,
+  indices,
   // Products and sums.
   product,
   columnSums,
@@ -192,7 +194,7 @@ export const enum DataType {
 
 /**
  * Copies one batch out of a data set: output[r] = T(data[index]) * scale, where index is
- * order[step * batch + r], or step * batch + r itself where order is 0.
+ * order[step * batch + r], or step * batch + r itself where order is 0. See also Columns.
  */
 export const enum Gather {
   /** T (count, width) */
@@ -206,6 +208,41 @@ export const enum Gather {
   dataType = 12,
   /** f64 cell */
   scale = Role.read | 13,
+}
+
+/**
+ * A mean and a factor for each column: what normalize applies, and gather too, to what it has scaled, where mean is not 0.
+ * Column j has those at j modulo length. Where length is not the width, they are repeated to it in the scratch.
+ */
+export const enum Columns {
+  /** T (length) */
+  mean = Role.read | 14,
+  /** T (length) */
+  factor = Role.read | 15,
+  length = 16,
+}
+
+/** output[r, j] = (input[r, j] - mean[j]) * factor[j], in place allowed. See also Columns. */
+export const enum Normalize {
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
+  input = Role.readOwn | 9,
+}
+
+/**
+ * As gather, for rows of `length` indices: output[r * length + j] = data[index][j]. count is that of the indices, rows x
+ * length. What is not an integer from 0 to `last` becomes one, for it is used as an address.
+ */
+export const enum Indices {
+  /** u32 (count) */
+  output = Role.writeOwn | 8,
+  /** dataType (samples, length) */
+  data = Role.read | 9,
+  order = Role.read | 10,
+  batch = 11,
+  dataType = 12,
+  length = 13,
+  last = 14,
 }
 
 /** As gather, for class indexes: output[r] is 1 at column data[index] and 0 elsewhere. */

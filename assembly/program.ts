@@ -5,12 +5,13 @@
 // know nothing of this: the cut is made here, once for all, in execute().
 
 import { activate, activateBackward, softmax, softmaxBackward } from "./activations";
-import { gather, oneHot } from "./batches";
+import { gather, indices, normalize, oneHot, repeated } from "./batches";
 import { product } from "./gemm";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses";
 import { momentum } from "./optimizers";
 import {
-  Backward, ColumnSums, Compress, Cut, DataType, Epilogue, FIRST_DERIVATIVE, Forward, Gather, GatherSparse, Layout,
+  Backward, Columns, ColumnSums, Compress, Cut, DataType, Epilogue, FIRST_DERIVATIVE, Forward, Gather, GatherSparse,
+  Indices, Layout, Normalize,
   Loss, Momentum, NO_EPILOGUE, OneHot, Op, Operand, Product, RECORD_WORDS, Report, Shuffle, SortByColumn,
   SparseGradient, SparseProduct, SparseSamples, Start, Sum, SUM_BLOCK, TILE_ROWS, Transpose, Uniform, Word,
 } from "./ops";
@@ -45,6 +46,12 @@ import { transpose } from "./transpose";
 // @ts-ignore: decorator
 @inline function scratchOf(record: usize, thread: usize): usize {
   return word(record, Word.scratch) + thread * word(record, Word.scratchBytes);
+}
+
+/** The mean or the factor of every column, the `place`th of what is in the scratch; 0: there is none. */
+function columnsOf<T>(record: usize, operand: usize, width: usize, thread: usize, place: usize): usize {
+  const room = scratchOf(record, thread) + place * width * sizeof<T>();
+  return repeated<T>(room, word(record, operand), word(record, Columns.length), width);
 }
 
 /** Where `part` begins when `size` outputs are cut in multiples of `grain`. */
@@ -129,7 +136,21 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
       gather<T>(
         word(record, Gather.output) + offset, word(record, Gather.data), word(record, Gather.order),
         step * word(record, Gather.batch) + from, count, width, <DataType>word(record, Gather.dataType),
-        cell(record, Gather.scale),
+        cell(record, Gather.scale), columnsOf<T>(record, Columns.mean, width, thread, 0),
+        columnsOf<T>(record, Columns.factor, width, thread, 1),
+      );
+      break;
+    case Op.normalize:
+      normalize<T>(
+        word(record, Normalize.output) + offset, word(record, Normalize.input) + offset, count, width,
+        columnsOf<T>(record, Columns.mean, width, thread, 0), columnsOf<T>(record, Columns.factor, width, thread, 1),
+      );
+      break;
+    case Op.indices:
+      indices(
+        word(record, Indices.output), word(record, Indices.data), word(record, Indices.order),
+        step * word(record, Indices.batch), from, from + count, word(record, Indices.length),
+        <DataType>word(record, Indices.dataType), <u32>word(record, Indices.last),
       );
       break;
     case Op.oneHot:

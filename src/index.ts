@@ -11,7 +11,15 @@ export type { Activation } from "./activations.js";
 export type { Float16Values, NumericArray, Rows } from "./dataset.js";
 export type { ArrayOf, DType, FloatArray } from "./dtype.js";
 export type { DenseConstructor, DenseOptions } from "./layers/dense.js";
+export { Embedding, type EmbeddingOptions } from "./layers/embedding.js";
 export type { Layer } from "./layers/layer.js";
+export {
+  Normalization,
+  type NormalizationOptions,
+  Rescaling,
+  type RescalingOptions,
+} from "./layers/preprocessing.js";
+export { Flatten, Reshape } from "./layers/reshape.js";
 export type { ClassifierFigures, ClassifyingLoss, Figures, Loss } from "./losses.js";
 export type { NetworkConstructor } from "./network.js";
 export type { Optimizer, OptimizerName, SgdOptions } from "./optimizers.js";

@@ -217,7 +217,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       throw new Error("this network is already in fit: await the first call before the next");
     }
     given.signal?.throwIfAborted();
-    this.#fitting = true;
+    this.#fitting = model.store.training = true;
     try {
       const pacer = new Pacer(model.executor, { signal: given.signal });
       const checking = pacer.drive(checkFit(this.#facts, inputs, targets, given));
@@ -232,7 +232,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
         released: () => model.residents.forget(),
       });
     } finally {
-      this.#fitting = false;
+      this.#fitting = model.store.training = false;
     }
   }
 

@@ -123,9 +123,14 @@ function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpo
 /** The next `rows` inputs, as the first layer takes them; sparse ones also as its gradient takes them, if that follows. */
 function emitInputs(
   { entrance, inputShape }: Model,
-  { builder, rows, backward }: Pass,
+  pass: Pass,
   { inputs, visit }: Pick<PlacedData, "inputs" | "visit">,
 ): Matrix {
+  const { builder, rows, backward } = pass;
+  const width = sizeOf(inputShape);
+  if (entrance.indices !== undefined) {
+    return builder.gatherIndices(inputs, visit, rows, width, entrance.indices);
+  }
   const scale = builder.cell(entrance.scale);
   if ("capacity" in inputs) {
     const x = builder.sparseMatrix(rows, inputs.width, inputs.capacity);
@@ -133,9 +138,8 @@ function emitInputs(
     if (backward) builder.sortByColumn(x);
     return x;
   }
-  const width = sizeOf(inputShape);
   const x = builder.matrix(rows, width);
-  builder.gather(x, inputs, visit, width, rows, scale);
+  builder.gather(x, inputs, visit, width, rows, scale, entrance.columns?.columns?.(pass));
   if (rows > 1 || !entrance.takesSparse) return x;
   // One row: its zeros are cheap to leave out, and there may be many.
   return builder.compressRow(x, width);

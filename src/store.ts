@@ -26,6 +26,8 @@ export class Store {
   readonly #begin: number;
   #end: number;
   #slotsEnd: number;
+  /** Whether a fit is under way. */
+  training = false;
   /** The views that users were given and may still hold. */
   #lent: WeakRef<FloatArray>[] = [];
 

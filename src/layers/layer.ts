@@ -4,10 +4,10 @@ import { type Activation, activations } from "../activations.js";
 import type { DType } from "../dtype.js";
 import type { Region } from "../heap.js";
 import type { ProgramBuilder } from "../program/builder.js";
-import type { Matrix } from "../program/samples.js";
+import type { Columns, Matrix } from "../program/samples.js";
 import { type Shape, sizeOf } from "../shape.js";
 import type { Store, Tensor, TensorSpec } from "../store.js";
-import { INSPECT } from "../wrapped.js";
+import { INSPECT, notItself } from "../wrapped.js";
 
 /** Every layer has this property, also one of another copy of the library; its value is this copy's COPY. */
 export const LAYER = Symbol.for("wasmgrad.layer");
@@ -41,10 +41,17 @@ export interface Layer {
   columns?(pass: Pass): Columns;
 }
 
+/** A layer's place in a network. */
+export interface Place {
+  store: Store;
+  /** Shape of its inputs. */
+  input: Shape;
+  tensors: Readonly<Record<string, Tensor>>;
+}
+
 /** What most layers have in common: they override what they do otherwise. */
 export abstract class BaseLayer implements Layer {
-  /** @internal */
-  place: { store: Store; input: Shape; tensors: Readonly<Record<string, Tensor>> } | undefined;
+  #place: Place | undefined;
 
   /** @internal */
   abstract get kind(): string;
@@ -73,12 +80,13 @@ export abstract class BaseLayer implements Layer {
 
   /** @internal */
   get isAttached(): boolean {
-    return this.place !== undefined;
+    if (!(#place in this)) throw notItself((this as BaseLayer).kind);
+    return this.#place !== undefined;
   }
 
   /** Its place in a network. @internal */
-  placed() {
-    if (this.place) return this.place;
+  placed(): Place {
+    if (this.isAttached) return this.#place!;
     throw new Error(
       `this ${this.kind} is not part of a network yet: give it to one first, new Network({ inputs, layers: [layer] })`,
     );
@@ -89,7 +97,7 @@ export abstract class BaseLayer implements Layer {
 
   /** @internal */
   attach(store: Store, input: Shape, tensors: Readonly<Record<string, Tensor>>): void {
-    this.place = { store, input, tensors };
+    this.#place = { store, input, tensors };
   }
 
   /** @internal */
@@ -117,14 +125,6 @@ export interface Fold {
   readonly scale: number;
   /** Whether it has a mean and a factor: see Layer.columns(). */
   readonly columns?: boolean;
-}
-
-/** Vectors of the working type as long as the last axis: y[..., j] = (x[..., j] - mean[j]) factor[j]. */
-export interface Columns {
-  readonly mean: Region;
-  readonly factor: Region;
-  /** Their length. */
-  readonly length: number;
 }
 
 /** What a layer emits itself into. */

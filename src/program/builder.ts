@@ -5,6 +5,7 @@ import {
   Backward,
   COLUMN_BLOCK_BYTES,
   ColumnSums,
+  Columns,
   Compress,
   Cut,
   DataType,
@@ -12,11 +13,13 @@ import {
   Forward,
   Gather,
   GatherSparse,
+  Indices,
   Layout,
   LONGEST_BLOCK,
   Loss,
   Momentum,
   NO_EPILOGUE,
+  Normalize,
   OneHot,
   Op,
   PACKED_TERM_BYTES,
@@ -40,6 +43,7 @@ import { type CompileOptions, compile } from "./compile.js";
 import type { Operands, Operation } from "./operation.js";
 import type {
   ClassSamples,
+  Columns as ColumnVectors,
   DenseSamples,
   Matrix,
   SparseSamples as Sparse,
@@ -131,15 +135,84 @@ export class ProgramBuilder {
     width: number,
     rows: number,
     scale: Region,
+    columns?: ColumnVectors,
   ): void {
-    this.#emit(Op.gather, Cut.batch, rows, width, [
+    const operands: Operands = [
       [Gather.output, output],
       [Gather.data, data],
       [Gather.order, order],
       [Gather.batch, batch],
       [Gather.dataType, dataType],
       [Gather.scale, scale],
+    ];
+    if (columns) this.#emitByColumns(Op.gather, rows, width, columns, operands);
+    else this.#emit(Op.gather, Cut.batch, rows, width, operands);
+  }
+
+  /** output = (input - mean) * factor by columns, in place allowed; width a multiple of the columns. */
+  normalize(output: Region, input: Region, rows: number, width: number, columns: ColumnVectors): void {
+    this.#emitByColumns(Op.normalize, rows, width, columns, [
+      [Normalize.output, output],
+      [Normalize.input, input],
     ]);
+  }
+
+  #emitByColumns(
+    op: Op,
+    rows: number,
+    width: number,
+    { mean, factor, length }: ColumnVectors,
+    operands: Operands,
+  ): void {
+    operands.push([Columns.mean, mean], [Columns.factor, factor], [Columns.length, length]);
+    const scratch = length === width ? 0 : 2 * width * this.heap.elementBytes;
+    this.#emit(op, Cut.batch, rows, width, operands, scratch);
+  }
+
+  /** Values of the working type that stay as they are. */
+  constants(length: number, value: number): Region {
+    const region = this.heap.region(length * this.heap.elementBytes);
+    this.heap.elements(region.offset, length).fill(value);
+    return region;
+  }
+
+  /**
+   * Rows of `length` indices below `vocabulary`, as a sparse matrix (rows x length, vocabulary) of one 1 a row.
+   */
+  gatherIndices(
+    { data, dataType }: Omit<DenseSamples, "width">,
+    { order, batch }: Visit,
+    rows: number,
+    length: number,
+    vocabulary: number,
+  ): SparseMatrix {
+    const { heap } = this;
+    const count = rows * length;
+    const columns = this.#room(count * 4);
+    this.#emit(Op.indices, Cut.batch, count, 1, [
+      [Indices.output, columns],
+      [Indices.data, data],
+      [Indices.order, order],
+      [Indices.batch, batch],
+      [Indices.dataType, dataType],
+      [Indices.length, length],
+      [Indices.last, vocabulary - 1],
+    ]);
+    // Every row has one entry, and its value is 1. To be sorted, it is a data set of its own.
+    const counts = heap.region(count * 4);
+    const starts = heap.region((count + 1) * 4);
+    const values = this.constants(count, 1);
+    const { u32 } = heap;
+    u32.fill(1, counts.offset / 4, counts.offset / 4 + count);
+    for (let i = 0; i <= count; i++) u32[starts.offset / 4 + i] = i;
+    const source = this.#ownSamples({ starts, columns, data: values, width: vocabulary, capacity: 1 });
+    return { counts, columns, values, capacity: 1, rows: count, width: vocabulary, source };
+  }
+
+  /** A batch as a data set of values of the working type, in its own order. */
+  #ownSamples(samples: Omit<Sparse, "dataType">): Operands {
+    const dataType = this.heap.dtype === "float64" ? DataType.f64 : DataType.f32;
+    return sampleOperands({ ...samples, dataType }, { order: undefined, batch: 0 }, this.cell(1));
   }
 
   oneHot(
@@ -201,9 +274,7 @@ export class ProgramBuilder {
     const columns = heap.region(width * 4);
     const values = heap.region(width * heap.elementBytes);
     const counts = { offset: starts.offset + 4, bytes: 4 };
-    const dataType = heap.dtype === "float64" ? DataType.f64 : DataType.f32;
-    const samples: Sparse = { starts, columns, data: values, dataType, width, capacity: width };
-    const source = sampleOperands(samples, { order: undefined, batch: 0 }, this.cell(1));
+    const source = this.#ownSamples({ starts, columns, data: values, width, capacity: width });
     const row = { counts, columns, values, capacity: width, rows: 1, width, source };
     this.compress(row, input);
     return row;

@@ -3,6 +3,7 @@
 import {
   Backward,
   ColumnSums,
+  Columns,
   Compress,
   Cut,
   DataType,
@@ -11,10 +12,12 @@ import {
   Forward,
   Gather,
   GatherSparse,
+  Indices,
   Layout,
   Loss,
   Momentum,
   NO_EPILOGUE,
+  Normalize,
   OneHot,
   Op,
   Product,
@@ -34,7 +37,7 @@ import {
 } from "../../../assembly/ops.js";
 import type { FloatArray } from "../../dtype.js";
 import { activate, activateBackward, softmax, softmaxBackward } from "./activations.js";
-import { gather, oneHot } from "./batches.js";
+import { gather, indices, normalize, oneHot } from "./batches.js";
 import { product, productOfTransposed } from "./gemm.js";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses.js";
 import type { Machine } from "./machine.js";
@@ -160,6 +163,26 @@ function execute(machine: Machine, record: number, step: number, part: number, p
       const order = machine.index(Gather.order);
       const scale = machine.cell(Gather.scale);
       gather(f, round, source, u32, machine.own(Gather.output), data, order, position, count, width, scale);
+      if (machine.word(Columns.mean)) executeNormalize(machine, Gather.output, Gather.output, count, width);
+      break;
+    }
+    case Op.normalize:
+      executeNormalize(machine, Normalize.output, Normalize.input, count, width);
+      break;
+    case Op.indices: {
+      const source = sourceOf(machine, machine.word(Indices.dataType));
+      indices(
+        u32,
+        source,
+        machine.index(Indices.output),
+        machine.word(Indices.data) / source.BYTES_PER_ELEMENT,
+        machine.index(Indices.order),
+        step * machine.word(Indices.batch),
+        from,
+        from + count,
+        machine.word(Indices.length),
+        machine.word(Indices.last),
+      );
       break;
     }
     case Op.oneHot: {
@@ -309,6 +332,20 @@ function execute(machine: Machine, record: number, step: number, part: number, p
     default:
       throw new Error(`opcode ${op} is unknown`);
   }
+}
+
+function executeNormalize(
+  machine: Machine,
+  output: number,
+  input: number,
+  count: number,
+  width: number,
+): void {
+  const { f, round } = machine;
+  const mean = machine.element(Columns.mean);
+  const factor = machine.element(Columns.factor);
+  const length = machine.word(Columns.length);
+  normalize(f, round, machine.own(output), machine.own(input), count, width, mean, factor, length);
 }
 
 /** `count` rows from the `from`th on, if it is cut by those of a batch; else all of it. */
