@@ -32,7 +32,8 @@ export function gradientsOf(
     const purpose = { kind: "gradients", parameters, gradients } as const;
     executor.run(planLoss(model, known, placed, x.rows, statistics.region, purpose), 0, 1);
     const layers: Record<string, FloatArray>[] = network.layers.map(() => ({}));
-    for (const { name, shape, region } of store.tensors) {
+    for (const { name, shape, region, trainable } of store.tensors) {
+      if (!trainable) continue;
       const [, layer, tensor] = name.split(".");
       const { offset } = store.within(gradients, region);
       layers[Number(layer)][tensor] = heap.elements(offset, sizeOf(shape)).slice();

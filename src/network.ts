@@ -156,6 +156,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       outputs: this.outputs,
       inputScale,
       epochsTrained: 0,
+      stepsTrained: 0,
       threads: this.threads,
       autoThreads: wanted === "auto",
       density: undefined,
@@ -171,16 +172,17 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     );
     for (const [index, layer] of this.layers.entries()) {
       const input = index > 0 ? descriptions[index - 1].output : this.inputShape;
-      layer.attach(store, input, store.reserve(`layers.${index}`, descriptions[index].tensors));
+      layer.attach(store, input, store.reserve(`layers.${index}`, descriptions[index].tensors, layer));
     }
     const mark = heap.top;
     const builder = new ProgramBuilder(heap);
     for (const [index, layer] of this.layers.entries()) layer.initialize(builder, this.seed, index);
     machine.run(builder.finish(), 0, 1);
+    for (const layer of this.layers) layer.initialized?.();
     heap.release(mark);
   }
 
-  /** Number of weights and biases. */
+  /** Number of weights, biases and what else the layers hold. */
   get parameterCount(): number {
     return modelOf(this).store.tensors.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   }
@@ -307,9 +309,10 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
 
   /** The layers, their shapes and parameters, as a table of text. */
   summary(): string {
-    const { descriptions, density } = modelOf(this);
+    const { descriptions, density, store } = modelOf(this);
     const outputs = descriptions.map(({ output }) => output);
-    return summarize(this, outputs, descriptions[0].takesSparse ? density : undefined);
+    const trained = countTrained(store);
+    return summarize(this, outputs, trained, descriptions[0].takesSparse ? density : undefined);
   }
 
   /** What console.log shows in Node. @internal */
@@ -347,6 +350,11 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       inputShape,
       outputShape,
       takesSparse: descriptions[0].takesSparse,
+      minimumRows: Math.max(
+        ...this.layers.map((layer, i) =>
+          layer.trainable === false ? 1 : (descriptions[i].minimumRows ?? 1),
+        ),
+      ),
       dtype,
       inputScale,
       owns: (buffer) => heap.owns(buffer),
@@ -363,6 +371,11 @@ export interface NetworkConstructor {
   ): Network<"float64", L>;
   new <D extends DType, const L extends readonly Layer[]>(options: NetworkOptions<D, L>): Network<D, L>;
   readonly prototype: Network;
+}
+
+/** Number of the parameters that training changes. */
+function countTrained({ tensors }: Store): number {
+  return tensors.reduce((sum, { shape, trainable }) => sum + (trainable ? sizeOf(shape) : 0), 0);
 }
 
 function randomSeed(): number {

@@ -153,6 +153,8 @@ export interface Facts {
   outputShape: Shape;
   /** Whether its first layer takes inputs without their zeros. */
   takesSparse: boolean;
+  /** Fewest rows of a batch that its layers can be trained on. */
+  minimumRows: number;
   dtype: DType;
   inputScale: number;
   /** Whether a buffer is its memory, or was. */
@@ -213,6 +215,7 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
   checkStep(facts, checked.optimizer, loss, Math.min(checked.batchSize, all[0].rows));
   const held = yield* checkValidation(facts, all[0].rows, options, loss);
   const rows = typeof held === "number" ? all[0].rows - held : all[0].rows;
+  checkBatches(facts, rows, checked.batchSize);
   const part = (from: number, to: number) => all.map((table) => sliceRows(table, from, to)) as Data;
   const validation = typeof held === "number" ? part(rows, rows + held) : held;
   return {
@@ -277,6 +280,23 @@ function checkStep(
   throw new RangeError(
     `learningRate is ${learningRate}, of which a row's share in a batch of ${rows} is 0 in the network's ${dtype}: ` +
       "take a larger learningRate or a smaller batchSize",
+  );
+}
+
+/** Checks that each batch, also the last, has as many rows as its layers need. */
+function checkBatches({ minimumRows: least }: Facts, rows: number, batchSize: number): void {
+  const leaves = (size: number) => (rows % size ? Math.min(size, rows % size) : size);
+  if (leaves(batchSize) >= least) return;
+  if (rows < least) {
+    throw new RangeError(
+      `there is ${rows} row to train on, but a BatchNormalization needs at least ${least} for its variance: take more rows`,
+    );
+  }
+  let better = batchSize + 1;
+  while (leaves(better) < least) better++;
+  throw new RangeError(
+    `batchSize is ${batchSize}, which leaves a batch of ${leaves(batchSize)} of the ${rows} rows, but a BatchNormalization ` +
+      `needs at least ${least} in each, also in the last, for its variance: take another batchSize, e.g. ${better}`,
   );
 }
 

@@ -9,7 +9,7 @@ import { optimizers, type SetOptimizer } from "./optimizers.js";
 import { ProgramBuilder, Stat } from "./program/builder.js";
 import type { DenseSamples, Matrix, SparseSamples } from "./program/samples.js";
 import { positionsOf, type Shape, sizeOf } from "./shape.js";
-import type { Store } from "./store.js";
+import type { Store, TensorSpec } from "./store.js";
 import { type PlacedData, SPARSE_BELOW } from "./upload.js";
 import type { Snapshot, WholeSteps } from "./whole-steps.js";
 
@@ -30,6 +30,8 @@ export interface Model {
   readonly inputScale: number;
   /** Epochs trained since the network was made. */
   epochsTrained: number;
+  /** Steps of these epochs. */
+  stepsTrained: number;
   /** Threads to train on, or, with autoThreads, the most. */
   readonly threads: number;
   readonly autoThreads: boolean;
@@ -114,15 +116,16 @@ function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpo
 
 /** The next `rows` inputs, as the first layer takes them; sparse ones also as its gradient takes them, if that follows. */
 function emitInputs(
-  { inputScale, inputShape, descriptions }: Model,
+  model: Model,
   { builder, rows, backward }: Pass,
   { inputs, visit }: Pick<PlacedData, "inputs" | "visit">,
 ): Matrix {
+  const { inputScale, inputShape, descriptions } = model;
   const scale = builder.cell(inputScale);
   if ("capacity" in inputs) {
     const x = builder.sparseMatrix(rows, inputs.width, inputs.capacity);
     builder.gatherSparse(x, inputs, visit, scale);
-    if (backward) builder.sortByColumn(x);
+    if (backward && firstTrained(model) === 0) builder.sortByColumn(x);
     return x;
   }
   const width = sizeOf(inputShape);
@@ -133,13 +136,26 @@ function emitInputs(
   return builder.compressRow(x, width);
 }
 
+/** Number of the first layer that training changes, or how many there are: the way back goes as far as that. */
+function firstTrained({ layers, descriptions }: Model): number {
+  const first = descriptions.findIndex(
+    ({ tensors }, index) =>
+      layers[index].trainable !== false &&
+      Object.values<TensorSpec>(tensors).some(({ trainable }) => trainable !== false),
+  );
+  return first < 0 ? layers.length : first;
+}
+
 /** A forward pass through all layers; `activate`: with the activation of the last. */
-function emitLayers({ layers }: Model, pass: Pass, x: Matrix, activate: boolean) {
+function emitLayers(model: Model, pass: Pass, x: Matrix, activate: boolean) {
+  const { layers } = model;
+  const first = firstTrained(model);
   const emitted: Emitted[] = [];
   let input = x;
   let output!: Region;
   for (const [index, layer] of layers.entries()) {
-    const step = layer.emit(pass, input, activate || index < layers.length - 1);
+    const own = index < first ? { ...pass, backward: false } : pass;
+    const step = layer.emit(own, input, activate || index < layers.length - 1);
     emitted.push(step);
     output = step.output;
     input = output;
@@ -208,7 +224,9 @@ export function planLoss(
 
   if (purpose.kind !== "evaluate") {
     let d: Region | undefined = buffers.gradient;
-    for (const [index, step] of [...emitted.entries()].reverse()) d = step.backward(d!, index > 0);
+    const first = firstTrained(model);
+    for (let index = emitted.length - 1; index >= first; index--)
+      d = emitted[index].backward(d!, index > first);
   }
   if (purpose.kind === "train" && purpose.gradients) {
     const { optimizer, cells, gradients } = purpose;
