@@ -153,6 +153,8 @@ export const enum Op {
   sigmoidBackward,
   reluBackward,
   tanhBackward,
+  /** A gradient times what is saved, the factors of a dropout. */
+  multiply,
   // Row by row.
   softmax,
   softmaxBackward,
@@ -168,8 +170,16 @@ export const enum Op {
   compress,
   sortByColumn,
   shuffle,
-  normalize,
+  standardize,
   indices,
+  // Noise.
+  dropout,
+  normal,
+  // Normalization.
+  columnMoments,
+  normalize,
+  normalizeBackward,
+  columnProducts,
   // Products and sums.
   product,
   columnSums,
@@ -223,7 +233,7 @@ export const enum Columns {
 }
 
 /** output[r, j] = (input[r, j] - mean[j]) * factor[j], in place allowed. See also Columns. */
-export const enum Normalize {
+export const enum Standardize {
   /** T (count, width) */
   output = Role.writeOwn | 8,
   input = Role.readOwn | 9,
@@ -393,6 +403,114 @@ export const enum Uniform {
   seedLow = 11,
   seedHigh = 12,
   stream = 13,
+}
+
+/**
+ * Random numbers of a batch, from Philox at the counter (index, row, stream, step): row is that of the batch, step counts
+ * the steps since the network was made.
+ *
+ * dropout: mask = 0 where a 32-bit number is below `threshold`, else scale; output = input * mask. A block of counters has
+ * four numbers: element j of a row has number j / 4 % 4 of the block at index 4 * (j / 16) + j % 4.
+ *
+ * normal: output = input + mean + scale * z, or without an input mean + scale * z, with z of the standard normal
+ * distribution, or, truncated, of its part from -2 to 2; element j of a row has the block at index j.
+ */
+export const enum Noise {
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
+  /** T (count, width); of dropout alone */
+  mask = Role.writeOwn | 9,
+  /** T (count, width) */
+  input = Role.readOwn | 10,
+  seedLow = 11,
+  seedHigh = 12,
+  stream = 13,
+  /** f64 cell: steps trained before the program's step 0 */
+  step = Role.read | 14,
+  /** f64 cell */
+  scale = Role.read | 15,
+  /** Of dropout alone. */
+  threshold = 16,
+  /** f64 cell; of normal alone, as is the next */
+  mean = Role.read | 17,
+  /** 1: truncated. */
+  truncated = 18,
+}
+
+/**
+ * For every column of input (rows, count): its mean, and inverse = 1 / sqrt(variance + epsilon) with the biased variance.
+ * The running ones are updated, running = (1 - momentum) running + momentum * that of the batch, the variance by the
+ * unbiased one. With rows 0 there is no input, and mean and inverse are those of the running ones, which stay.
+ */
+export const enum ColumnMoments {
+  /** T (count), as are the next three */
+  mean = Role.write | 8,
+  inverse = Role.write | 9,
+  runningMean = Role.write | 10,
+  runningVariance = Role.write | 11,
+  /** T (rows, count) */
+  input = Role.read | 12,
+  rows = 13,
+  /** f64 cell */
+  momentum = Role.read | 14,
+  /** f64 cell */
+  epsilon = Role.read | 15,
+}
+
+/**
+ * normalized = (input - mean) * inverse, output = normalized * scale + shift. Without a `mean`, mean and inverse are those
+ * of each row: as in ColumnMoments, and inverse is kept in `rowInverse`. `normalized` and `rowInverse` may be left out.
+ */
+export const enum Normalize {
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
+  /** T (count, width) */
+  normalized = Role.writeOwn | 9,
+  /** T (count, width) */
+  input = Role.readOwn | 10,
+  /** T (width), as are the next three */
+  scale = Role.read | 11,
+  shift = Role.read | 12,
+  mean = Role.read | 13,
+  inverse = Role.read | 14,
+  /** T (count) */
+  rowInverse = Role.writeOwn | 15,
+  /** f64 cell; where there is no mean */
+  epsilon = Role.read | 16,
+}
+
+/**
+ * The gradient of a Normalize's input from that of its output: inverse * (gradient * scale - s - normalized * p).
+ * By columns s = scale * sums / terms and p = scale * products / terms, or both 0 where there are no sums: the mean and
+ * the inverse were not those of the batch. By rows, where there is a rowInverse, they are the means over a row of
+ * gradient * scale and gradient * scale * normalized.
+ */
+export const enum NormalizeBackward {
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
+  gradient = Role.readOwn | 9,
+  normalized = Role.readOwn | 10,
+  /** T (width) */
+  scale = Role.read | 11,
+  /** T (width) */
+  inverse = Role.read | 12,
+  /** T (count) */
+  rowInverse = Role.readOwn | 13,
+  /** T (width): sum over all rows of gradient */
+  sums = Role.read | 14,
+  /** T (width): sum over all rows of gradient * normalized */
+  products = Role.read | 15,
+  terms = 16,
+}
+
+/** output[j] = sum over r of left[r, j] * right[r, j], added to output[j] where start is Start.add. See also Sum. */
+export const enum ColumnProducts {
+  /** T (count) */
+  output = Role.write | 8,
+  /** T (rows, count) */
+  left = Role.read | 9,
+  right = Role.read | 10,
+  rows = 11,
 }
 
 /** order = a random permutation of 0 .. count - 1 (Fisher-Yates) from Philox(seed, stream + epoch, .). */

@@ -5,14 +5,16 @@
 // know nothing of this: the cut is made here, once for all, in execute().
 
 import { activate, activateBackward, softmax, softmaxBackward } from "./activations";
-import { gather, indices, normalize, oneHot, repeated } from "./batches";
+import { gather, indices, standardize, oneHot, repeated } from "./batches";
 import { product } from "./gemm";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses";
+import { dropout, normal } from "./noise";
+import { columnMoments, columnProducts, normalize, normalizeBackward } from "./normalization";
 import { momentum } from "./optimizers";
 import {
-  Backward, Columns, ColumnSums, Compress, Cut, DataType, Epilogue, FIRST_DERIVATIVE, Forward, Gather, GatherSparse,
-  Indices, Layout, Normalize,
-  Loss, Momentum, NO_EPILOGUE, OneHot, Op, Operand, Product, RECORD_WORDS, Report, Shuffle, SortByColumn,
+  Backward, ColumnMoments, ColumnProducts, Columns, ColumnSums, Compress, Cut, DataType, Epilogue, FIRST_DERIVATIVE,
+  Forward, Gather, GatherSparse, Indices, Layout, Loss, Momentum, Noise, NO_EPILOGUE, Normalize, NormalizeBackward, OneHot,
+  Op, Operand, Product, RECORD_WORDS, Report, Shuffle, SortByColumn, Standardize,
   SparseGradient, SparseProduct, SparseSamples, Start, Sum, SUM_BLOCK, TILE_ROWS, Transpose, Uniform, Word,
 } from "./ops";
 import { shuffle, uniform } from "./random";
@@ -107,6 +109,7 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
     case Op.sigmoidBackward:
     case Op.reluBackward:
     case Op.tanhBackward:
+    case Op.multiply:
       activateBackward<T>(
         op, word(record, Backward.output) + offset, word(record, Backward.gradient) + offset,
         word(record, Backward.saved) + offset, count * width,
@@ -140,9 +143,9 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
         columnsOf<T>(record, Columns.factor, width, thread, 1),
       );
       break;
-    case Op.normalize:
-      normalize<T>(
-        word(record, Normalize.output) + offset, word(record, Normalize.input) + offset, count, width,
+    case Op.standardize:
+      standardize<T>(
+        word(record, Standardize.output) + offset, word(record, Standardize.input) + offset, count, width,
         columnsOf<T>(record, Columns.mean, width, thread, 0), columnsOf<T>(record, Columns.factor, width, thread, 1),
       );
       break;
@@ -183,6 +186,43 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
         <u32>word(record, Shuffle.stream) + <u32>cell(record, Shuffle.epoch),
       );
       break;
+    case Op.dropout:
+    case Op.normal:
+      runNoise<T>(op, record, step, from, count, width);
+      break;
+    case Op.columnMoments:
+      columnMoments<T>(
+        word(record, ColumnMoments.mean) + offset, word(record, ColumnMoments.inverse) + offset,
+        word(record, ColumnMoments.runningMean) + offset, word(record, ColumnMoments.runningVariance) + offset,
+        word(record, ColumnMoments.input) + offset, word(record, ColumnMoments.rows), count,
+        word(record, Word.count) * sizeof<T>(), cell(record, ColumnMoments.momentum),
+        cell(record, ColumnMoments.epsilon),
+      );
+      break;
+    case Op.normalize:
+      normalize<T>(
+        word(record, Normalize.output) + offset, shifted(record, Normalize.normalized, offset),
+        word(record, Normalize.input) + offset, count, width, word(record, Normalize.scale),
+        word(record, Normalize.shift), word(record, Normalize.mean), word(record, Normalize.inverse),
+        shifted(record, Normalize.rowInverse, from * sizeof<T>()), cell(record, Normalize.epsilon),
+      );
+      break;
+    case Op.normalizeBackward:
+      normalizeBackward<T>(
+        word(record, NormalizeBackward.output) + offset, word(record, NormalizeBackward.gradient) + offset,
+        word(record, NormalizeBackward.normalized) + offset, count, width, word(record, NormalizeBackward.scale),
+        word(record, NormalizeBackward.inverse),
+        shifted(record, NormalizeBackward.rowInverse, from * sizeof<T>()), word(record, NormalizeBackward.sums),
+        word(record, NormalizeBackward.products), word(record, NormalizeBackward.terms),
+      );
+      break;
+    case Op.columnProducts:
+      columnProducts<T>(
+        word(record, ColumnProducts.output) + offset, word(record, ColumnProducts.left) + offset,
+        word(record, ColumnProducts.right) + offset, word(record, ColumnProducts.rows), count,
+        word(record, Word.count) * sizeof<T>(), <Start>word(record, Sum.start),
+      );
+      break;
     case Op.columnSums:
       columnSums<T>(
         word(record, ColumnSums.output) + offset, word(record, ColumnSums.input) + offset,
@@ -216,6 +256,34 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
       break;
     default:
       unreachable();
+  }
+}
+
+/** An offset that may be left out, moved by so many bytes. */
+function shifted(record: usize, index: usize, bytes: usize): usize {
+  const offset = word(record, index);
+  return offset ? offset + bytes : 0;
+}
+
+function runNoise<T>(op: Op, record: usize, step: usize, from: usize, count: usize, width: usize): void {
+  const offset = from * width * sizeof<T>();
+  const output = word(record, Noise.output) + offset;
+  const input = shifted(record, Noise.input, offset);
+  const seedLow = <u32>word(record, Noise.seedLow);
+  const seedHigh = <u32>word(record, Noise.seedHigh);
+  const stream = <u32>word(record, Noise.stream);
+  const scale = cell(record, Noise.scale);
+  const now = <u32>(<u64>cell(record, Noise.step) + <u64>step);
+  if (op == Op.dropout) {
+    dropout<T>(
+      output, word(record, Noise.mask) + offset, input, from, count, width, <u32>word(record, Noise.threshold), scale,
+      seedLow, seedHigh, stream, now,
+    );
+  } else {
+    normal<T>(
+      output, input, from, count, width, cell(record, Noise.mean), scale, word(record, Noise.truncated) != 0,
+      seedLow, seedHigh, stream, now,
+    );
   }
 }
 

@@ -10,9 +10,17 @@ import type { NetworkOptions as Options } from "./options.js";
 export type { Activation } from "./activations.js";
 export type { Float16Values, NumericArray, Rows } from "./dataset.js";
 export type { ArrayOf, DType, FloatArray } from "./dtype.js";
+export type { Initializer } from "./initializers.js";
 export type { DenseConstructor, DenseOptions } from "./layers/dense.js";
 export { Embedding, type EmbeddingOptions } from "./layers/embedding.js";
 export type { Layer } from "./layers/layer.js";
+export { Dropout, GaussianNoise } from "./layers/noise.js";
+export {
+  BatchNormalization,
+  type BatchNormalizationOptions,
+  LayerNormalization,
+  type LayerNormalizationOptions,
+} from "./layers/normalization.js";
 export {
   Normalization,
   type NormalizationOptions,

@@ -169,6 +169,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       inputScale,
       entrance,
       epochsTrained: 0,
+      stepsTrained: 0,
       threads: this.threads,
       autoThreads: wanted === "auto",
       density: undefined,
@@ -185,16 +186,17 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     );
     for (const [index, layer] of this.layers.entries()) {
       const input = index > 0 ? descriptions[index - 1].output : this.inputShape;
-      layer.attach(store, input, store.reserve(`layers.${index}`, descriptions[index].tensors));
+      layer.attach(store, input, store.reserve(`layers.${index}`, descriptions[index].tensors, layer));
     }
     const mark = heap.top;
     const builder = new ProgramBuilder(heap);
     for (const [index, layer] of this.layers.entries()) layer.initialize(builder, this.seed, index);
     machine.run(builder.finish(), 0, 1);
+    for (const layer of this.layers) layer.initialized?.();
     heap.release(mark);
   }
 
-  /** Number of weights and biases. */
+  /** Number of weights, biases and what else the layers hold. */
   get parameterCount(): number {
     return modelOf(this).store.tensors.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   }
@@ -390,9 +392,9 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
 
   /** The layers, their shapes and parameters, as a table of text. */
   summary(): string {
-    const { descriptions, density, entrance } = modelOf(this);
+    const { descriptions, density, entrance, store } = modelOf(this);
     const outputs = descriptions.map(({ output }) => output);
-    return summarize(this, outputs, entrance.takesSparse ? density : undefined);
+    return summarize(this, outputs, countTrained(store), entrance.takesSparse ? density : undefined);
   }
 
   /** What console.log shows in Node. @internal */
@@ -427,17 +429,23 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
   }
 
   #useLoss(loss: Loss): void {
-    if (loss !== this.#facts.loss) this.#facts = { ...this.#facts, loss };
+    this.#facts.loss = loss;
   }
 
   #makeFacts(): Facts {
-    const { inputShape, outputShape, dtype } = this;
-    const { heap, inputScale, entrance } = this.#model;
+    const { inputShape, outputShape, dtype, layers } = this;
+    const { heap, inputScale, entrance, descriptions } = this.#model;
     const { activation } = this.layers[this.layers.length - 1];
     return {
       inputShape,
       outputShape,
       takesSparse: entrance.takesSparse,
+      get minimumRows() {
+        const rows = descriptions.map(({ minimumRows = 1 }, i) =>
+          layers[i].trainable === false ? 1 : minimumRows,
+        );
+        return Math.max(...rows);
+      },
       dtype,
       inputScale,
       entrance,
@@ -455,6 +463,11 @@ export interface NetworkConstructor {
   ): Network<"float64", L>;
   new <D extends DType, const L extends readonly Layer[]>(options: NetworkOptions<D, L>): Network<D, L>;
   readonly prototype: Network;
+}
+
+/** Number of the parameters that training changes. */
+function countTrained({ tensors }: Store): number {
+  return tensors.reduce((sum, { shape, trainable }) => sum + (trainable ? sizeOf(shape) : 0), 0);
 }
 
 function randomSeed(): number {

@@ -164,6 +164,8 @@ export interface Facts {
   outputShape: Shape;
   /** Whether it takes inputs without their zeros. */
   takesSparse: boolean;
+  /** Fewest rows of a batch that its layers can be trained on. */
+  minimumRows: number;
   dtype: DType;
   inputScale: number;
   entrance: Entrance;
@@ -229,6 +231,7 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
   checkStep(facts, checked.optimizer, loss, Math.min(checked.batchSize, all[0].rows));
   const held = yield* checkValidation(facts, all[0].rows, options, loss);
   const rows = typeof held === "number" ? all[0].rows - held : all[0].rows;
+  checkBatches(facts, rows, checked.batchSize);
   const part = (from: number, to: number) => all.map((table) => sliceRows(table, from, to)) as Data;
   const validation = typeof held === "number" ? part(rows, rows + held) : held;
   return {
@@ -243,7 +246,9 @@ export function checkTrainBatch(facts: Facts, inputs: Rows, targets: Rows, optio
   const read = readOptions("trainBatch", options, TRAIN_BATCH_OPTIONS);
   const optimizer = checkOptimizer(facts, read);
   const batch = checkBatch(facts, inputs, targets, read);
-  checkStep(facts, optimizer, batch.loss, batch.inputs.rows);
+  const { rows } = batch.inputs;
+  checkBatches(facts, rows, rows);
+  checkStep(facts, optimizer, batch.loss, rows);
   return { batch, optimizer };
 }
 
@@ -267,10 +272,12 @@ export function checkApplyGradients(
 ) {
   const read = readOptions("applyGradients", options, APPLY_GRADIENTS_OPTIONS);
   const optimizer = checkOptimizer(facts, read);
-  const arrays = tensors.map(({ name, shape }) => {
-    const [, layer, tensor] = name.split(".");
-    const label = `gradients.layers[${layer}].${tensor}`;
-    const values: unknown = gradients?.layers?.[Number(layer)]?.[tensor];
+  const arrays = new Map<Tensor, FloatArray>();
+  for (const tensor of tensors.filter(({ trainable }) => trainable)) {
+    const { name, shape } = tensor;
+    const [, layer, own] = name.split(".");
+    const label = `gradients.layers[${layer}].${own}`;
+    const values: unknown = gradients?.layers?.[Number(layer)]?.[own];
     const size = sizeOf(shape);
     if (!ArrayBuffer.isView(values) || (values as FloatArray).length !== size) {
       throw new RangeError(
@@ -283,8 +290,8 @@ export function checkApplyGradients(
         `${label}[${bad}] is ${(values as FloatArray)[bad]}, but gradients must be finite: leave this step out`,
       );
     }
-    return values as FloatArray;
-  });
+    arrays.set(tensor, values as FloatArray);
+  }
   return { arrays, optimizer };
 }
 
@@ -343,6 +350,23 @@ function checkStep(
   throw new RangeError(
     `learningRate is ${learningRate}, of which a row's share in a batch of ${rows} is 0 in the network's ${dtype}: ` +
       "take a larger learningRate or a smaller batchSize",
+  );
+}
+
+/** Checks that each batch, also the last, has as many rows as its layers need. */
+function checkBatches({ minimumRows: least }: Facts, rows: number, batchSize: number): void {
+  const leaves = (size: number) => (rows % size ? Math.min(size, rows % size) : size);
+  if (leaves(batchSize) >= least) return;
+  if (rows < least) {
+    throw new RangeError(
+      `there is ${rows} row to train on, but a BatchNormalization needs at least ${least} for its variance: take more rows`,
+    );
+  }
+  let better = batchSize + 1;
+  while (leaves(better) < least) better++;
+  throw new RangeError(
+    `batchSize is ${batchSize}, which leaves a batch of ${leaves(batchSize)} of the ${rows} rows, but a BatchNormalization ` +
+      `needs at least ${least} in each, also in the last, for its variance: take another batchSize, e.g. ${better}`,
   );
 }
 

@@ -12,7 +12,7 @@ import { Op, ProgramBuilder, Stat } from "./program/builder.js";
 import type { DenseSamples, Matrix, SparseSamples } from "./program/samples.js";
 import type { Residents } from "./residents.js";
 import { positionsOf, type Shape, sizeOf } from "./shape.js";
-import type { Store } from "./store.js";
+import type { Store, TensorSpec } from "./store.js";
 import { type PlacedData, SPARSE_BELOW } from "./upload.js";
 import type { Snapshot, WholeSteps } from "./whole-steps.js";
 
@@ -37,6 +37,8 @@ export interface Model {
   readonly entrance: Entrance;
   /** Epochs trained since the network was made. */
   epochsTrained: number;
+  /** Steps of these epochs. */
+  stepsTrained: number;
   /** Threads to train on, or, with autoThreads, the most. */
   readonly threads: number;
   readonly autoThreads: boolean;
@@ -122,10 +124,11 @@ function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpo
 
 /** The next `rows` inputs, as the first layer takes them; sparse ones also as its gradient takes them, if that follows. */
 function emitInputs(
-  { entrance, inputShape }: Model,
+  model: Model,
   pass: Pass,
   { inputs, visit }: Pick<PlacedData, "inputs" | "visit">,
 ): Matrix {
+  const { entrance, inputShape } = model;
   const { builder, rows, backward } = pass;
   const width = sizeOf(inputShape);
   if (entrance.indices !== undefined) {
@@ -135,7 +138,7 @@ function emitInputs(
   if ("capacity" in inputs) {
     const x = builder.sparseMatrix(rows, inputs.width, inputs.capacity);
     builder.gatherSparse(x, inputs, visit, scale);
-    if (backward) builder.sortByColumn(x);
+    if (backward && firstTrained(model) === entrance.folded) builder.sortByColumn(x);
     return x;
   }
   const x = builder.matrix(rows, width);
@@ -145,13 +148,25 @@ function emitInputs(
   return builder.compressRow(x, width);
 }
 
+/** Number of the first layer that training changes, or how many there are: the way back goes as far as that. */
+function firstTrained({ layers, descriptions }: Model): number {
+  const first = descriptions.findIndex(
+    ({ tensors }, index) =>
+      layers[index].trainable !== false &&
+      Object.values<TensorSpec>(tensors).some(({ trainable }) => trainable !== false),
+  );
+  return first < 0 ? layers.length : first;
+}
+
 /** A forward pass through all layers that the gathering has not done; `activate`: with the activation of the last. */
-function emitLayers({ layers, entrance }: Model, pass: Pass, x: Matrix, activate: boolean) {
+function emitLayers(model: Model, pass: Pass, x: Matrix, activate: boolean, first = firstTrained(model)) {
+  const { layers, entrance } = model;
   const emitted: Emitted[] = [];
   let output = x;
   for (const [index, layer] of layers.entries()) {
     if (index < entrance.folded) continue;
-    const step = layer.emit(pass, output, activate || index < layers.length - 1);
+    const own = index < first ? { ...pass, backward: false } : pass;
+    const step = layer.emit(own, output, activate || index < layers.length - 1);
     emitted.push(step);
     output = step.output;
   }
@@ -160,24 +175,21 @@ function emitLayers({ layers, entrance }: Model, pass: Pass, x: Matrix, activate
 }
 
 /**
- * The backward passes of what emitLayers() emitted, down to the first layer that has anything to train, or, if that is
- * wanted, to the gradient of what the gathering made, which is returned.
+ * The backward passes of what emitLayers() emitted, down to the layer `first`; returns the gradient of what the gathering
+ * made if that is wanted.
  */
 function emitBackward(
-  { descriptions, entrance }: Model,
+  { layers, entrance }: Model,
   emitted: readonly Emitted[],
   gradient: Region,
+  first: number,
   ofInputs: boolean,
 ): Region | undefined {
-  const trains = ({ tensors }: Description) =>
-    Object.values(tensors).some(({ trainable = true }) => trainable);
-  const first = ofInputs ? entrance.folded : descriptions.findIndex(trains);
-  if (first < 0) return undefined;
   let d: Region | undefined = gradient;
-  for (let index = descriptions.length - 1; index >= first; index--) {
+  for (let index = layers.length - 1; index >= first; index--) {
     d = emitted[index - entrance.folded].backward(d!, index > first || ofInputs);
   }
-  return d;
+  return ofInputs ? d : undefined;
 }
 
 /**
@@ -228,7 +240,9 @@ export function planStep(
   else builder.gather(target, targets, visit, outputs, rows, builder.cell(1));
 
   const { op, fused, factor } = losses[loss];
-  const { emitted, output } = emitLayers(model, pass, x, fused === undefined);
+  const ofInputs = purpose.kind === "gradients" && purpose.ofInputs === true;
+  const first = ofInputs ? model.entrance.folded : firstTrained(model);
+  const { emitted, output } = emitLayers(model, pass, x, fused === undefined, first);
 
   // The loss sees the positions of a sample as rows.
   const positions = positionsOf(outputShape);
@@ -248,10 +262,8 @@ export function planStep(
     builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(rows / terms));
   });
 
-  const ofInputs = purpose.kind === "gradients" && purpose.ofInputs === true;
-  const d =
-    purpose.kind !== "evaluate" ? emitBackward(model, emitted, buffers.gradient, ofInputs) : undefined;
-  const inputGradient = ofInputs ? d : undefined;
+  const inputGradient =
+    purpose.kind !== "evaluate" ? emitBackward(model, emitted, buffers.gradient, first, ofInputs) : undefined;
   if (purpose.kind === "train" && purpose.gradients) {
     const { optimizer, cells, gradients } = purpose;
     builder.late(() => emitUpdate(builder, store, optimizer, gradients, cells.rate));

@@ -18,6 +18,7 @@ import {
   Statistics,
 } from "./plan.js";
 import { sizeOf } from "./shape.js";
+import type { Tensor } from "./store.js";
 import { allocateData, copyInto, type PlacedData, regionOf } from "./upload.js";
 
 /** A batch, checked. */
@@ -67,27 +68,37 @@ function keyOf({ inputs, targets, loss }: Batch): readonly unknown[] {
 export function trainBatch(model: Model, batch: Batch, optimizer: SetOptimizer): number {
   const { heap, store, executor, residents } = model;
   takeSlots(model, optimizer);
-  const plan = residents.take(["trainBatch", ...keyOf(batch), structureOf(optimizer)], () => {
-    const { placed, statistics } = placeBatch(model, batch);
-    const cells = placeCells(model);
-    const folds = optimizers[optimizer.name].folds(optimizer);
-    const gradients = folds ? undefined : heap.region(store.region.bytes);
-    const purpose: Purpose = { kind: "train", optimizer, cells, gradients };
-    const { program, forward } = planStep(
-      model,
-      batch.loss,
-      placed,
-      batch.inputs.rows,
-      statistics.region,
-      purpose,
-    );
-    return { placed, statistics, cells, forward: first(program, forward), backward: rest(program, forward) };
-  });
+  const plan = residents.take(
+    ["trainBatch", ...keyOf(batch), structureOf(optimizer), trainedOf(model)],
+    () => {
+      const { placed, statistics } = placeBatch(model, batch);
+      const cells = placeCells(model);
+      const folds = optimizers[optimizer.name].folds(optimizer);
+      const gradients = folds ? undefined : heap.region(store.region.bytes);
+      const purpose: Purpose = { kind: "train", optimizer, cells, gradients };
+      const { program, forward } = planStep(
+        model,
+        batch.loss,
+        placed,
+        batch.inputs.rows,
+        statistics.region,
+        purpose,
+      );
+      return {
+        placed,
+        statistics,
+        cells,
+        forward: first(program, forward),
+        backward: rest(program, forward),
+      };
+    },
+  );
   enter(model, batch, plan);
   setCells(model, plan.cells, optimizer);
   executor.run(plan.forward, 0, 1);
   if (plan.statistics.badStep >= 0) throw overflow(model, plan.statistics.sums.lossSum);
   executor.run(plan.backward, 0, 1);
+  model.stepsTrained++;
   return figuresOf(model, plan.statistics.sums, batch.inputs.rows, batch.loss).loss;
 }
 
@@ -105,13 +116,14 @@ export function gradientsOf(model: Model, batch: Batch): LossGradients {
     return { placed, statistics, gradients, program, inputGradient };
   };
   const passing = snapshot !== undefined;
-  const plan = residents.take(["gradients", ...keyOf(batch), snapshot], make, { passing });
+  const plan = residents.take(["gradients", ...keyOf(batch), trainedOf(model), snapshot], make, { passing });
   enter(model, batch, plan);
   executor.run(plan.program, 0, 1);
   const { sums } = plan.statistics;
   if (plan.statistics.badStep >= 0) throw overflow(model, sums.lossSum);
   const layers = model.layers.map((): Record<string, FloatArray> => ({}));
-  for (const { name, shape, region } of store.tensors) {
+  for (const { name, shape, region, trainable } of store.tensors) {
+    if (!trainable) continue;
     const [, layer, tensor] = name.split(".");
     const { offset } = store.within(plan.gradients, region);
     layers[Number(layer)][tensor] = heap.elements(offset, sizeOf(shape)).slice();
@@ -121,22 +133,22 @@ export function gradientsOf(model: Model, batch: Batch): LossGradients {
   return { ...figuresOf(model, sums, rows, batch.loss), layers, inputs };
 }
 
-/** Makes a step by gradients, checked, one array a tensor. */
+/** Makes a step by gradients, checked: of every tensor that is trained. */
 export function applyGradients(
   model: Model,
-  gradients: readonly FloatArray[],
+  gradients: ReadonlyMap<Tensor, FloatArray>,
   optimizer: SetOptimizer,
 ): void {
   const { heap, store, executor, residents } = model;
   takeSlots(model, optimizer);
-  const plan = residents.take(["applyGradients", structureOf(optimizer)], () => {
+  const plan = residents.take(["applyGradients", structureOf(optimizer), trainedOf(model)], () => {
     const gradients = heap.region(store.region.bytes);
     heap.u8.fill(0, gradients.offset, gradients.offset + gradients.bytes);
     const cells = placeCells(model);
     return { gradients, cells, program: planUpdate(model, optimizer, gradients, cells) };
   });
-  for (const [index, { region, shape }] of store.tensors.entries()) {
-    heap.elements(store.within(plan.gradients, region).offset, sizeOf(shape)).set(gradients[index]);
+  for (const [{ region, shape }, values] of gradients) {
+    heap.elements(store.within(plan.gradients, region).offset, sizeOf(shape)).set(values);
   }
   setCells(model, plan.cells, optimizer);
   executor.run(plan.program, 0, 1);
@@ -152,12 +164,14 @@ function takeSlots({ store, residents }: Model, optimizer: SetOptimizer): void {
 }
 
 function placeCells({ heap }: Model): Cells {
-  return { rate: heap.cell(0), epoch: heap.cell(0) };
+  return { rate: heap.cell(0), epoch: heap.cell(0), step: heap.cell(0) };
 }
 
-function setCells({ heap, epochsTrained }: Model, { rate, epoch }: Cells, optimizer: SetOptimizer): void {
+function setCells(model: Model, { rate, epoch, step }: Cells, optimizer: SetOptimizer): void {
+  const { heap } = model;
   heap.setCell(rate, -optimizer.learningRate);
-  heap.setCell(epoch, epochsTrained);
+  heap.setCell(epoch, model.epochsTrained);
+  heap.setCell(step, model.stepsTrained);
 }
 
 /** What of an optimizer's settings a plan depends on: which there are, not how large they are. */
@@ -167,6 +181,13 @@ function structureOf(optimizer: SetOptimizer): string {
     const value = optimizer[name];
     text += `${typeof value === "number" ? value !== 0 : value},`;
   }
+  return text;
+}
+
+/** Which layers are trained, as text: plans leave out the others. */
+function trainedOf({ layers }: Model): string {
+  let text = "";
+  for (const { trainable } of layers) text += trainable === false ? "0" : "1";
   return text;
 }
 

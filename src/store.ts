@@ -40,14 +40,25 @@ export class Store {
 
   /**
    * Reserves tensors of the owner `owner` ("layers.0"); returns them by their own names. All must be reserved before
-   * anything else is.
+   * anything else is. Those of a `layer` that is not trainable are not, either.
    */
-  reserve<N extends string>(owner: string, specs: Readonly<Record<N, TensorSpec>>): Record<N, Tensor> {
+  reserve<N extends string>(
+    owner: string,
+    specs: Readonly<Record<N, TensorSpec>>,
+    layer: { readonly trainable?: boolean } = {},
+  ): Record<N, Tensor> {
     const tensors = {} as Record<N, Tensor>;
     for (const name in specs) {
       const { shape, trainable = true } = specs[name];
       const region = this.heap.region(sizeOf(shape) * this.heap.elementBytes);
-      tensors[name] = { name: `${owner}.${name}`, shape, trainable, region };
+      tensors[name] = {
+        name: `${owner}.${name}`,
+        shape,
+        region,
+        get trainable() {
+          return trainable && layer.trainable !== false;
+        },
+      };
       this.#tensors.push(tensors[name]);
     }
     this.#end = this.heap.top;

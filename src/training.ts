@@ -109,7 +109,7 @@ export async function train(
   const mark = heap.top;
   try {
     const batch = Math.min(batchSize, rows);
-    const cells = { rate: heap.cell(0), epoch: heap.cell(0) };
+    const cells = { rate: heap.cell(0), epoch: heap.cell(0), step: heap.cell(0) };
     const shuffle = settings.shuffle ? planShuffle(model, rows, seed, cells) : undefined;
     const purpose: Purpose = {
       kind: "train",
@@ -136,6 +136,7 @@ export async function train(
       const start = performance.now();
       heap.setCell(cells.rate, -settings.optimizer.learningRate);
       heap.setCell(cells.epoch, model.epochsTrained);
+      heap.setCell(cells.step, model.stepsTrained);
       if (shuffle) executor.run(shuffle.program, 0, 1);
       statistics.clear();
       let callbacks = 0;
@@ -152,6 +153,7 @@ export async function train(
       const seconds = (performance.now() - start - callbacks) / 1000;
       const entry: EpochEntry = { epoch, ...figuresOf(model, statistics.sums, rows, loss), seconds };
       model.epochsTrained++;
+      model.stepsTrained += sweep.steps;
       if (validation) {
         const figures = await validate(model, validation, loss, pacer).catch((error) => {
           throw withState(error, lastGood(epoch + 1));

@@ -98,7 +98,7 @@ test("the learning rate changes without a new plan", () => {
     const classes = heap.region(32);
     heap.u32.set(targets, classes.offset / 4);
     const data = { inputs, targets: { classes }, visit: { order: undefined, batch: 8 } };
-    const cells = { rate: heap.cell(0), epoch: heap.cell(0) };
+    const cells = { rate: heap.cell(0), epoch: heap.cell(0), step: heap.cell(0) };
     const purpose = { kind: "train", optimizer: sgd() as never, cells, gradients: undefined } as const;
     const { region } = new Statistics(heap);
     const make = () => planStep(model, "crossEntropy", data, 8, region, purpose).program;

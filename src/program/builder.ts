@@ -4,6 +4,8 @@
 import {
   Backward,
   COLUMN_BLOCK_BYTES,
+  ColumnMoments,
+  ColumnProducts,
   ColumnSums,
   Columns,
   Compress,
@@ -19,7 +21,9 @@ import {
   Loss,
   Momentum,
   NO_EPILOGUE,
+  Noise,
   Normalize,
+  NormalizeBackward,
   OneHot,
   Op,
   PACKED_TERM_BYTES,
@@ -32,6 +36,7 @@ import {
   SparseGradient,
   SparseProduct,
   SparseSamples,
+  Standardize,
   Start,
   Sum,
   Transpose,
@@ -78,6 +83,14 @@ interface SortedMatrix {
   startsBytes: number;
   rowsOf: Region;
   valuesOf: Region;
+}
+
+/** Where random numbers come from: see Noise in assembly/ops.ts. */
+export interface NoiseSource {
+  seed: number;
+  stream: number;
+  /** f64 cell: steps trained before the program's step 0. */
+  step: Region;
 }
 
 /** What a loss reads and writes. */
@@ -150,10 +163,10 @@ export class ProgramBuilder {
   }
 
   /** output = (input - mean) * factor by columns, in place allowed; width a multiple of the columns. */
-  normalize(output: Region, input: Region, rows: number, width: number, columns: ColumnVectors): void {
-    this.#emitByColumns(Op.normalize, rows, width, columns, [
-      [Normalize.output, output],
-      [Normalize.input, input],
+  standardize(output: Region, input: Region, rows: number, width: number, columns: ColumnVectors): void {
+    this.#emitByColumns(Op.standardize, rows, width, columns, [
+      [Standardize.output, output],
+      [Standardize.input, input],
     ]);
   }
 
@@ -409,6 +422,142 @@ export class ProgramBuilder {
     ]);
   }
 
+  /** output = input * mask, mask = 0 for a share `rate` of the elements, 1 / (1 - rate) for the others. */
+  dropout(
+    output: Region,
+    mask: Region,
+    input: Region,
+    rows: number,
+    width: number,
+    rate: number,
+    source: NoiseSource,
+  ): void {
+    this.#emit(Op.dropout, Cut.batch, rows, width, [
+      [Noise.output, output],
+      [Noise.mask, mask],
+      [Noise.input, input],
+      [Noise.threshold, Math.min(Math.round(rate * 2 ** 32), 2 ** 32 - 1)],
+      ...noiseOperands(source, this.cell(1 / (1 - rate))),
+    ]);
+  }
+
+  /** output = input + mean + deviation * z, z of the standard normal distribution or its part from -2 to 2. */
+  normal(
+    output: Region,
+    input: Region | undefined,
+    rows: number,
+    width: number,
+    { mean = 0, deviation, truncated = false }: { mean?: number; deviation: number; truncated?: boolean },
+    source: NoiseSource,
+  ): void {
+    this.#emit(Op.normal, Cut.batch, rows, width, [
+      [Noise.output, output],
+      [Noise.input, input],
+      [Noise.mean, this.cell(mean)],
+      [Noise.truncated, truncated ? 1 : 0],
+      ...noiseOperands(source, this.cell(deviation)),
+    ]);
+  }
+
+  /** See ColumnMoments in assembly/ops.ts; without an input of the running ones. */
+  columnMoments(
+    { mean, inverse, runningMean, runningVariance }: ColumnMomentsRegions,
+    input: Region | undefined,
+    rows: number,
+    width: number,
+    { momentum, epsilon }: { momentum: number; epsilon: number },
+  ): void {
+    this.#emit(Op.columnMoments, Cut.columns, width, 1, [
+      [ColumnMoments.mean, mean],
+      [ColumnMoments.inverse, inverse],
+      [ColumnMoments.runningMean, runningMean],
+      [ColumnMoments.runningVariance, runningVariance],
+      [ColumnMoments.input, input],
+      [ColumnMoments.rows, input ? rows : 0],
+      [ColumnMoments.momentum, this.cell(momentum)],
+      [ColumnMoments.epsilon, this.cell(epsilon)],
+    ]);
+  }
+
+  /** See Normalize in assembly/ops.ts: by columns with a mean and an inverse, by rows without. */
+  normalize(
+    output: Region,
+    input: Region,
+    rows: number,
+    width: number,
+    {
+      normalized,
+      scale,
+      shift,
+      mean,
+      inverse,
+      rowInverse,
+      epsilon,
+    }: Partial<Record<"normalized" | "mean" | "inverse" | "rowInverse", Region>> & {
+      scale: Region;
+      shift: Region;
+      epsilon: number;
+    },
+  ): void {
+    this.#emit(Op.normalize, Cut.batch, rows, width, [
+      [Normalize.output, output],
+      [Normalize.normalized, normalized],
+      [Normalize.input, input],
+      [Normalize.scale, scale],
+      [Normalize.shift, shift],
+      [Normalize.mean, mean],
+      [Normalize.inverse, inverse],
+      [Normalize.rowInverse, rowInverse],
+      [Normalize.epsilon, this.cell(epsilon)],
+    ]);
+  }
+
+  /** See NormalizeBackward in assembly/ops.ts: by columns with an inverse, by rows with a rowInverse. */
+  normalizeBackward(
+    output: Region,
+    gradient: Region,
+    normalized: Region,
+    rows: number,
+    width: number,
+    {
+      scale,
+      inverse,
+      rowInverse,
+      sums,
+      products,
+    }: Partial<Record<"inverse" | "rowInverse" | "sums" | "products", Region>> & { scale: Region },
+  ): void {
+    this.#emit(Op.normalizeBackward, Cut.batch, rows, width, [
+      [NormalizeBackward.output, output],
+      [NormalizeBackward.gradient, gradient],
+      [NormalizeBackward.normalized, normalized],
+      [NormalizeBackward.scale, scale],
+      [NormalizeBackward.inverse, inverse],
+      [NormalizeBackward.rowInverse, rowInverse],
+      [NormalizeBackward.sums, sums],
+      [NormalizeBackward.products, products],
+      [NormalizeBackward.terms, rows],
+    ]);
+  }
+
+  /** output[j] = sum over r of left[r, j] * right[r, j], or that added to it. */
+  columnProducts(
+    output: Region,
+    left: Region,
+    right: Region,
+    rows: number,
+    width: number,
+    start: Start = Start.zero,
+  ): void {
+    this.#emit(Op.columnProducts, Cut.columns, width, 1, [
+      [ColumnProducts.output, output],
+      [ColumnProducts.left, left],
+      [ColumnProducts.right, right],
+      [ColumnProducts.rows, rows],
+      [Sum.start, start],
+    ]);
+  }
+
   transpose(output: Region, input: Region, rows: number, width: number): void {
     this.#emit(Op.transpose, Cut.columns, width, 1, [
       [Transpose.output, output],
@@ -510,6 +659,18 @@ export class ProgramBuilder {
   #emit(op: Op, cut: Cut, count: number, width: number, operands: Operands, scratchBytes = 0): void {
     this.#operations.push({ op, cut, count, width, operands, scratchBytes, late: this.#late });
   }
+}
+
+type ColumnMomentsRegions = Record<"mean" | "inverse" | "runningMean" | "runningVariance", Region>;
+
+function noiseOperands({ seed, stream, step }: NoiseSource, scale: Region): Operands {
+  return [
+    [Noise.seedLow, seed],
+    [Noise.seedHigh, seed / 2 ** 32],
+    [Noise.stream, stream],
+    [Noise.step, step],
+    [Noise.scale, scale],
+  ];
 }
 
 function sampleOperands(

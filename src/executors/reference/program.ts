@@ -2,6 +2,8 @@
 
 import {
   Backward,
+  ColumnMoments,
+  ColumnProducts,
   ColumnSums,
   Columns,
   Compress,
@@ -17,7 +19,9 @@ import {
   Loss,
   Momentum,
   NO_EPILOGUE,
+  Noise,
   Normalize,
+  NormalizeBackward,
   OneHot,
   Op,
   Product,
@@ -28,6 +32,7 @@ import {
   SparseGradient,
   SparseProduct,
   SparseSamples,
+  Standardize,
   type Start,
   Sum,
   TILE_ROWS,
@@ -37,10 +42,12 @@ import {
 } from "../../../assembly/ops.js";
 import type { FloatArray } from "../../dtype.js";
 import { activate, activateBackward, softmax, softmaxBackward } from "./activations.js";
-import { gather, indices, normalize, oneHot } from "./batches.js";
+import { gather, indices, oneHot, standardize } from "./batches.js";
 import { product, productOfTransposed } from "./gemm.js";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses.js";
 import type { Machine } from "./machine.js";
+import { dropout, normal } from "./noise.js";
+import { columnMoments, columnProducts, normalize, normalizeBackward } from "./normalization.js";
 import { momentum } from "./optimizers.js";
 import { shuffle, uniform } from "./random.js";
 import { columnSums, report } from "./reductions.js";
@@ -103,6 +110,7 @@ function execute(machine: Machine, record: number, step: number, part: number, p
     case Op.sigmoidBackward:
     case Op.reluBackward:
     case Op.tanhBackward:
+    case Op.multiply:
       activateBackward(
         f,
         round,
@@ -163,11 +171,11 @@ function execute(machine: Machine, record: number, step: number, part: number, p
       const order = machine.index(Gather.order);
       const scale = machine.cell(Gather.scale);
       gather(f, round, source, u32, machine.own(Gather.output), data, order, position, count, width, scale);
-      if (machine.word(Columns.mean)) executeNormalize(machine, Gather.output, Gather.output, count, width);
+      if (machine.word(Columns.mean)) executeStandardize(machine, Gather.output, Gather.output, count, width);
       break;
     }
-    case Op.normalize:
-      executeNormalize(machine, Normalize.output, Normalize.input, count, width);
+    case Op.standardize:
+      executeStandardize(machine, Standardize.output, Standardize.input, count, width);
       break;
     case Op.indices: {
       const source = sourceOf(machine, machine.word(Indices.dataType));
@@ -245,6 +253,90 @@ function execute(machine: Machine, record: number, step: number, part: number, p
     case Op.product:
       executeProduct(machine, from, count);
       break;
+    case Op.dropout:
+    case Op.normal: {
+      const source = {
+        row: from,
+        seedLow: machine.word(Noise.seedLow),
+        seedHigh: machine.word(Noise.seedHigh),
+        stream: machine.word(Noise.stream),
+        step: machine.cell(Noise.step) + step,
+      };
+      const output = machine.own(Noise.output);
+      const scale = machine.cell(Noise.scale);
+      if (op === Op.dropout) {
+        const threshold = machine.word(Noise.threshold);
+        const [mask, input] = [machine.own(Noise.mask), machine.own(Noise.input)];
+        dropout(f, round, output, mask, input, count, width, threshold, scale, source);
+      } else {
+        const truncated = machine.word(Noise.truncated) !== 0;
+        const mean = machine.cell(Noise.mean);
+        normal(f, round, output, machine.owned(Noise.input), count, width, mean, scale, truncated, source);
+      }
+      break;
+    }
+    case Op.columnMoments:
+      columnMoments(
+        f,
+        round,
+        machine.element(ColumnMoments.mean),
+        machine.element(ColumnMoments.inverse),
+        machine.element(ColumnMoments.runningMean),
+        machine.element(ColumnMoments.runningVariance),
+        machine.element(ColumnMoments.input),
+        machine.word(ColumnMoments.rows),
+        count,
+        machine.cell(ColumnMoments.momentum),
+        machine.cell(ColumnMoments.epsilon),
+      );
+      break;
+    case Op.normalize: {
+      const rowInverse = machine.element(Normalize.rowInverse);
+      normalize(
+        f,
+        round,
+        machine.own(Normalize.output),
+        machine.owned(Normalize.normalized),
+        machine.own(Normalize.input),
+        count,
+        width,
+        machine.element(Normalize.scale),
+        machine.element(Normalize.shift),
+        machine.element(Normalize.mean),
+        machine.element(Normalize.inverse),
+        rowInverse && rowInverse + from,
+        machine.cell(Normalize.epsilon),
+        machine.scratch(width),
+      );
+      break;
+    }
+    case Op.normalizeBackward: {
+      const rowInverse = machine.element(NormalizeBackward.rowInverse);
+      normalizeBackward(
+        f,
+        round,
+        machine.own(NormalizeBackward.output),
+        machine.own(NormalizeBackward.gradient),
+        machine.own(NormalizeBackward.normalized),
+        count,
+        width,
+        machine.element(NormalizeBackward.scale),
+        machine.element(NormalizeBackward.inverse),
+        rowInverse && rowInverse + from,
+        machine.element(NormalizeBackward.sums),
+        machine.element(NormalizeBackward.products),
+        machine.word(NormalizeBackward.terms),
+        machine.scratch(width),
+      );
+      break;
+    }
+    case Op.columnProducts: {
+      const [left, right] = [machine.element(ColumnProducts.left), machine.element(ColumnProducts.right)];
+      const rows = machine.word(ColumnProducts.rows);
+      const output = machine.element(ColumnProducts.output);
+      columnProducts(f, round, output, left, right, rows, count, machine.word(Sum.start));
+      break;
+    }
     case Op.columnSums: {
       const output = machine.element(ColumnSums.output);
       const input = machine.element(ColumnSums.input);
@@ -334,7 +426,7 @@ function execute(machine: Machine, record: number, step: number, part: number, p
   }
 }
 
-function executeNormalize(
+function executeStandardize(
   machine: Machine,
   output: number,
   input: number,
@@ -345,7 +437,7 @@ function executeNormalize(
   const mean = machine.element(Columns.mean);
   const factor = machine.element(Columns.factor);
   const length = machine.word(Columns.length);
-  normalize(f, round, machine.own(output), machine.own(input), count, width, mean, factor, length);
+  standardize(f, round, machine.own(output), machine.own(input), count, width, mean, factor, length);
 }
 
 /** `count` rows from the `from`th on, if it is cut by those of a batch; else all of it. */
