@@ -107,6 +107,7 @@ describe("the sources", () => {
     ["src/upload.ts", "src/pacing.ts", "src/whole-steps.ts", "src/entrance.ts"],
     ["src/layers/"],
     ["src/optimizers.ts", "src/losses.ts"],
+    ["src/stream.ts"],
     ["src/activations.ts", "src/dataset.ts", "src/store.ts", "src/initializers.ts"],
     ["src/program/"],
     ["src/residents.ts"],
