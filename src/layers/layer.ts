@@ -67,8 +67,6 @@ export interface Pass {
 
 /** f64 cells of what changes while a program runs; the number of the step in the epoch the executors know themselves. */
 export interface Cells {
-  /** -learningRate */
-  readonly rate: Region;
   /** Epochs trained since the network was made. */
   readonly epoch: Region;
 }
