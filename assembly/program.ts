@@ -10,12 +10,13 @@ import { product } from "./gemm";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses";
 import { dropout, normal } from "./noise";
 import { columnMoments, columnProducts, normalize, normalizeBackward } from "./normalization";
-import { momentum } from "./optimizers";
+import { adam, adaptive, adjust, clipFactor, maxNorm, momentum, squares } from "./optimizers";
 import {
-  Backward, ColumnMoments, ColumnProducts, Columns, ColumnSums, Compress, Cut, DataType, Epilogue, FIRST_DERIVATIVE,
-  Forward, Gather, GatherSparse, Indices, Layout, Loss, Momentum, Noise, NO_EPILOGUE, Normalize, NormalizeBackward, OneHot,
-  Op, Operand, Product, RECORD_WORDS, Report, Shuffle, SortByColumn, Standardize,
-  SparseGradient, SparseProduct, SparseSamples, Start, Sum, SUM_BLOCK, TILE_ROWS, Transpose, Uniform, Word,
+  Adjust, Backward, ClipFactor, ColumnMoments, ColumnProducts, Columns, ColumnSums, Compress, Count, Cut, DataType,
+  Epilogue, FIRST_DERIVATIVE, Forward, Gather, GatherSparse, Indices, Layout, Loss, MaxNorm, Noise, NO_EPILOGUE, Normalize,
+  NormalizeBackward, OneHot, Op, Operand, Product, RECORD_WORDS, Report, Shuffle, SortByColumn, SparseGradient,
+  SparseProduct, SparseSamples, Squares, SQUARES_CHUNK, Standardize, Start, Sum, SUM_BLOCK, TILE_ROWS, Transpose,
+  Uniform, Update, Variant, Word,
 } from "./ops";
 import { shuffle, uniform } from "./random";
 import { columnSums, report } from "./reductions";
@@ -127,7 +128,7 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
     case Op.meanSquaredError:
     case Op.binaryCrossEntropy:
     case Op.crossEntropy:
-      runLoss<T>(op, record, from, count, width);
+      runLoss<T>(op, record, from, count, width, step);
       break;
     case Op.report:
       report<T>(
@@ -248,11 +249,35 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
       );
       break;
     case Op.momentum:
-      momentum<T>(
-        word(record, Momentum.parameters) + offset, word(record, Momentum.velocity) + offset,
-        word(record, Momentum.gradients) + offset, count, cell(record, Momentum.rate),
-        cell(record, Momentum.momentum), word(record, Momentum.nesterov) != 0,
+    case Op.adam:
+    case Op.adaptive:
+      runUpdate<T>(op, record, offset, count, step);
+      break;
+    case Op.adjust:
+      adjust<T>(
+        word(record, Adjust.gradients) + offset, word(record, Adjust.parameters) + offset, count,
+        cell(record, Adjust.l1), cell(record, Adjust.l2), cell(record, Adjust.limit),
       );
+      break;
+    case Op.squares:
+      squares<T>(
+        word(record, Squares.sums) + from * 8, word(record, Squares.input) + offset,
+        min(word(record, Squares.size) - from * SQUARES_CHUNK, count * SQUARES_CHUNK),
+      );
+      break;
+    case Op.clipFactor:
+      clipFactor(
+        word(record, ClipFactor.factor), word(record, ClipFactor.sums), count, cell(record, ClipFactor.limit),
+      );
+      break;
+    case Op.maxNorm:
+      maxNorm<T>(
+        word(record, MaxNorm.matrix) + offset, word(record, MaxNorm.rows), count,
+        word(record, Word.count) * sizeof<T>(), cell(record, MaxNorm.limit),
+      );
+      break;
+    case Op.count:
+      store<f64>(word(record, Count.cell), cell(record, Count.cell) + 1);
       break;
     default:
       unreachable();
@@ -288,13 +313,14 @@ function runNoise<T>(op: Op, record: usize, step: usize, from: usize, count: usi
 }
 
 // @ts-ignore: decorator
-@inline function runLoss<T>(op: Op, record: usize, from: usize, count: usize, width: usize): void {
+@inline function runLoss<T>(op: Op, record: usize, from: usize, count: usize, width: usize, step: usize): void {
   const offset = from * width * sizeof<T>();
   const d = word(record, Loss.gradient) + offset;
   const y = word(record, Loss.prediction) + offset;
   const z = word(record, Loss.logits) + offset;
   const t = word(record, Loss.target) + offset;
-  const scale = (cell(record, Loss.rate) * <f64>word(record, Loss.factor)) / <f64>word(record, Loss.terms);
+  const rate = load<f64>(word(record, Loss.rate) + step * word(record, Loss.rateStride));
+  const scale = (rate * <f64>word(record, Loss.factor)) / <f64>word(record, Loss.terms);
   const term = (op == Op.crossEntropy ? from : from * width) * sizeof<T>();
   const losses = word(record, Loss.losses) + term;
   const hits = word(record, Loss.hits) + term;
@@ -302,6 +328,23 @@ function runNoise<T>(op: Op, record: usize, step: usize, from: usize, count: usi
     case Op.meanSquaredError: meanSquaredError<T>(d, losses, hits, y, t, count * width, scale); break;
     case Op.binaryCrossEntropy: binaryCrossEntropy<T>(d, losses, hits, y, z, t, count * width, scale); break;
     default: crossEntropy<T>(d, losses, hits, y, z, t, count, width, scale); break;
+  }
+}
+
+function runUpdate<T>(op: Op, record: usize, offset: usize, count: usize, step: usize): void {
+  const w = word(record, Update.parameters) + offset;
+  const g = word(record, Update.gradients) + offset;
+  const first = word(record, Update.first) + offset;
+  const second = word(record, Update.second) + offset;
+  const rates = word(record, Update.rates) + step * word(record, Update.stride);
+  const settings = word(record, Update.settings);
+  const factor = cell(record, Update.factor);
+  const variant = <Variant>word(record, Update.variant);
+  switch (op) {
+    case Op.momentum: momentum<T>(w, g, first, count, rates, settings, factor, variant); break;
+    case Op.adam: adam<T>(w, g, first, second, count, rates, settings, factor); break;
+    default:
+      adaptive<T>(w, g, first, second, word(record, Update.third) + offset, count, rates, settings, factor, variant);
   }
 }
 

@@ -30,8 +30,18 @@ export {
 export { Flatten, Reshape } from "./layers/reshape.js";
 export type { ClassifierFigures, ClassifyingLoss, Figures, Loss } from "./losses.js";
 export type { NetworkConstructor } from "./network.js";
-export type { Optimizer, OptimizerName, SgdOptions } from "./optimizers.js";
-export { sgd } from "./optimizers.js";
+export type {
+  AdagradOptions,
+  AdamOptions,
+  AdamWOptions,
+  LionOptions,
+  Optimizer,
+  OptimizerName,
+  OptimizerOf,
+  RmspropOptions,
+  SgdOptions,
+} from "./optimizers.js";
+export { adagrad, adam, adamW, lion, rmsprop, sgd } from "./optimizers.js";
 export type {
   AsyncOptions,
   EvaluateOptions,
@@ -40,6 +50,7 @@ export type {
   FitOptions,
   PredictOptions,
 } from "./options.js";
+export type { Extent, LearningRate, Schedule, Watched, WatchingSchedule } from "./rates.js";
 export type { Shape } from "./shape.js";
 export type { Signal } from "./signal.js";
 export type { BatchEntry, EpochEntry } from "./training.js";

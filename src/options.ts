@@ -35,8 +35,17 @@ import {
   losses,
   termsOf,
 } from "./losses.js";
-import { isOptimizer, type Optimizer, optimizers, sgd } from "./optimizers.js";
+import {
+  checkSettings,
+  isOptimizer,
+  makeOptimizer,
+  type Optimizer,
+  type OptimizerName,
+  optimizers,
+  type SetOptimizer,
+} from "./optimizers.js";
 import { finish, type Pieces } from "./pieces.js";
+import { checkRates, type LearningRate } from "./rates.js";
 import { positionsOf, type Shape, shapeText, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
 import type { Batch, Gradients } from "./steps.js";
@@ -89,10 +98,13 @@ export interface FitOptions {
   epochs?: number;
   /** Rows a step; the last, smaller batch counts. Default 32. */
   batchSize?: number;
-  /** Step size of plain SGD, w = w - learningRate * gradient: short for `optimizer: sgd({ learningRate })`. Default 0.01. */
-  learningRate?: number;
-  /** How to make steps of gradients, e.g. `sgd({ learningRate: 0.1, momentum: 0.9 })`. Default: plain SGD. */
-  optimizer?: Optimizer;
+  /**
+   * Step size, a number or a schedule such as `cosineDecay(0.1)`, of an optimizer given by its name. Default: that of its
+   * factory, e.g. 0.01 of plain SGD, w = w - learningRate * gradient.
+   */
+  learningRate?: LearningRate;
+  /** How to make steps of gradients: a name, e.g. "adam", or `adam({ beta1: 0.8 })`. Default: "sgd". */
+  optimizer?: Optimizer | OptimizerName;
   /** Whether to visit the rows in a new random order each epoch; default true. */
   shuffle?: boolean;
   /** Default: what fits the last activation; softmax: crossEntropy, sigmoid: binaryCrossEntropy, else meanSquaredError. */
@@ -217,10 +229,11 @@ export function readFitOptions(options: FitOptions): FitOptions {
 export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: FitOptions): Pieces<Settings> {
   const { epochs = 1, batchSize = 32, shuffle = true } = options;
   const loss = checkLoss(facts, options.loss ?? facts.loss);
+  const optimizer = checkOptimizer(facts, options);
   const checked = {
     epochs: checkInteger("epochs", epochs, 1),
     batchSize: checkInteger("batchSize", batchSize, 1),
-    optimizer: checkOptimizer(facts, options),
+    optimizer,
     shuffle: checkBoolean("shuffle", shuffle),
     onEpoch: checkFunction("onEpoch", options.onEpoch),
     onBatch: checkFunction("onBatch", options.onBatch),
@@ -228,10 +241,10 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
     loss,
   };
   const all = yield* checkData(facts, ["inputs", "targets"], inputs, targets, loss);
-  checkStep(facts, checked.optimizer, loss, Math.min(checked.batchSize, all[0].rows));
   const held = yield* checkValidation(facts, all[0].rows, options, loss);
   const rows = typeof held === "number" ? all[0].rows - held : all[0].rows;
   checkBatches(facts, rows, checked.batchSize);
+  yield* checkLearningRate(facts, checked, rows, held !== undefined);
   const part = (from: number, to: number) => all.map((table) => sliceRows(table, from, to)) as Data;
   const validation = typeof held === "number" ? part(rows, rows + held) : held;
   return {
@@ -248,7 +261,7 @@ export function checkTrainBatch(facts: Facts, inputs: Rows, targets: Rows, optio
   const batch = checkBatch(facts, inputs, targets, read);
   const { rows } = batch.inputs;
   checkBatches(facts, rows, rows);
-  checkStep(facts, optimizer, batch.loss, rows);
+  if (typeof optimizer.learningRate === "number") checkShare(facts, optimizer.learningRate, batch.loss, rows);
   return { batch, optimizer };
 }
 
@@ -324,31 +337,50 @@ function* checkValidation(
   );
 }
 
-/** The optimizer of a fit; a learning rate alone is one of plain SGD. */
-function checkOptimizer({ dtype }: Facts, { optimizer, learningRate }: FitOptions) {
-  if (optimizer !== undefined && learningRate !== undefined) {
+/** The optimizer of a fit, with its settings as they are now. */
+function checkOptimizer({ dtype }: Facts, { optimizer = "sgd", learningRate }: FitOptions): SetOptimizer {
+  let chosen: unknown = optimizer;
+  if (typeof optimizer === "string") {
+    chosen = makeOptimizer(checkChoice("optimizer", optimizer, optimizers), { learningRate });
+  } else if (learningRate !== undefined) {
     throw new TypeError("both optimizer and learningRate are given: pass the learningRate to the optimizer");
   }
-  const chosen: unknown = optimizer === undefined ? sgd({ learningRate }) : optimizer;
   if (!isOptimizer(chosen)) {
-    const factories = namesOf(optimizers).join("() or ");
-    throw new TypeError(`optimizer is ${quote(chosen)}, but must be what ${factories}() returns`);
+    const names = namesOf(optimizers).map((name) => `"${name}"`);
+    throw new TypeError(
+      `optimizer is ${quote(chosen)}, but must be one of ${names.join(", ")}, or what a factory returns, e.g. adam()`,
+    );
   }
-  checkRounded("learningRate", chosen.learningRate, dtype);
-  return chosen;
+  const settings = checkSettings(chosen);
+  for (const name of ["epsilon", "clipValue"] as const)
+    if (settings[name] !== undefined) checkRounded(name, settings[name], dtype);
+  return settings;
+}
+
+/** Checks the rates of all steps. */
+function* checkLearningRate(
+  facts: Facts,
+  { optimizer: { learningRate }, epochs, batchSize, loss }: Omit<Settings, "data" | "validation">,
+  rows: number,
+  validated: boolean,
+): Pieces<void> {
+  if (typeof learningRate === "object" && learningRate.monitor === "validationLoss" && !validated) {
+    throw new TypeError(
+      'reduceOnPlateau monitors "validationLoss", but there are no validation data: pass validationData or ' +
+        'validationSplit, or monitor "loss"',
+    );
+  }
+  const stepsPerEpoch = Math.ceil(rows / batchSize);
+  const highest = yield* checkRates(learningRate, { steps: epochs * stepsPerEpoch, epochs, stepsPerEpoch });
+  checkShare(facts, highest, loss, Math.min(batchSize, rows));
 }
 
 /** Checks that a step is not 0 for every row of a batch. */
-function checkStep(
-  { dtype, outputShape }: Facts,
-  { learningRate }: Optimizer,
-  loss: Loss,
-  rows: number,
-): void {
-  const terms = termsOf(loss, rows, outputShape);
-  if (rounded(dtype, (learningRate * losses[loss].factor) / terms) !== 0) return;
+function checkShare({ dtype, outputShape }: Facts, rate: number, loss: Loss, rows: number): void {
+  checkRounded("learningRate", rate, dtype);
+  if (rounded(dtype, (rate * losses[loss].factor) / termsOf(loss, rows, outputShape)) !== 0) return;
   throw new RangeError(
-    `learningRate is ${learningRate}, of which a row's share in a batch of ${rows} is 0 in the network's ${dtype}: ` +
+    `learningRate is ${rate}, of which a row's share in a batch of ${rows} is 0 in the network's ${dtype}: ` +
       "take a larger learningRate or a smaller batchSize",
   );
 }

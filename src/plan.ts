@@ -7,12 +7,12 @@ import type { Executor, Program } from "./executors/executor.js";
 import { type Heap, type Region, UNPLACED } from "./heap.js";
 import type { Cells, Description, Emitted, Layer, Pass } from "./layers/layer.js";
 import { classifies, type Figures, type Loss, losses, termsOf } from "./losses.js";
-import { optimizers, type SetOptimizer } from "./optimizers.js";
 import { Op, ProgramBuilder, Stat } from "./program/builder.js";
 import type { DenseSamples, Matrix, SparseSamples } from "./program/samples.js";
 import type { Residents } from "./residents.js";
 import { positionsOf, type Shape, sizeOf } from "./shape.js";
 import type { Store, TensorSpec } from "./store.js";
+import type { UpdatePlan } from "./update.js";
 import { type PlacedData, SPARSE_BELOW } from "./upload.js";
 import type { Snapshot, WholeSteps } from "./whole-steps.js";
 
@@ -96,15 +96,20 @@ export function mannerFor(model: Model, rows: number, density: number): Manner {
 export type Purpose =
   /** The outputs, or figures of them. */
   | { kind: "evaluate"; parameters: Region }
-  /** A step. `gradients`: a buffer laid out as the store is, for an optimizer that does not fold. */
-  | { kind: "train"; optimizer: SetOptimizer; cells: Cells; gradients: Region | undefined }
+  /** A step. */
+  | { kind: "train"; update: UpdatePlan; cells: Cells }
   /** The gradients themselves, into a buffer laid out as the store is. */
   | { kind: "gradients"; parameters: Region; gradients: Region; ofInputs?: boolean };
 
 /** A pass, and the parameters by their gradients, where the gradients have no buffer but are folded into the step. */
 function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpose: Purpose) {
   const parameters = purpose.kind === "train" ? store.region : purpose.parameters;
-  const gradients = purpose.kind === "evaluate" ? undefined : purpose.gradients;
+  const gradients =
+    purpose.kind === "train"
+      ? purpose.update.gradients
+      : purpose.kind === "gradients"
+        ? purpose.gradients
+        : undefined;
   const folded = new Map<Region, Region>();
   const pass: Pass = {
     builder,
@@ -230,7 +235,7 @@ export function planStep(
   purpose: Purpose,
   { threads, parts }: Manner = { threads: 1, parts: 1 },
 ): PlannedStep {
-  const { store, outputShape, outputs } = model;
+  const { outputShape, outputs } = model;
   const builder = new ProgramBuilder(model.heap, threads);
   const { pass, folded } = openPass(model, builder, rows, purpose);
   const { inputs, targets, visit } = data;
@@ -255,20 +260,18 @@ export function planStep(
     logits: output,
     target,
   };
-  const folds = purpose.kind === "train" && purpose.gradients === undefined;
-  const rate = folds ? purpose.cells.rate : builder.cell(1);
-  builder.loss(op, buffers, rows * positions, outputs / positions, { rate, factor, terms });
+  const folding = purpose.kind === "train" && !purpose.update.gradients ? purpose.update : undefined;
+  const rate = folding ? folding.rates : builder.cell(1);
+  const rateStride = folding?.stride;
+  builder.loss(op, buffers, rows * positions, outputs / positions, { rate, rateStride, factor, terms });
   builder.late(() => {
     builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(rows / terms));
   });
 
   const inputGradient =
     purpose.kind !== "evaluate" ? emitBackward(model, emitted, buffers.gradient, first, ofInputs) : undefined;
-  if (purpose.kind === "train" && purpose.gradients) {
-    const { optimizer, cells, gradients } = purpose;
-    builder.late(() => emitUpdate(builder, store, optimizer, gradients, cells.rate));
-  }
-  const program = builder.finish({ parts, folded: folds ? folded : undefined, kept: inputGradient });
+  if (purpose.kind === "train") builder.late(() => purpose.update.emit(builder));
+  const program = builder.finish({ parts, folded: folding ? folded : undefined, kept: inputGradient });
   return { program, forward: recordsUpTo(model.heap, program, Op.report), inputGradient };
 }
 
@@ -278,40 +281,6 @@ function recordsUpTo({ u32 }: Heap, { offset, count }: Program, op: Op): number 
     if (u32[offset / 4 + record * RECORD_WORDS + Word.opcode] === op) return record + 1;
   }
   return count;
-}
-
-/** A step of an optimizer alone. */
-export function planUpdate(
-  { heap, store }: Model,
-  optimizer: SetOptimizer,
-  gradients: Region,
-  cells: Cells,
-): Program {
-  const builder = new ProgramBuilder(heap);
-  emitUpdate(builder, store, optimizer, gradients, cells.rate);
-  return builder.finish();
-}
-
-/** A step of an optimizer that does not fold, over each run of parameters that are trained. */
-function emitUpdate(
-  builder: ProgramBuilder,
-  store: Store,
-  optimizer: SetOptimizer,
-  gradients: Region,
-  rate: Region,
-): void {
-  const { emit, slots } = optimizers[optimizer.name];
-  const kept = slots(optimizer).map((name) => store.slot(name));
-  for (const run of store.trained) {
-    const update = {
-      parameters: run,
-      gradients: store.within(gradients, run),
-      slots: kept.map((slot) => store.within(slot, run)),
-      size: run.bytes / builder.heap.elementBytes,
-      rate,
-    };
-    emit(builder, update, optimizer);
-  }
 }
 
 /** Where the parameters to read begin: in the heap, or in room taken for a copy. */

@@ -5,20 +5,14 @@ import { RECORD_WORDS } from "../assembly/ops.js";
 import { isClasses, type Table, type Targets } from "./dataset.js";
 import type { FloatArray } from "./dtype.js";
 import type { Program } from "./executors/executor.js";
-import type { Cells } from "./layers/layer.js";
 import type { Figures, Loss } from "./losses.js";
-import { optimizers, type SetOptimizer } from "./optimizers.js";
-import {
-  figuresOf,
-  type Model,
-  type Purpose,
-  placeSnapshot,
-  planStep,
-  planUpdate,
-  Statistics,
-} from "./plan.js";
+import type { SetOptimizer } from "./optimizers.js";
+import { figuresOf, type Model, type Purpose, placeSnapshot, planStep, Statistics } from "./plan.js";
+import { ProgramBuilder } from "./program/builder.js";
+import { Rates } from "./rates.js";
 import { sizeOf } from "./shape.js";
 import type { Tensor } from "./store.js";
+import { hasSlots, takeSlots, UpdatePlan } from "./update.js";
 import { allocateData, copyInto, type PlacedData, regionOf } from "./upload.js";
 
 /** A batch, checked. */
@@ -66,40 +60,28 @@ function keyOf({ inputs, targets, loss }: Batch): readonly unknown[] {
 
 /** Trains a step on a batch; returns its loss before the step. */
 export function trainBatch(model: Model, batch: Batch, optimizer: SetOptimizer): number {
-  const { heap, store, executor, residents } = model;
-  takeSlots(model, optimizer);
-  const plan = residents.take(
-    ["trainBatch", ...keyOf(batch), structureOf(optimizer), trainedOf(model)],
-    () => {
-      const { placed, statistics } = placeBatch(model, batch);
-      const cells = placeCells(model);
-      const folds = optimizers[optimizer.name].folds(optimizer);
-      const gradients = folds ? undefined : heap.region(store.region.bytes);
-      const purpose: Purpose = { kind: "train", optimizer, cells, gradients };
-      const { program, forward } = planStep(
-        model,
-        batch.loss,
-        placed,
-        batch.inputs.rows,
-        statistics.region,
-        purpose,
-      );
-      return {
-        placed,
-        statistics,
-        cells,
-        forward: first(program, forward),
-        backward: rest(program, forward),
-      };
-    },
-  );
+  const { heap, executor, residents } = model;
+  const { rows } = batch.inputs;
+  makeRoom(model, optimizer);
+  const key = ["trainBatch", ...keyOf(batch), trainedOf(model), ...settingsOf(optimizer)];
+  const plan = residents.take(key, () => {
+    const { placed, statistics } = placeBatch(model, batch);
+    const cells = { epoch: heap.cell(0), step: heap.cell(0) };
+    const update = new UpdatePlan(model, optimizer, 1);
+    const purpose: Purpose = { kind: "train", update, cells };
+    const planned = planStep(model, batch.loss, placed, rows, statistics.region, purpose);
+    const [forward, backward] = split(planned.program, planned.forward);
+    return { placed, statistics, cells, update, forward, backward };
+  });
   enter(model, batch, plan);
-  setCells(model, plan.cells, optimizer);
+  plan.update.fill(1, () => rateOf(model, optimizer));
+  heap.setCell(plan.cells.epoch, model.epochsTrained);
+  heap.setCell(plan.cells.step, model.stepsTrained);
   executor.run(plan.forward, 0, 1);
   if (plan.statistics.badStep >= 0) throw overflow(model, plan.statistics.sums.lossSum);
   executor.run(plan.backward, 0, 1);
   model.stepsTrained++;
-  return figuresOf(model, plan.statistics.sums, batch.inputs.rows, batch.loss).loss;
+  return figuresOf(model, plan.statistics.sums, rows, batch.loss).loss;
 }
 
 /** The loss of a batch and its gradients; nothing changes. */
@@ -140,48 +122,43 @@ export function applyGradients(
   optimizer: SetOptimizer,
 ): void {
   const { heap, store, executor, residents } = model;
-  takeSlots(model, optimizer);
-  const plan = residents.take(["applyGradients", structureOf(optimizer), trainedOf(model)], () => {
-    const gradients = heap.region(store.region.bytes);
-    heap.u8.fill(0, gradients.offset, gradients.offset + gradients.bytes);
-    const cells = placeCells(model);
-    return { gradients, cells, program: planUpdate(model, optimizer, gradients, cells) };
+  makeRoom(model, optimizer);
+  const key = ["applyGradients", trainedOf(model), ...settingsOf(optimizer)];
+  const plan = residents.take(key, () => {
+    const update = new UpdatePlan(model, optimizer, 1, { folding: false });
+    const { offset, bytes } = update.gradients!;
+    // What lies between tensors is updated with them.
+    heap.u8.fill(0, offset, offset + bytes);
+    const builder = new ProgramBuilder(heap);
+    update.emit(builder);
+    return { update, program: builder.finish() };
   });
   for (const [{ region, shape }, values] of gradients) {
-    heap.elements(store.within(plan.gradients, region).offset, sizeOf(shape)).set(values);
+    heap.elements(store.within(plan.update.gradients!, region).offset, sizeOf(shape)).set(values);
   }
-  setCells(model, plan.cells, optimizer);
+  plan.update.fill(1, () => rateOf(model, optimizer));
   executor.run(plan.program, 0, 1);
+  model.stepsTrained++;
 }
 
-/** Room for what the optimizer keeps lies below all plans. */
-function takeSlots({ store, residents }: Model, optimizer: SetOptimizer): void {
-  for (const name of optimizers[optimizer.name].slots(optimizer)) {
-    if (store.hasSlot(name)) continue;
-    residents.drop();
-    store.slot(name);
-  }
+/** Takes room for what the optimizer keeps, below all plans. */
+function makeRoom({ store, residents }: Model, optimizer: SetOptimizer): void {
+  if (hasSlots(store, optimizer)) return;
+  residents.drop();
+  takeSlots(store, optimizer);
 }
 
-function placeCells({ heap }: Model): Cells {
-  return { rate: heap.cell(0), epoch: heap.cell(0), step: heap.cell(0) };
+/** The learning rate of the next step: to a schedule, steps and epochs count from the network's first. */
+function rateOf({ stepsTrained, epochsTrained }: Model, { learningRate }: SetOptimizer): number {
+  if (typeof learningRate === "number") return learningRate;
+  return new Rates(learningRate, ENDLESS).at(stepsTrained, epochsTrained);
 }
 
-function setCells(model: Model, { rate, epoch, step }: Cells, optimizer: SetOptimizer): void {
-  const { heap } = model;
-  heap.setCell(rate, -optimizer.learningRate);
-  heap.setCell(epoch, model.epochsTrained);
-  heap.setCell(step, model.stepsTrained);
-}
+const ENDLESS = { steps: Number.POSITIVE_INFINITY, epochs: Number.POSITIVE_INFINITY, stepsPerEpoch: 1 };
 
-/** What of an optimizer's settings a plan depends on: which there are, not how large they are. */
-function structureOf(optimizer: SetOptimizer): string {
-  let text = "";
-  for (const name in optimizer) {
-    const value = optimizer[name];
-    text += `${typeof value === "number" ? value !== 0 : value},`;
-  }
-  return text;
+/** The settings that a plan is made for: all but the learning rate. */
+function settingsOf({ learningRate: _, ...others }: SetOptimizer): readonly unknown[] {
+  return Object.values(others);
 }
 
 /** Which layers are trained, as text: plans leave out the others. */
@@ -191,12 +168,16 @@ function trainedOf({ layers }: Model): string {
   return text;
 }
 
-function first({ offset, threads, parts }: Program, count: number): Program {
-  return { offset, count, threads, phases: [{ first: 0, count, parts: 1 }], parts };
-}
-
-function rest({ offset, count, ...others }: Program, from: number): Program {
-  return first({ offset: offset + from * RECORD_WORDS * 4, count, ...others }, count - from);
+/** A program as two: its first `count` records, and the others. */
+function split({ offset, count: all, threads, parts }: Program, count: number): [Program, Program] {
+  const part = (first: number, end: number) => ({
+    offset: offset + first * RECORD_WORDS * 4,
+    count: end - first,
+    threads,
+    phases: [{ first: 0, count: end - first, parts: 1 }],
+    parts,
+  });
+  return [part(0, count), part(count, all)];
 }
 
 function overflow({ dtype }: Model, loss: number): Error {

@@ -10,6 +10,11 @@ export interface TensorSpec {
   readonly shape: Shape;
   /** Whether training changes it by its gradient; default true. */
   readonly trainable?: boolean;
+  /** Penalties: l1 * sign(parameter) + 2 * l2 * parameter is added to the gradient; default 0. */
+  readonly l1?: number;
+  readonly l2?: number;
+  /** Most that the norm of a column, along all axes but the last, is after a step; default Infinity. */
+  readonly maxNorm?: number;
 }
 
 /** A tensor in the store. */
@@ -49,11 +54,14 @@ export class Store {
   ): Record<N, Tensor> {
     const tensors = {} as Record<N, Tensor>;
     for (const name in specs) {
-      const { shape, trainable = true } = specs[name];
+      const { shape, trainable = true, l1 = 0, l2 = 0, maxNorm = Number.POSITIVE_INFINITY } = specs[name];
       const region = this.heap.region(sizeOf(shape) * this.heap.elementBytes);
       tensors[name] = {
         name: `${owner}.${name}`,
         shape,
+        l1,
+        l2,
+        maxNorm,
         region,
         get trainable() {
           return trainable && layer.trainable !== false;
@@ -98,12 +106,11 @@ export class Store {
 
   /**
    * What an optimizer keeps of every parameter, under a name ("sgd.velocity"): a region laid out as the parameters are,
-   * of zeros at first, which stays. Whoever asks for a new one must hold no region of the heap.
+   * of zeros at first, which stays; or of so many bytes. Whoever asks for a new one must hold no region of the heap.
    */
-  slot(name: string): Region {
+  slot(name: string, bytes: number = this.region.bytes): Region {
     let slot = this.#slots.get(name);
     if (!slot) {
-      const { bytes } = this.region;
       slot = this.heap.region(bytes);
       this.heap.u8.fill(0, slot.offset, slot.offset + bytes);
       this.#slots.set(name, slot);

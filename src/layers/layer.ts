@@ -154,8 +154,6 @@ export interface Pass {
 
 /** f64 cells of what changes while a program runs; the number of the step in the epoch the executors know themselves. */
 export interface Cells {
-  /** -learningRate */
-  readonly rate: Region;
   /** Epochs trained since the network was made. */
   readonly epoch: Region;
   /** Steps trained before the epoch that is under way. */

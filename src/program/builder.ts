@@ -2,13 +2,16 @@
 // compile() makes a program of them.
 
 import {
+  Adjust,
   Backward,
+  ClipFactor,
   COLUMN_BLOCK_BYTES,
   ColumnMoments,
   ColumnProducts,
   ColumnSums,
   Columns,
   Compress,
+  Count,
   Cut,
   DataType,
   Epilogue,
@@ -19,7 +22,7 @@ import {
   Layout,
   LONGEST_BLOCK,
   Loss,
-  Momentum,
+  MaxNorm,
   NO_EPILOGUE,
   Noise,
   Normalize,
@@ -36,11 +39,14 @@ import {
   SparseGradient,
   SparseProduct,
   SparseSamples,
+  SQUARES_CHUNK,
+  Squares,
   Standardize,
   Start,
   Sum,
   Transpose,
   Uniform,
+  Update,
 } from "../../assembly/ops.js";
 import type { Program } from "../executors/executor.js";
 import { type Heap, type Region, UNPLACED } from "../heap.js";
@@ -56,7 +62,7 @@ import type {
   Visit,
 } from "./samples.js";
 
-export { DataType, Op, Start, Stat } from "../../assembly/ops.js";
+export { DataType, Op, Rate, Setting, Start, Stat, Variant } from "../../assembly/ops.js";
 
 /**
  * Whether a product is worth packing: a packed row of B serves m / 4 tiles and a packed tile of A serves
@@ -101,6 +107,27 @@ interface LossBuffers {
   prediction: Region;
   logits: Region;
   target: Region;
+}
+
+/** A step of an optimizer: see Update in assembly/ops.ts. */
+export interface Step {
+  parameters: Region;
+  gradients: Region;
+  /** What it keeps of each parameter, where its variant has it. */
+  slots: readonly (Region | undefined)[];
+  /** Elements. */
+  size: number;
+  rates: Region;
+  stride: number;
+  settings: Region;
+  factor: Region;
+  /** A sum of Variant. */
+  variant: number;
+}
+
+/** Chunks of `size` elements whose squares are summed at a stretch. */
+export function chunksOf(size: number): number {
+  return Math.ceil(size / SQUARES_CHUNK);
 }
 
 export class ProgramBuilder {
@@ -589,7 +616,12 @@ export class ProgramBuilder {
     { gradient, losses, hits, prediction, logits, target }: LossBuffers,
     rows: number,
     width: number,
-    { rate, factor, terms }: { rate: Region; factor: number; terms: number },
+    {
+      rate,
+      rateStride = 0,
+      factor,
+      terms,
+    }: { rate: Region; rateStride?: number; factor: number; terms: number },
   ): void {
     this.#emit(op, Cut.batch, rows, width, [
       [Loss.gradient, gradient],
@@ -599,6 +631,7 @@ export class ProgramBuilder {
       [Loss.logits, logits],
       [Loss.target, target],
       [Loss.rate, rate],
+      [Loss.rateStride, rateStride],
       [Loss.factor, factor],
       [Loss.terms, terms],
     ]);
@@ -634,26 +667,66 @@ export class ProgramBuilder {
     ]);
   }
 
-  /** A step over `size` parameters: see Momentum in assembly/ops.ts. */
-  momentum(
-    {
-      parameters,
-      gradients,
-      size,
-      rate,
-    }: { parameters: Region; gradients: Region; size: number; rate: Region },
-    velocity: Region,
-    momentum: Region,
-    nesterov: boolean,
+  /** A step of an optimizer over `size` parameters: see Update in assembly/ops.ts. */
+  update(
+    op: Op,
+    { parameters, gradients, slots, size, rates, stride, settings, factor, variant }: Step,
   ): void {
-    this.#emit(Op.momentum, Cut.elements, size, 1, [
-      [Momentum.parameters, parameters],
-      [Momentum.gradients, gradients],
-      [Momentum.velocity, velocity],
-      [Momentum.rate, rate],
-      [Momentum.momentum, momentum],
-      [Momentum.nesterov, nesterov ? 1 : 0],
+    this.#emit(op, Cut.elements, size, 1, [
+      [Update.parameters, parameters],
+      [Update.gradients, gradients],
+      [Update.first, slots[0]],
+      [Update.second, slots[1]],
+      [Update.third, slots[2]],
+      [Update.rates, rates],
+      [Update.stride, stride],
+      [Update.settings, settings],
+      [Update.factor, factor],
+      [Update.variant, variant],
     ]);
+  }
+
+  /** gradients = clamp(gradients + l1 * sign(parameters) + l2 * parameters, -limit, limit) */
+  adjust(gradients: Region, parameters: Region, size: number, l1: Region, l2: Region, limit: Region): void {
+    this.#emit(Op.adjust, Cut.elements, size, 1, [
+      [Adjust.gradients, gradients],
+      [Adjust.parameters, parameters],
+      [Adjust.l1, l1],
+      [Adjust.l2, l2],
+      [Adjust.limit, limit],
+    ]);
+  }
+
+  /** Sums the squares of chunks of `size` elements; `sums` has an f64 for each: see chunksOf(). */
+  squares(sums: Region, input: Region, size: number): void {
+    this.#emit(Op.squares, Cut.rows, chunksOf(size), SQUARES_CHUNK, [
+      [Squares.sums, sums],
+      [Squares.input, input],
+      [Squares.size, size],
+    ]);
+  }
+
+  /** factor = min(1, limit / norm) of `count` sums of squares. */
+  clipFactor(factor: Region, sums: Region, count: number, limit: Region): void {
+    this.#emit(Op.clipFactor, Cut.whole, count, 1, [
+      [ClipFactor.factor, factor],
+      [ClipFactor.sums, sums],
+      [ClipFactor.limit, limit],
+    ]);
+  }
+
+  /** Scales the columns whose norm is above the limit. */
+  maxNorm(matrix: Region, rows: number, columns: number, limit: Region): void {
+    this.#emit(Op.maxNorm, Cut.columns, columns, 1, [
+      [MaxNorm.matrix, matrix],
+      [MaxNorm.rows, rows],
+      [MaxNorm.limit, limit],
+    ]);
+  }
+
+  /** cell = cell + 1 */
+  count(cell: Region): void {
+    this.#emit(Op.count, Cut.whole, 1, 1, [[Count.cell, cell]]);
   }
 
   #emit(op: Op, cut: Cut, count: number, width: number, operands: Operands, scratchBytes = 0): void {

@@ -63,6 +63,11 @@ export class Machine {
     return this.word(operand) >>> 2;
   }
 
+  /** An operand that is an offset, `bytes` further on, as an index into `f64`. */
+  rowOf(operand: number, bytes: number): number {
+    return (this.word(operand) + bytes) / 8;
+  }
+
   /** The content of an f64 cell. */
   cell(operand: number): number {
     return this.f64[this.word(operand) >>> 3];

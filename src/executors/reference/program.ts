@@ -1,12 +1,15 @@
 // The interpreter in plain TypeScript: the same program, the same bits. See assembly/program.ts.
 
 import {
+  Adjust,
   Backward,
+  ClipFactor,
   ColumnMoments,
   ColumnProducts,
   ColumnSums,
   Columns,
   Compress,
+  Count,
   Cut,
   DataType,
   Epilogue,
@@ -17,7 +20,7 @@ import {
   Indices,
   Layout,
   Loss,
-  Momentum,
+  MaxNorm,
   NO_EPILOGUE,
   Noise,
   Normalize,
@@ -32,12 +35,14 @@ import {
   SparseGradient,
   SparseProduct,
   SparseSamples,
+  Squares,
   Standardize,
   type Start,
   Sum,
   TILE_ROWS,
   Transpose,
   Uniform,
+  Update,
   Word,
 } from "../../../assembly/ops.js";
 import type { FloatArray } from "../../dtype.js";
@@ -48,7 +53,7 @@ import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses.js"
 import type { Machine } from "./machine.js";
 import { dropout, normal } from "./noise.js";
 import { columnMoments, columnProducts, normalize, normalizeBackward } from "./normalization.js";
-import { momentum } from "./optimizers.js";
+import { adaptive, adjust, clipFactor, maxNorm, momentum, squares } from "./optimizers.js";
 import { shuffle, uniform } from "./random.js";
 import { columnSums, report } from "./reductions.js";
 import { compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse.js";
@@ -142,7 +147,8 @@ function execute(machine: Machine, record: number, step: number, part: number, p
       const term = op === Op.crossEntropy ? from : offset;
       const losses = machine.element(Loss.losses) + term;
       const hits = machine.element(Loss.hits) + term;
-      const scale = (machine.cell(Loss.rate) * machine.word(Loss.factor)) / machine.word(Loss.terms);
+      const rate = machine.rowOf(Loss.rate, step * machine.word(Loss.rateStride));
+      const scale = (f64[rate] * machine.word(Loss.factor)) / machine.word(Loss.terms);
       if (op === Op.meanSquaredError) meanSquaredError(f, round, d, losses, hits, y, t, size, scale);
       else if (op === Op.binaryCrossEntropy)
         binaryCrossEntropy(f, round, d, losses, hits, y, z, t, size, scale);
@@ -403,24 +409,55 @@ function execute(machine: Machine, record: number, step: number, part: number, p
       );
       break;
     }
-    case Op.momentum: {
-      const w = machine.own(Momentum.parameters);
-      const v = machine.own(Momentum.velocity);
-      const g = machine.own(Momentum.gradients);
-      const nesterov = machine.word(Momentum.nesterov) !== 0;
-      momentum(
+    case Op.momentum:
+    case Op.adam:
+    case Op.adaptive: {
+      const flat = {
         f,
         round,
-        w,
-        v,
-        g,
-        size,
-        machine.cell(Momentum.rate),
-        machine.cell(Momentum.momentum),
-        nesterov,
-      );
+        w: machine.own(Update.parameters),
+        g: machine.own(Update.gradients),
+        first: machine.own(Update.first),
+        second: machine.own(Update.second),
+        third: machine.own(Update.third),
+        n: size,
+        factor: machine.cell(Update.factor),
+        variant: machine.word(Update.variant),
+      };
+      const rates = machine.rowOf(Update.rates, step * machine.word(Update.stride));
+      const take = op === Op.momentum ? momentum : adaptive;
+      take(flat, f64, rates, machine.rowOf(Update.settings, 0));
       break;
     }
+    case Op.adjust: {
+      const g = machine.own(Adjust.gradients);
+      const limit = machine.cell(Adjust.limit);
+      const [l1, l2] = [machine.cell(Adjust.l1), machine.cell(Adjust.l2)];
+      adjust(f, round, g, machine.own(Adjust.parameters), size, l1, l2, limit);
+      break;
+    }
+    case Op.squares:
+      squares(
+        f,
+        f64,
+        machine.rowOf(Squares.sums, 0),
+        machine.element(Squares.input),
+        machine.word(Squares.size),
+      );
+      break;
+    case Op.clipFactor: {
+      const factor = machine.rowOf(ClipFactor.factor, 0);
+      clipFactor(f64, factor, machine.rowOf(ClipFactor.sums, 0), count, machine.cell(ClipFactor.limit));
+      break;
+    }
+    case Op.maxNorm: {
+      const limit = machine.cell(MaxNorm.limit);
+      maxNorm(f, round, machine.element(MaxNorm.matrix), machine.word(MaxNorm.rows), count, limit);
+      break;
+    }
+    case Op.count:
+      f64[machine.rowOf(Count.cell, 0)]++;
+      break;
     default:
       throw new Error(`opcode ${op} is unknown`);
   }
