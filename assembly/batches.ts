@@ -63,7 +63,7 @@ export function repeated<T>(room: usize, vector: usize, length: usize, width: us
 }
 
 /** y = (x - mean) * factor for every row, mean and factor being rows; y may be x. */
-export function normalize<T>(y: usize, x: usize, rows: usize, width: usize, mean: usize, factor: usize): void {
+export function standardize<T>(y: usize, x: usize, rows: usize, width: usize, mean: usize, factor: usize): void {
   const end = width * sizeof<T>();
   for (let r: usize = 0; r < rows; r++) {
     for (let at: usize = 0; at < end; at += 16) {
@@ -89,7 +89,7 @@ export function gather<T>(
   for (let r: usize = 0; r < rows; r++) {
     const x = data + sampleAt(order, position + r) * bytes;
     convertValues<T>(dataType, y, x, width, factor);
-    if (mean) normalize<T>(y, y, 1, width, mean, columnFactor);
+    if (mean) standardize<T>(y, y, 1, width, mean, columnFactor);
     y += width * sizeof<T>();
   }
 }

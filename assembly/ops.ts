@@ -153,6 +153,8 @@ export const enum Op {
   sigmoidBackward,
   reluBackward,
   tanhBackward,
+  /** A gradient times what is saved, the factors of a dropout. */
+  multiply,
   // Row by row.
   softmax,
   softmaxBackward,
@@ -168,8 +170,16 @@ export const enum Op {
   compress,
   sortByColumn,
   shuffle,
-  normalize,
+  standardize,
   indices,
+  // Noise.
+  dropout,
+  normal,
+  // Normalization.
+  columnMoments,
+  normalize,
+  normalizeBackward,
+  columnProducts,
   // Products and sums.
   product,
   columnSums,
@@ -179,6 +189,14 @@ export const enum Op {
   // Parameters.
   uniform,
   momentum,
+  adam,
+  adaptive,
+  // Gradients, and what bounds parameters.
+  adjust,
+  squares,
+  clipFactor,
+  maxNorm,
+  count,
 }
 
 /** The first of the derivatives, and the first operation that is not elementwise: see Op. */
@@ -223,7 +241,7 @@ export const enum Columns {
 }
 
 /** output[r, j] = (input[r, j] - mean[j]) * factor[j], in place allowed. See also Columns. */
-export const enum Normalize {
+export const enum Standardize {
   /** T (count, width) */
   output = Role.writeOwn | 8,
   input = Role.readOwn | 9,
@@ -364,8 +382,10 @@ export const enum Loss {
   logits = Role.readOwn | 12,
   /** T (count, width) */
   target = Role.readOwn | 13,
-  /** f64 cell: 1, or where the gradients are added to the parameters -learningRate */
+  /** f64 cell, one a step: 1, or where the gradients are added to the parameters -learningRate */
   rate = Role.read | 14,
+  /** Bytes from a step's `rate` to that of the next; 0: all steps have the same. */
+  rateStride = 30,
   factor = 15,
   terms = 16,
 }
@@ -395,6 +415,114 @@ export const enum Uniform {
   stream = 13,
 }
 
+/**
+ * Random numbers of a batch, from Philox at the counter (index, row, stream, step): row is that of the batch, step counts
+ * the steps since the network was made.
+ *
+ * dropout: mask = 0 where a 32-bit number is below `threshold`, else scale; output = input * mask. A block of counters has
+ * four numbers: element j of a row has number j / 4 % 4 of the block at index 4 * (j / 16) + j % 4.
+ *
+ * normal: output = input + mean + scale * z, or without an input mean + scale * z, with z of the standard normal
+ * distribution, or, truncated, of its part from -2 to 2; element j of a row has the block at index j.
+ */
+export const enum Noise {
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
+  /** T (count, width); of dropout alone */
+  mask = Role.writeOwn | 9,
+  /** T (count, width) */
+  input = Role.readOwn | 10,
+  seedLow = 11,
+  seedHigh = 12,
+  stream = 13,
+  /** f64 cell: steps trained before the program's step 0 */
+  step = Role.read | 14,
+  /** f64 cell */
+  scale = Role.read | 15,
+  /** Of dropout alone. */
+  threshold = 16,
+  /** f64 cell; of normal alone, as is the next */
+  mean = Role.read | 17,
+  /** 1: truncated. */
+  truncated = 18,
+}
+
+/**
+ * For every column of input (rows, count): its mean, and inverse = 1 / sqrt(variance + epsilon) with the biased variance.
+ * The running ones are updated, running = (1 - momentum) running + momentum * that of the batch, the variance by the
+ * unbiased one. With rows 0 there is no input, and mean and inverse are those of the running ones, which stay.
+ */
+export const enum ColumnMoments {
+  /** T (count), as are the next three */
+  mean = Role.write | 8,
+  inverse = Role.write | 9,
+  runningMean = Role.write | 10,
+  runningVariance = Role.write | 11,
+  /** T (rows, count) */
+  input = Role.read | 12,
+  rows = 13,
+  /** f64 cell */
+  momentum = Role.read | 14,
+  /** f64 cell */
+  epsilon = Role.read | 15,
+}
+
+/**
+ * normalized = (input - mean) * inverse, output = normalized * scale + shift. Without a `mean`, mean and inverse are those
+ * of each row: as in ColumnMoments, and inverse is kept in `rowInverse`. `normalized` and `rowInverse` may be left out.
+ */
+export const enum Normalize {
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
+  /** T (count, width) */
+  normalized = Role.writeOwn | 9,
+  /** T (count, width) */
+  input = Role.readOwn | 10,
+  /** T (width), as are the next three */
+  scale = Role.read | 11,
+  shift = Role.read | 12,
+  mean = Role.read | 13,
+  inverse = Role.read | 14,
+  /** T (count) */
+  rowInverse = Role.writeOwn | 15,
+  /** f64 cell; where there is no mean */
+  epsilon = Role.read | 16,
+}
+
+/**
+ * The gradient of a Normalize's input from that of its output: inverse * (gradient * scale - s - normalized * p).
+ * By columns s = scale * sums / terms and p = scale * products / terms, or both 0 where there are no sums: the mean and
+ * the inverse were not those of the batch. By rows, where there is a rowInverse, they are the means over a row of
+ * gradient * scale and gradient * scale * normalized.
+ */
+export const enum NormalizeBackward {
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
+  gradient = Role.readOwn | 9,
+  normalized = Role.readOwn | 10,
+  /** T (width) */
+  scale = Role.read | 11,
+  /** T (width) */
+  inverse = Role.read | 12,
+  /** T (count) */
+  rowInverse = Role.readOwn | 13,
+  /** T (width): sum over all rows of gradient */
+  sums = Role.read | 14,
+  /** T (width): sum over all rows of gradient * normalized */
+  products = Role.read | 15,
+  terms = 16,
+}
+
+/** output[j] = sum over r of left[r, j] * right[r, j], added to output[j] where start is Start.add. See also Sum. */
+export const enum ColumnProducts {
+  /** T (count) */
+  output = Role.write | 8,
+  /** T (rows, count) */
+  left = Role.read | 9,
+  right = Role.read | 10,
+  rows = 11,
+}
+
 /** order = a random permutation of 0 .. count - 1 (Fisher-Yates) from Philox(seed, stream + epoch, .). */
 export const enum Shuffle {
   /** u32 (count) */
@@ -406,23 +534,121 @@ export const enum Shuffle {
   epoch = Role.read | 12,
 }
 
-/**
- * A step of gradient descent with momentum, in PyTorch's form: velocity = momentum * velocity + gradient, and
- * parameters = parameters + rate * velocity, or, by Nesterov, + rate * (gradient + momentum * velocity).
- */
-export const enum Momentum {
+/** A step of an optimizer over parameters, gradients and what it keeps of each, which lie alike: see assembly/optimizers.ts. */
+export const enum Update {
   /** T (count) */
   parameters = Role.write | 8,
   /** T (count) */
   gradients = Role.read | 9,
+  /** T (count), or 0: the velocity or the mean of gradients */
+  first = Role.write | 10,
+  /** T (count), or 0: the mean or the sum of squares */
+  second = Role.write | 11,
+  /** T (count), or 0: what Variant.centered or Variant.maximum keeps */
+  third = Role.write | 12,
+  /** f64 (steps, Rate.columns) */
+  rates = Role.read | 13,
+  /** Bytes from a step's row to that of the next; 0: all steps have the same. */
+  stride = 14,
+  /** f64 (Setting.columns) */
+  settings = Role.read | 15,
+  /** f64 cell: what each gradient is multiplied by */
+  factor = Role.read | 16,
+  /** A sum of Variant. */
+  variant = 17,
+}
+
+/** What of an optimizer may be another one each step. A step of plain SGD has the first alone. */
+export const enum Rate {
+  /** Factor of the direction: -learningRate, corrected. */
+  rate = 0,
+  /** What is added to the root of the squares. */
+  epsilon = 1,
+  /** Factor of the parameters: 1 but for decoupled weight decay. */
+  keep = 2,
+  columns = 3,
+}
+
+/** What of an optimizer all steps have alike. */
+export const enum Setting {
+  /** What of the parameters is added to their gradients. */
+  weightDecay = 0,
+  /** Factor of `first`, and of what is added to it. */
+  decay1 = 1,
+  share1 = 2,
+  /** Of `second`, and of `third`. */
+  decay2 = 3,
+  share2 = 4,
+  clipValue = 5,
+  clipNorm = 6,
+  columns = 7,
+}
+
+/** Variants of optimizers: a sum of these. */
+export const enum Variant {
+  /** Momentum by Nesterov. */
+  nesterov = 1,
+  /** `first` is the mean of gradients, and what is divided by the root of the squares. */
+  mean = 2,
+  /** `first` is the velocity of what was divided. */
+  velocity = 4,
+  /** The squares are those of the distances from the mean of gradients, `third`. */
+  centered = 8,
+  /** Divided by the root of the largest squares so far, `third`. */
+  maximum = 16,
+  /** The sign of a mean alone, without squares. */
+  sign = 32,
+}
+
+/** gradients = clamp(gradients + l1 * sign(parameters) + l2 * parameters, -limit, limit) */
+export const enum Adjust {
   /** T (count) */
-  velocity = Role.write | 10,
-  /** f64 cell: -learningRate */
-  rate = Role.read | 11,
+  gradients = Role.write | 8,
+  /** T (count) */
+  parameters = Role.read | 9,
   /** f64 cell */
-  momentum = Role.read | 12,
-  /** 1: Nesterov's form. */
-  nesterov = 13,
+  l1 = Role.read | 10,
+  /** f64 cell: twice the penalty */
+  l2 = Role.read | 11,
+  /** f64 cell, Infinity for none */
+  limit = Role.read | 12,
+}
+
+/** Elements of which the squares are summed at a stretch, whatever the number of threads. */
+export const SQUARES_CHUNK = 4096;
+
+/** sums[i] = sum of the squares of the i-th SQUARES_CHUNK elements of the input, the last maybe fewer. */
+export const enum Squares {
+  /** f64 (count) */
+  sums = Role.write | 8,
+  /** T (size) */
+  input = Role.read | 9,
+  size = 10,
+}
+
+/** factor = min(1, limit / (sqrt(sum of sums) + 1e-6)), not a number where the root is none or infinite. */
+export const enum ClipFactor {
+  /** f64 cell */
+  factor = Role.write | 8,
+  /** f64 (count) */
+  sums = Role.read | 9,
+  /** f64 cell */
+  limit = Role.read | 10,
+}
+
+/** Multiplies each column of a matrix (rows, count) whose norm is above the limit by limit / (norm + 1e-7). */
+export const enum MaxNorm {
+  /** T (rows, count) */
+  matrix = Role.write | 8,
+  rows = 9,
+  /** f64 cell */
+  limit = Role.read | 10,
+}
+
+/** cell = cell + 1 */
+export const enum Count {
+  /** f64 cell */
+  cell = Role.write | 8,
 }
 
 // Sparse batches: rows whose zeros are left out. By rows, row r's entries begin at r * capacity and there are

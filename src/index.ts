@@ -10,9 +10,17 @@ import type { NetworkOptions as Options } from "./options.js";
 export type { Activation } from "./activations.js";
 export type { Float16Values, NumericArray, Rows } from "./dataset.js";
 export type { ArrayOf, DType, FloatArray } from "./dtype.js";
+export type { Initializer } from "./initializers.js";
 export type { DenseConstructor, DenseOptions } from "./layers/dense.js";
 export { Embedding, type EmbeddingOptions } from "./layers/embedding.js";
 export type { Layer } from "./layers/layer.js";
+export { Dropout, GaussianNoise } from "./layers/noise.js";
+export {
+  BatchNormalization,
+  type BatchNormalizationOptions,
+  LayerNormalization,
+  type LayerNormalizationOptions,
+} from "./layers/normalization.js";
 export {
   Normalization,
   type NormalizationOptions,
@@ -22,8 +30,18 @@ export {
 export { Flatten, Reshape } from "./layers/reshape.js";
 export type { ClassifierFigures, ClassifyingLoss, Figures, Loss } from "./losses.js";
 export type { NetworkConstructor } from "./network.js";
-export type { Optimizer, OptimizerName, SgdOptions } from "./optimizers.js";
-export { sgd } from "./optimizers.js";
+export type {
+  AdagradOptions,
+  AdamOptions,
+  AdamWOptions,
+  LionOptions,
+  Optimizer,
+  OptimizerName,
+  OptimizerOf,
+  RmspropOptions,
+  SgdOptions,
+} from "./optimizers.js";
+export { adagrad, adam, adamW, lion, rmsprop, sgd } from "./optimizers.js";
 export type {
   AsyncOptions,
   EvaluateOptions,
@@ -32,6 +50,7 @@ export type {
   FitOptions,
   PredictOptions,
 } from "./options.js";
+export type { Extent, LearningRate, Schedule, Watched, WatchingSchedule } from "./rates.js";
 export type { Shape } from "./shape.js";
 export type { Signal } from "./signal.js";
 export type { BatchEntry, EpochEntry } from "./training.js";

@@ -20,7 +20,7 @@ import {
   toTable,
   toTargets,
 } from "./dataset.js";
-import { type ArrayOf, bytesOf, type DType, largestOf, rounded, smaller } from "./dtype.js";
+import { type ArrayOf, bytesOf, type DType, type FloatArray, largestOf, rounded, smaller } from "./dtype.js";
 import type { Entrance } from "./entrance.js";
 import type { Evaluation } from "./evaluation.js";
 import { availableThreads } from "./executors/environment.js";
@@ -35,11 +35,21 @@ import {
   losses,
   termsOf,
 } from "./losses.js";
-import { isOptimizer, type Optimizer, optimizers, sgd } from "./optimizers.js";
-import type { Pieces } from "./pieces.js";
+import {
+  checkSettings,
+  isOptimizer,
+  makeOptimizer,
+  type Optimizer,
+  type OptimizerName,
+  optimizers,
+  type SetOptimizer,
+} from "./optimizers.js";
+import { finish, type Pieces } from "./pieces.js";
+import { checkRates, type LearningRate } from "./rates.js";
 import { positionsOf, type Shape, shapeText, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
-import type { TensorSpec } from "./store.js";
+import type { Batch, Gradients } from "./steps.js";
+import type { Tensor, TensorSpec } from "./store.js";
 import { namesOf } from "./table.js";
 import type { BatchEntry, EpochEntry, Settings } from "./training.js";
 import { survey } from "./upload.js";
@@ -88,10 +98,13 @@ export interface FitOptions {
   epochs?: number;
   /** Rows a step; the last, smaller batch counts. Default 32. */
   batchSize?: number;
-  /** Step size of plain SGD, w = w - learningRate * gradient: short for `optimizer: sgd({ learningRate })`. Default 0.01. */
-  learningRate?: number;
-  /** How to make steps of gradients, e.g. `sgd({ learningRate: 0.1, momentum: 0.9 })`. Default: plain SGD. */
-  optimizer?: Optimizer;
+  /**
+   * Step size, a number or a schedule such as `cosineDecay(0.1)`, of an optimizer given by its name. Default: that of its
+   * factory, e.g. 0.01 of plain SGD, w = w - learningRate * gradient.
+   */
+  learningRate?: LearningRate;
+  /** How to make steps of gradients: a name, e.g. "adam", or `adam({ beta1: 0.8 })`. Default: "sgd". */
+  optimizer?: Optimizer | OptimizerName;
   /** Whether to visit the rows in a new random order each epoch; default true. */
   shuffle?: boolean;
   /** Default: what fits the last activation; softmax: crossEntropy, sigmoid: binaryCrossEntropy, else meanSquaredError. */
@@ -116,6 +129,15 @@ export interface EvaluateOptions<L extends Loss = Loss> {
   /** Default: the loss of the last `fit`, or what fits the last activation. */
   loss?: L;
 }
+
+/** Options of `trainBatch`: as those of `fit`. */
+export type TrainBatchOptions = Pick<FitOptions, "optimizer" | "learningRate" | "loss">;
+
+/** Options of `gradients`: as those of `fit`. */
+export type GradientsOptions = Pick<FitOptions, "loss">;
+
+/** Options of `applyGradients`: as those of `fit`. */
+export type ApplyGradientsOptions = Pick<FitOptions, "optimizer" | "learningRate">;
 
 export interface PredictOptions<D extends DType = DType> {
   /**
@@ -154,6 +176,8 @@ export interface Facts {
   outputShape: Shape;
   /** Whether it takes inputs without their zeros. */
   takesSparse: boolean;
+  /** Fewest rows of a batch that its layers can be trained on. */
+  minimumRows: number;
   dtype: DType;
   inputScale: number;
   entrance: Entrance;
@@ -190,6 +214,10 @@ const FIT_OPTIONS: readonly (keyof FitOptions)[] = [
   "signal",
 ];
 
+const TRAIN_BATCH_OPTIONS = ["optimizer", "learningRate", "loss"] as const;
+const GRADIENTS_OPTIONS = ["loss"] as const;
+const APPLY_GRADIENTS_OPTIONS = ["optimizer", "learningRate"] as const;
+
 /** Reads the options of `fit`, once. */
 export function readFitOptions(options: FitOptions): FitOptions {
   const read = readOptions("fit", options, FIT_OPTIONS);
@@ -201,10 +229,11 @@ export function readFitOptions(options: FitOptions): FitOptions {
 export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: FitOptions): Pieces<Settings> {
   const { epochs = 1, batchSize = 32, shuffle = true } = options;
   const loss = checkLoss(facts, options.loss ?? facts.loss);
+  const optimizer = checkOptimizer(facts, options);
   const checked = {
     epochs: checkInteger("epochs", epochs, 1),
     batchSize: checkInteger("batchSize", batchSize, 1),
-    optimizer: checkOptimizer(facts, options),
+    optimizer,
     shuffle: checkBoolean("shuffle", shuffle),
     onEpoch: checkFunction("onEpoch", options.onEpoch),
     onBatch: checkFunction("onBatch", options.onBatch),
@@ -212,9 +241,10 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
     loss,
   };
   const all = yield* checkData(facts, ["inputs", "targets"], inputs, targets, loss);
-  checkStep(facts, checked.optimizer, loss, Math.min(checked.batchSize, all[0].rows));
   const held = yield* checkValidation(facts, all[0].rows, options, loss);
   const rows = typeof held === "number" ? all[0].rows - held : all[0].rows;
+  checkBatches(facts, rows, checked.batchSize);
+  yield* checkLearningRate(facts, checked, rows, held !== undefined);
   const part = (from: number, to: number) => all.map((table) => sliceRows(table, from, to)) as Data;
   const validation = typeof held === "number" ? part(rows, rows + held) : held;
   return {
@@ -222,6 +252,60 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
     data: yield* survey(part(0, rows), facts.takesSparse),
     validation: validation && (yield* survey(validation, facts.takesSparse)),
   };
+}
+
+/** Checks what `trainBatch` is given. */
+export function checkTrainBatch(facts: Facts, inputs: Rows, targets: Rows, options: TrainBatchOptions) {
+  const read = readOptions("trainBatch", options, TRAIN_BATCH_OPTIONS);
+  const optimizer = checkOptimizer(facts, read);
+  const batch = checkBatch(facts, inputs, targets, read);
+  const { rows } = batch.inputs;
+  checkBatches(facts, rows, rows);
+  if (typeof optimizer.learningRate === "number") checkShare(facts, optimizer.learningRate, batch.loss, rows);
+  return { batch, optimizer };
+}
+
+/** Checks what `gradients` is given. */
+export function checkGradients(facts: Facts, inputs: Rows, targets: Rows, options: GradientsOptions): Batch {
+  return checkBatch(facts, inputs, targets, readOptions("gradients", options, GRADIENTS_OPTIONS));
+}
+
+function checkBatch(facts: Facts, inputs: Rows, targets: Rows, options: GradientsOptions): Batch {
+  const loss = checkLoss(facts, options.loss ?? facts.loss);
+  const [x, t] = finish(checkData(facts, ["inputs", "targets"], inputs, targets, loss));
+  return { inputs: x, targets: t, loss };
+}
+
+/** Checks what `applyGradients` is given; returns the gradients, one array a tensor. */
+export function checkApplyGradients(
+  facts: Facts,
+  tensors: readonly Tensor[],
+  gradients: Gradients,
+  options: ApplyGradientsOptions,
+) {
+  const read = readOptions("applyGradients", options, APPLY_GRADIENTS_OPTIONS);
+  const optimizer = checkOptimizer(facts, read);
+  const arrays = new Map<Tensor, FloatArray>();
+  for (const tensor of tensors.filter(({ trainable }) => trainable)) {
+    const { name, shape } = tensor;
+    const [, layer, own] = name.split(".");
+    const label = `gradients.layers[${layer}].${own}`;
+    const values: unknown = gradients?.layers?.[Number(layer)]?.[own];
+    const size = sizeOf(shape);
+    if (!ArrayBuffer.isView(values) || (values as FloatArray).length !== size) {
+      throw new RangeError(
+        `${label} is ${quote(values)}, but must be an array of ${size} numbers, as gradients() returns it`,
+      );
+    }
+    const bad = (values as FloatArray).findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) {
+      throw new RangeError(
+        `${label}[${bad}] is ${(values as FloatArray)[bad]}, but gradients must be finite: leave this step out`,
+      );
+    }
+    arrays.set(tensor, values as FloatArray);
+  }
+  return { arrays, optimizer };
 }
 
 /** What to validate with: nothing, data, or so many of the last rows. */
@@ -253,32 +337,68 @@ function* checkValidation(
   );
 }
 
-/** The optimizer of a fit; a learning rate alone is one of plain SGD. */
-function checkOptimizer({ dtype }: Facts, { optimizer, learningRate }: FitOptions) {
-  if (optimizer !== undefined && learningRate !== undefined) {
+/** The optimizer of a fit, with its settings as they are now. */
+function checkOptimizer({ dtype }: Facts, { optimizer = "sgd", learningRate }: FitOptions): SetOptimizer {
+  let chosen: unknown = optimizer;
+  if (typeof optimizer === "string") {
+    chosen = makeOptimizer(checkChoice("optimizer", optimizer, optimizers), { learningRate });
+  } else if (learningRate !== undefined) {
     throw new TypeError("both optimizer and learningRate are given: pass the learningRate to the optimizer");
   }
-  const chosen: unknown = optimizer === undefined ? sgd({ learningRate }) : optimizer;
   if (!isOptimizer(chosen)) {
-    const factories = namesOf(optimizers).join("() or ");
-    throw new TypeError(`optimizer is ${quote(chosen)}, but must be what ${factories}() returns`);
+    const names = namesOf(optimizers).map((name) => `"${name}"`);
+    throw new TypeError(
+      `optimizer is ${quote(chosen)}, but must be one of ${names.join(", ")}, or what a factory returns, e.g. adam()`,
+    );
   }
-  checkRounded("learningRate", chosen.learningRate, dtype);
-  return chosen;
+  const settings = checkSettings(chosen);
+  for (const name of ["epsilon", "clipValue"] as const)
+    if (settings[name] !== undefined) checkRounded(name, settings[name], dtype);
+  return settings;
+}
+
+/** Checks the rates of all steps. */
+function* checkLearningRate(
+  facts: Facts,
+  { optimizer: { learningRate }, epochs, batchSize, loss }: Omit<Settings, "data" | "validation">,
+  rows: number,
+  validated: boolean,
+): Pieces<void> {
+  if (typeof learningRate === "object" && learningRate.monitor === "validationLoss" && !validated) {
+    throw new TypeError(
+      'reduceOnPlateau monitors "validationLoss", but there are no validation data: pass validationData or ' +
+        'validationSplit, or monitor "loss"',
+    );
+  }
+  const stepsPerEpoch = Math.ceil(rows / batchSize);
+  const highest = yield* checkRates(learningRate, { steps: epochs * stepsPerEpoch, epochs, stepsPerEpoch });
+  checkShare(facts, highest, loss, Math.min(batchSize, rows));
 }
 
 /** Checks that a step is not 0 for every row of a batch. */
-function checkStep(
-  { dtype, outputShape }: Facts,
-  { learningRate }: Optimizer,
-  loss: Loss,
-  rows: number,
-): void {
-  const terms = termsOf(loss, rows, outputShape);
-  if (rounded(dtype, (learningRate * losses[loss].factor) / terms) !== 0) return;
+function checkShare({ dtype, outputShape }: Facts, rate: number, loss: Loss, rows: number): void {
+  checkRounded("learningRate", rate, dtype);
+  if (rounded(dtype, (rate * losses[loss].factor) / termsOf(loss, rows, outputShape)) !== 0) return;
   throw new RangeError(
-    `learningRate is ${learningRate}, of which a row's share in a batch of ${rows} is 0 in the network's ${dtype}: ` +
+    `learningRate is ${rate}, of which a row's share in a batch of ${rows} is 0 in the network's ${dtype}: ` +
       "take a larger learningRate or a smaller batchSize",
+  );
+}
+
+/** Checks that each batch, also the last, has as many rows as its layers need. */
+function checkBatches({ minimumRows: least }: Facts, rows: number, batchSize: number): void {
+  const leaves = (size: number) => (rows % size ? Math.min(size, rows % size) : size);
+  if (leaves(batchSize) >= least) return;
+  if (rows < least) {
+    throw new RangeError(
+      `there is ${rows} row to train on, but a BatchNormalization needs at least ${least} for its variance: take more rows`,
+    );
+  }
+  let better = batchSize + 1;
+  while (leaves(better) < least) better++;
+  throw new RangeError(
+    `batchSize is ${batchSize}, which leaves a batch of ${leaves(batchSize)} of the ${rows} rows, but a BatchNormalization ` +
+      `needs at least ${least} in each, also in the last, for its variance: take another batchSize, e.g. ${better}`,
   );
 }
 

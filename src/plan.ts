@@ -1,16 +1,18 @@
 // Plans: how a network's layers, a loss and an optimizer become programs over its heap.
 
+import { RECORD_WORDS, Word } from "../assembly/ops.js";
 import type { DType } from "./dtype.js";
 import type { Entrance } from "./entrance.js";
 import type { Executor, Program } from "./executors/executor.js";
 import { type Heap, type Region, UNPLACED } from "./heap.js";
 import type { Cells, Description, Emitted, Layer, Pass } from "./layers/layer.js";
 import { classifies, type Figures, type Loss, losses, termsOf } from "./losses.js";
-import { optimizers, type SetOptimizer } from "./optimizers.js";
-import { ProgramBuilder, Stat } from "./program/builder.js";
+import { Op, ProgramBuilder, Stat } from "./program/builder.js";
 import type { DenseSamples, Matrix, SparseSamples } from "./program/samples.js";
+import type { Residents } from "./residents.js";
 import { positionsOf, type Shape, sizeOf } from "./shape.js";
-import type { Store } from "./store.js";
+import type { Store, TensorSpec } from "./store.js";
+import type { UpdatePlan } from "./update.js";
 import { type PlacedData, SPARSE_BELOW } from "./upload.js";
 import type { Snapshot, WholeSteps } from "./whole-steps.js";
 
@@ -19,6 +21,8 @@ export interface Model {
   readonly executor: Executor;
   readonly heap: Heap;
   readonly store: Store;
+  /** Plans that stay between calls. */
+  readonly residents: Residents;
   readonly dtype: DType;
   readonly layers: readonly Layer[];
   /** What each layer does with the output of the one before. */
@@ -33,6 +37,8 @@ export interface Model {
   readonly entrance: Entrance;
   /** Epochs trained since the network was made. */
   epochsTrained: number;
+  /** Steps of these epochs. */
+  stepsTrained: number;
   /** Threads to train on, or, with autoThreads, the most. */
   readonly threads: number;
   readonly autoThreads: boolean;
@@ -90,15 +96,20 @@ export function mannerFor(model: Model, rows: number, density: number): Manner {
 export type Purpose =
   /** The outputs, or figures of them. */
   | { kind: "evaluate"; parameters: Region }
-  /** A step. `gradients`: a buffer laid out as the store is, for an optimizer that does not fold. */
-  | { kind: "train"; optimizer: SetOptimizer; cells: Cells; gradients: Region | undefined }
+  /** A step. */
+  | { kind: "train"; update: UpdatePlan; cells: Cells }
   /** The gradients themselves, into a buffer laid out as the store is. */
-  | { kind: "gradients"; parameters: Region; gradients: Region };
+  | { kind: "gradients"; parameters: Region; gradients: Region; ofInputs?: boolean };
 
 /** A pass, and the parameters by their gradients, where the gradients have no buffer but are folded into the step. */
 function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpose: Purpose) {
   const parameters = purpose.kind === "train" ? store.region : purpose.parameters;
-  const gradients = purpose.kind === "evaluate" ? undefined : purpose.gradients;
+  const gradients =
+    purpose.kind === "train"
+      ? purpose.update.gradients
+      : purpose.kind === "gradients"
+        ? purpose.gradients
+        : undefined;
   const folded = new Map<Region, Region>();
   const pass: Pass = {
     builder,
@@ -118,10 +129,11 @@ function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpo
 
 /** The next `rows` inputs, as the first layer takes them; sparse ones also as its gradient takes them, if that follows. */
 function emitInputs(
-  { entrance, inputShape }: Model,
+  model: Model,
   pass: Pass,
   { inputs, visit }: Pick<PlacedData, "inputs" | "visit">,
 ): Matrix {
+  const { entrance, inputShape } = model;
   const { builder, rows, backward } = pass;
   const width = sizeOf(inputShape);
   if (entrance.indices !== undefined) {
@@ -131,7 +143,7 @@ function emitInputs(
   if ("capacity" in inputs) {
     const x = builder.sparseMatrix(rows, inputs.width, inputs.capacity);
     builder.gatherSparse(x, inputs, visit, scale);
-    if (backward) builder.sortByColumn(x);
+    if (backward && firstTrained(model) === entrance.folded) builder.sortByColumn(x);
     return x;
   }
   const x = builder.matrix(rows, width);
@@ -141,13 +153,25 @@ function emitInputs(
   return builder.compressRow(x, width);
 }
 
+/** Number of the first layer that training changes, or how many there are: the way back goes as far as that. */
+function firstTrained({ layers, descriptions }: Model): number {
+  const first = descriptions.findIndex(
+    ({ tensors }, index) =>
+      layers[index].trainable !== false &&
+      Object.values<TensorSpec>(tensors).some(({ trainable }) => trainable !== false),
+  );
+  return first < 0 ? layers.length : first;
+}
+
 /** A forward pass through all layers that the gathering has not done; `activate`: with the activation of the last. */
-function emitLayers({ layers, entrance }: Model, pass: Pass, x: Matrix, activate: boolean) {
+function emitLayers(model: Model, pass: Pass, x: Matrix, activate: boolean, first = firstTrained(model)) {
+  const { layers, entrance } = model;
   const emitted: Emitted[] = [];
   let output = x;
   for (const [index, layer] of layers.entries()) {
     if (index < entrance.folded) continue;
-    const step = layer.emit(pass, output, activate || index < layers.length - 1);
+    const own = index < first ? { ...pass, backward: false } : pass;
+    const step = layer.emit(own, output, activate || index < layers.length - 1);
     emitted.push(step);
     output = step.output;
   }
@@ -155,16 +179,22 @@ function emitLayers({ layers, entrance }: Model, pass: Pass, x: Matrix, activate
   return { emitted, output: output as Region };
 }
 
-/** The backward passes of what emitLayers() emitted, down to the first layer that has anything to train. */
-function emitBackward({ descriptions, entrance }: Model, emitted: readonly Emitted[], gradient: Region) {
-  const trains = ({ tensors }: Description) =>
-    Object.values(tensors).some(({ trainable = true }) => trainable);
-  const first = descriptions.findIndex(trains);
-  if (first < 0) return;
+/**
+ * The backward passes of what emitLayers() emitted, down to the layer `first`; returns the gradient of what the gathering
+ * made if that is wanted.
+ */
+function emitBackward(
+  { layers, entrance }: Model,
+  emitted: readonly Emitted[],
+  gradient: Region,
+  first: number,
+  ofInputs: boolean,
+): Region | undefined {
   let d: Region | undefined = gradient;
-  for (let index = descriptions.length - 1; index >= first; index--) {
-    d = emitted[index - entrance.folded].backward(d!, index > first);
+  for (let index = layers.length - 1; index >= first; index--) {
+    d = emitted[index - entrance.folded].backward(d!, index > first || ofInputs);
   }
+  return ofInputs ? d : undefined;
 }
 
 /**
@@ -183,11 +213,20 @@ export function planPredict(
   return { program: builder.finish({ kept: output }), output };
 }
 
+/** A pass that knows its loss. */
+export interface PlannedStep {
+  program: Program;
+  /** On one thread: number of the program's first records that leave parameters as they are and tell the loss. */
+  forward: number;
+  /** Where the gradient of the inputs is, shape (rows, inputs), if it was asked for. */
+  inputGradient: Region | undefined;
+}
+
 /**
  * A pass over `rows` rows that adds the batch's loss and hits to the statistics, and, for other purposes than to
  * evaluate, goes back; to train, it updates the parameters.
  */
-export function planLoss(
+export function planStep(
   model: Model,
   loss: Loss,
   data: PlacedData,
@@ -195,8 +234,8 @@ export function planLoss(
   statistics: Region,
   purpose: Purpose,
   { threads, parts }: Manner = { threads: 1, parts: 1 },
-): Program {
-  const { store, outputShape, outputs } = model;
+): PlannedStep {
+  const { outputShape, outputs } = model;
   const builder = new ProgramBuilder(model.heap, threads);
   const { pass, folded } = openPass(model, builder, rows, purpose);
   const { inputs, targets, visit } = data;
@@ -206,7 +245,9 @@ export function planLoss(
   else builder.gather(target, targets, visit, outputs, rows, builder.cell(1));
 
   const { op, fused, factor } = losses[loss];
-  const { emitted, output } = emitLayers(model, pass, x, fused === undefined);
+  const ofInputs = purpose.kind === "gradients" && purpose.ofInputs === true;
+  const first = ofInputs ? model.entrance.folded : firstTrained(model);
+  const { emitted, output } = emitLayers(model, pass, x, fused === undefined, first);
 
   // The loss sees the positions of a sample as rows.
   const positions = positionsOf(outputShape);
@@ -219,41 +260,27 @@ export function planLoss(
     logits: output,
     target,
   };
-  const folds = purpose.kind === "train" && purpose.gradients === undefined;
-  const rate = folds ? purpose.cells.rate : builder.cell(1);
-  builder.loss(op, buffers, rows * positions, outputs / positions, { rate, factor, terms });
+  const folding = purpose.kind === "train" && !purpose.update.gradients ? purpose.update : undefined;
+  const rate = folding ? folding.rates : builder.cell(1);
+  const rateStride = folding?.stride;
+  builder.loss(op, buffers, rows * positions, outputs / positions, { rate, rateStride, factor, terms });
   builder.late(() => {
     builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(rows / terms));
   });
 
-  if (purpose.kind !== "evaluate") emitBackward(model, emitted, buffers.gradient);
-  if (purpose.kind === "train" && purpose.gradients) {
-    const { optimizer, cells, gradients } = purpose;
-    builder.late(() => emitUpdate(builder, store, optimizer, gradients, cells.rate));
-  }
-  return builder.finish({ parts, folded: folds ? folded : undefined });
+  const inputGradient =
+    purpose.kind !== "evaluate" ? emitBackward(model, emitted, buffers.gradient, first, ofInputs) : undefined;
+  if (purpose.kind === "train") builder.late(() => purpose.update.emit(builder));
+  const program = builder.finish({ parts, folded: folding ? folded : undefined, kept: inputGradient });
+  return { program, forward: recordsUpTo(model.heap, program, Op.report), inputGradient };
 }
 
-/** A step of an optimizer that does not fold, over each run of parameters that are trained. */
-function emitUpdate(
-  builder: ProgramBuilder,
-  store: Store,
-  optimizer: SetOptimizer,
-  gradients: Region,
-  rate: Region,
-): void {
-  const { emit, slots } = optimizers[optimizer.name];
-  const kept = slots(optimizer).map((name) => store.slot(name));
-  for (const run of store.trained) {
-    const update = {
-      parameters: run,
-      gradients: store.within(gradients, run),
-      slots: kept.map((slot) => store.within(slot, run)),
-      size: run.bytes / builder.heap.elementBytes,
-      rate,
-    };
-    emit(builder, update, optimizer);
+/** How many records there are up to the first of an operation, that included. */
+function recordsUpTo({ u32 }: Heap, { offset, count }: Program, op: Op): number {
+  for (let record = 0; record < count; record++) {
+    if (u32[offset / 4 + record * RECORD_WORDS + Word.opcode] === op) return record + 1;
   }
+  return count;
 }
 
 /** Where the parameters to read begin: in the heap, or in room taken for a copy. */

@@ -4,14 +4,16 @@ import { RunFailure } from "./executors/executor.js";
 import { Explosion } from "./explosion.js";
 import type { Cells } from "./layers/layer.js";
 import type { Figures, Loss } from "./losses.js";
-import { optimizers, type SetOptimizer } from "./optimizers.js";
+import type { SetOptimizer } from "./optimizers.js";
 import { Pacer } from "./pacing.js";
 import type { Pieces } from "./pieces.js";
 import { figuresOf, type Model, mannerFor, type Purpose, Statistics } from "./plan.js";
 import { ProgramBuilder } from "./program/builder.js";
 import type { Visit } from "./program/samples.js";
+import { Rates } from "./rates.js";
 import type { Signal } from "./signal.js";
 import { EVALUATION_BATCH, planSweep, runSweep, type Sweep } from "./sweep.js";
+import { takeSlots, UpdatePlan } from "./update.js";
 import { allocateData, type DataSet, type PlacedData, upload } from "./upload.js";
 import { WholeSteps } from "./whole-steps.js";
 
@@ -26,6 +28,8 @@ export interface EpochEntry {
   /** Loss over the validation data after the epoch. */
   validationLoss?: number;
   validationAccuracy?: number;
+  /** The learning rate of the epoch's last step. */
+  learningRate: number;
   /** Seconds spent training; validation and callbacks not counted. */
   seconds: number;
 }
@@ -102,24 +106,19 @@ export async function train(
   const { heap, store, executor } = model;
   const { data, batchSize, loss, signal } = settings;
   const { rows } = data.inputs;
-  const { slots, folds } = optimizers[settings.optimizer.name];
-  const kept = slots(settings.optimizer);
   // What the optimizer keeps stays when the training ends.
-  for (const name of kept) store.slot(name);
+  const slots = takeSlots(store, settings.optimizer);
   const mark = heap.top;
   try {
     const batch = Math.min(batchSize, rows);
-    const cells = { rate: heap.cell(0), epoch: heap.cell(0) };
+    const cells = { epoch: heap.cell(0), step: heap.cell(0) };
     const shuffle = settings.shuffle ? planShuffle(model, rows, seed, cells) : undefined;
-    const purpose: Purpose = {
-      kind: "train",
-      optimizer: settings.optimizer,
-      cells,
-      gradients: folds(settings.optimizer) ? undefined : heap.region(store.region.bytes),
-    };
+    const steps = Math.ceil(rows / batch);
+    const update = new UpdatePlan(model, settings.optimizer, steps);
+    const purpose: Purpose = { kind: "train", update, cells };
     const training = placeSweep(model, data, { order: shuffle?.order, batch }, loss, purpose);
     const validation = settings.validation && planValidation(model, settings.validation, loss);
-    const wholeSteps = new WholeSteps(store, { slots: kept.length > 0 });
+    const wholeSteps = new WholeSteps(store, { slots });
     const pacer = new Pacer(executor, { signal, wholeSteps, copyEachStep: batch >= ROWS_WORTH_A_COPY });
     const uploading = pacer.drive(uploadAll(model, [training, validation]));
     if (uploading) await uploading;
@@ -128,14 +127,22 @@ export async function train(
     const { sweep, statistics } = training;
     const explosion = new Explosion(settings);
     const history: EpochEntry[] = [];
+    const { epochs } = settings;
+    const rates = new Rates(settings.optimizer.learningRate, {
+      steps: epochs * steps,
+      epochs,
+      stepsPerEpoch: steps,
+    });
     model.density = data.density;
     model.wholeSteps = wholeSteps;
 
     for (let epoch = 1; epoch <= settings.epochs; epoch++) {
       wholeSteps.keep();
       const start = performance.now();
-      heap.setCell(cells.rate, -settings.optimizer.learningRate);
+      const before = (epoch - 1) * steps;
+      const { last, highest } = update.fill(steps, (step) => rates.at(before + step, epoch - 1));
       heap.setCell(cells.epoch, model.epochsTrained);
+      heap.setCell(cells.step, model.stepsTrained);
       if (shuffle) executor.run(shuffle.program, 0, 1);
       statistics.clear();
       let callbacks = 0;
@@ -147,11 +154,17 @@ export async function train(
       }
       if (statistics.badStep >= 0 || store.firstNotFinite()) {
         wholeSteps.restore();
-        throw diverged(model, settings, epoch, statistics.badStep, sweep.steps);
+        throw diverged(model, highest, epoch, statistics.badStep, sweep.steps);
       }
       const seconds = (performance.now() - start - callbacks) / 1000;
-      const entry: EpochEntry = { epoch, ...figuresOf(model, statistics.sums, rows, loss), seconds };
+      const entry: EpochEntry = {
+        epoch,
+        ...figuresOf(model, statistics.sums, rows, loss),
+        learningRate: last,
+        seconds,
+      };
       model.epochsTrained++;
+      model.stepsTrained += sweep.steps;
       if (validation) {
         const figures = await validate(model, validation, loss, pacer).catch((error) => {
           throw withState(error, lastGood(epoch + 1));
@@ -160,6 +173,7 @@ export async function train(
         if (figures.accuracy !== undefined) entry.validationAccuracy = figures.accuracy;
       }
       history.push(entry);
+      rates.epochEnded(entry);
       const warning = explosion.epochEnded(entry);
       if (warning) model.warn(warning);
       await pacer.callback(settings.onEpoch?.(entry));
@@ -242,7 +256,7 @@ function lastGood(epoch: number): string {
 /** The error for an epoch that went wrong, once its weights are put back. */
 function diverged(
   { store, dtype }: Model,
-  { optimizer: { learningRate } }: Settings,
+  learningRate: number,
   epoch: number,
   badStep: number,
   steps: number,

@@ -21,7 +21,9 @@ import {
   sgd,
 } from "../src/index.js";
 import { modelOf } from "../src/network.js";
-import { planLoss, Statistics } from "../src/plan.js";
+import { checkSettings } from "../src/optimizers.js";
+import { planStep, Statistics } from "../src/plan.js";
+import { UpdatePlan } from "../src/update.js";
 import { expectSameBits, makeClassifier, parameters, randomValues } from "./helpers.js";
 
 /** The phases of a network's training step, as names of operations. */
@@ -168,13 +170,14 @@ test("the learning rate changes without a new plan", () => {
     const classes = heap.region(32);
     heap.u32.set(targets, classes.offset / 4);
     const data = { inputs, targets: { classes }, visit: { order: undefined, batch: 8 } };
-    const cells = { rate: heap.cell(0), epoch: heap.cell(0) };
-    const purpose = { kind: "train", optimizer: sgd() as never, cells, gradients: undefined } as const;
+    const cells = { epoch: heap.cell(0), step: heap.cell(0) };
+    const update = new UpdatePlan(model, checkSettings(sgd()), 1);
+    const purpose = { kind: "train", update, cells } as const;
     const { region } = new Statistics(heap);
-    const make = () => planLoss(model, "crossEntropy", data, 8, region, purpose);
+    const make = () => planStep(model, "crossEntropy", data, 8, region, purpose).program;
     const programs = Array.from({ length: plans }, make);
     for (const [i, rate] of rates.entries()) {
-      heap.setCell(cells.rate, -rate);
+      update.fill(1, () => rate);
       model.executor.run(programs[i % plans], 0, 1);
     }
     return parameters(network);

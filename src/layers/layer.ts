@@ -13,12 +13,18 @@ import { INSPECT, notItself } from "../wrapped.js";
 export const LAYER = Symbol.for("wasmgrad.layer");
 export const COPY: object = {};
 
+/** Random streams: layer i draws its initial weights from i, initial biases and noise from these + i. */
+export const BIAS_STREAM = 2 ** 29;
+export const NOISE_STREAM = 2 ** 30;
+
 /** A layer of a network. */
 export interface Layer {
   /** Activation of its outputs, if it has one. */
   readonly activation?: Activation;
   /** Number of parameters, known once the layer is part of a network. */
   readonly parameterCount: number;
+  /** Whether training changes its parameters. It may change between calls of `fit`. */
+  trainable?: boolean;
   /** Its class, as users know it. @internal */
   readonly kind: string;
   /** @internal */
@@ -35,6 +41,8 @@ export interface Layer {
   attach(store: Store, input: Shape, tensors: Readonly<Record<string, Tensor>>): void;
   /** Emits the operations that draw the initial parameters, from the random stream `stream`. @internal */
   initialize(builder: ProgramBuilder, seed: number, stream: number): void;
+  /** Does what is left to do when those operations have run. @internal */
+  initialized?(): void;
   /** Emits output = f(input); `activate` false leaves its activation to the loss. @internal */
   emit(pass: Pass, input: Matrix, activate: boolean): Emitted;
   /** Where its mean and its factor are, for a layer whose Description.folds has columns. @internal */
@@ -118,6 +126,8 @@ export interface Description {
   readonly folds?: Fold;
   /** For a layer that must be the first: its inputs are integers from 0 to below this. */
   readonly indices?: number;
+  /** Fewest samples of a batch that it can be trained on; default 1. */
+  readonly minimumRows?: number;
 }
 
 /** A layer that leaves every value in its place: y = x scale, and with `columns` y = (x scale - mean[j]) factor[j]. */
@@ -144,10 +154,10 @@ export interface Pass {
 
 /** f64 cells of what changes while a program runs; the number of the step in the epoch the executors know themselves. */
 export interface Cells {
-  /** -learningRate */
-  readonly rate: Region;
   /** Epochs trained since the network was made. */
   readonly epoch: Region;
+  /** Steps trained before the epoch that is under way. */
+  readonly step: Region;
 }
 
 /** What a forward emitted: where its output is, and how to emit its backward. */

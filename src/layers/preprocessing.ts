@@ -21,10 +21,10 @@ abstract class ColumnLayer extends BaseLayer {
     const width = sizeOf(this.placed().input);
     const columns = this.columns(pass);
     const output = builder.matrix(rows, width);
-    builder.normalize(output, input as Region, rows, width, columns);
+    builder.standardize(output, input as Region, rows, width, columns);
     const backward = (d: Region, inputWanted: boolean): Region | undefined => {
       if (!inputWanted) return undefined;
-      builder.normalize(d, d, rows, width, { ...columns, mean: builder.constants(columns.length, 0) });
+      builder.standardize(d, d, rows, width, { ...columns, mean: builder.constants(columns.length, 0) });
       return d;
     };
     return { output, backward };

@@ -2,11 +2,16 @@
 // compile() makes a program of them.
 
 import {
+  Adjust,
   Backward,
+  ClipFactor,
   COLUMN_BLOCK_BYTES,
+  ColumnMoments,
+  ColumnProducts,
   ColumnSums,
   Columns,
   Compress,
+  Count,
   Cut,
   DataType,
   Epilogue,
@@ -17,9 +22,11 @@ import {
   Layout,
   LONGEST_BLOCK,
   Loss,
-  Momentum,
+  MaxNorm,
   NO_EPILOGUE,
+  Noise,
   Normalize,
+  NormalizeBackward,
   OneHot,
   Op,
   PACKED_TERM_BYTES,
@@ -32,10 +39,14 @@ import {
   SparseGradient,
   SparseProduct,
   SparseSamples,
+  SQUARES_CHUNK,
+  Squares,
+  Standardize,
   Start,
   Sum,
   Transpose,
   Uniform,
+  Update,
 } from "../../assembly/ops.js";
 import type { Program } from "../executors/executor.js";
 import { type Heap, type Region, UNPLACED } from "../heap.js";
@@ -51,7 +62,7 @@ import type {
   Visit,
 } from "./samples.js";
 
-export { DataType, Op, Start, Stat } from "../../assembly/ops.js";
+export { DataType, Op, Rate, Setting, Start, Stat, Variant } from "../../assembly/ops.js";
 
 /**
  * Whether a product is worth packing: a packed row of B serves m / 4 tiles and a packed tile of A serves
@@ -80,6 +91,14 @@ interface SortedMatrix {
   valuesOf: Region;
 }
 
+/** Where random numbers come from: see Noise in assembly/ops.ts. */
+export interface NoiseSource {
+  seed: number;
+  stream: number;
+  /** f64 cell: steps trained before the program's step 0. */
+  step: Region;
+}
+
 /** What a loss reads and writes. */
 interface LossBuffers {
   gradient: Region;
@@ -88,6 +107,27 @@ interface LossBuffers {
   prediction: Region;
   logits: Region;
   target: Region;
+}
+
+/** A step of an optimizer: see Update in assembly/ops.ts. */
+export interface Step {
+  parameters: Region;
+  gradients: Region;
+  /** What it keeps of each parameter, where its variant has it. */
+  slots: readonly (Region | undefined)[];
+  /** Elements. */
+  size: number;
+  rates: Region;
+  stride: number;
+  settings: Region;
+  factor: Region;
+  /** A sum of Variant. */
+  variant: number;
+}
+
+/** Chunks of `size` elements whose squares are summed at a stretch. */
+export function chunksOf(size: number): number {
+  return Math.ceil(size / SQUARES_CHUNK);
 }
 
 export class ProgramBuilder {
@@ -150,10 +190,10 @@ export class ProgramBuilder {
   }
 
   /** output = (input - mean) * factor by columns, in place allowed; width a multiple of the columns. */
-  normalize(output: Region, input: Region, rows: number, width: number, columns: ColumnVectors): void {
-    this.#emitByColumns(Op.normalize, rows, width, columns, [
-      [Normalize.output, output],
-      [Normalize.input, input],
+  standardize(output: Region, input: Region, rows: number, width: number, columns: ColumnVectors): void {
+    this.#emitByColumns(Op.standardize, rows, width, columns, [
+      [Standardize.output, output],
+      [Standardize.input, input],
     ]);
   }
 
@@ -409,6 +449,142 @@ export class ProgramBuilder {
     ]);
   }
 
+  /** output = input * mask, mask = 0 for a share `rate` of the elements, 1 / (1 - rate) for the others. */
+  dropout(
+    output: Region,
+    mask: Region,
+    input: Region,
+    rows: number,
+    width: number,
+    rate: number,
+    source: NoiseSource,
+  ): void {
+    this.#emit(Op.dropout, Cut.batch, rows, width, [
+      [Noise.output, output],
+      [Noise.mask, mask],
+      [Noise.input, input],
+      [Noise.threshold, Math.min(Math.round(rate * 2 ** 32), 2 ** 32 - 1)],
+      ...noiseOperands(source, this.cell(1 / (1 - rate))),
+    ]);
+  }
+
+  /** output = input + mean + deviation * z, z of the standard normal distribution or its part from -2 to 2. */
+  normal(
+    output: Region,
+    input: Region | undefined,
+    rows: number,
+    width: number,
+    { mean = 0, deviation, truncated = false }: { mean?: number; deviation: number; truncated?: boolean },
+    source: NoiseSource,
+  ): void {
+    this.#emit(Op.normal, Cut.batch, rows, width, [
+      [Noise.output, output],
+      [Noise.input, input],
+      [Noise.mean, this.cell(mean)],
+      [Noise.truncated, truncated ? 1 : 0],
+      ...noiseOperands(source, this.cell(deviation)),
+    ]);
+  }
+
+  /** See ColumnMoments in assembly/ops.ts; without an input of the running ones. */
+  columnMoments(
+    { mean, inverse, runningMean, runningVariance }: ColumnMomentsRegions,
+    input: Region | undefined,
+    rows: number,
+    width: number,
+    { momentum, epsilon }: { momentum: number; epsilon: number },
+  ): void {
+    this.#emit(Op.columnMoments, Cut.columns, width, 1, [
+      [ColumnMoments.mean, mean],
+      [ColumnMoments.inverse, inverse],
+      [ColumnMoments.runningMean, runningMean],
+      [ColumnMoments.runningVariance, runningVariance],
+      [ColumnMoments.input, input],
+      [ColumnMoments.rows, input ? rows : 0],
+      [ColumnMoments.momentum, this.cell(momentum)],
+      [ColumnMoments.epsilon, this.cell(epsilon)],
+    ]);
+  }
+
+  /** See Normalize in assembly/ops.ts: by columns with a mean and an inverse, by rows without. */
+  normalize(
+    output: Region,
+    input: Region,
+    rows: number,
+    width: number,
+    {
+      normalized,
+      scale,
+      shift,
+      mean,
+      inverse,
+      rowInverse,
+      epsilon,
+    }: Partial<Record<"normalized" | "mean" | "inverse" | "rowInverse", Region>> & {
+      scale: Region;
+      shift: Region;
+      epsilon: number;
+    },
+  ): void {
+    this.#emit(Op.normalize, Cut.batch, rows, width, [
+      [Normalize.output, output],
+      [Normalize.normalized, normalized],
+      [Normalize.input, input],
+      [Normalize.scale, scale],
+      [Normalize.shift, shift],
+      [Normalize.mean, mean],
+      [Normalize.inverse, inverse],
+      [Normalize.rowInverse, rowInverse],
+      [Normalize.epsilon, this.cell(epsilon)],
+    ]);
+  }
+
+  /** See NormalizeBackward in assembly/ops.ts: by columns with an inverse, by rows with a rowInverse. */
+  normalizeBackward(
+    output: Region,
+    gradient: Region,
+    normalized: Region,
+    rows: number,
+    width: number,
+    {
+      scale,
+      inverse,
+      rowInverse,
+      sums,
+      products,
+    }: Partial<Record<"inverse" | "rowInverse" | "sums" | "products", Region>> & { scale: Region },
+  ): void {
+    this.#emit(Op.normalizeBackward, Cut.batch, rows, width, [
+      [NormalizeBackward.output, output],
+      [NormalizeBackward.gradient, gradient],
+      [NormalizeBackward.normalized, normalized],
+      [NormalizeBackward.scale, scale],
+      [NormalizeBackward.inverse, inverse],
+      [NormalizeBackward.rowInverse, rowInverse],
+      [NormalizeBackward.sums, sums],
+      [NormalizeBackward.products, products],
+      [NormalizeBackward.terms, rows],
+    ]);
+  }
+
+  /** output[j] = sum over r of left[r, j] * right[r, j], or that added to it. */
+  columnProducts(
+    output: Region,
+    left: Region,
+    right: Region,
+    rows: number,
+    width: number,
+    start: Start = Start.zero,
+  ): void {
+    this.#emit(Op.columnProducts, Cut.columns, width, 1, [
+      [ColumnProducts.output, output],
+      [ColumnProducts.left, left],
+      [ColumnProducts.right, right],
+      [ColumnProducts.rows, rows],
+      [Sum.start, start],
+    ]);
+  }
+
   transpose(output: Region, input: Region, rows: number, width: number): void {
     this.#emit(Op.transpose, Cut.columns, width, 1, [
       [Transpose.output, output],
@@ -440,7 +616,12 @@ export class ProgramBuilder {
     { gradient, losses, hits, prediction, logits, target }: LossBuffers,
     rows: number,
     width: number,
-    { rate, factor, terms }: { rate: Region; factor: number; terms: number },
+    {
+      rate,
+      rateStride = 0,
+      factor,
+      terms,
+    }: { rate: Region; rateStride?: number; factor: number; terms: number },
   ): void {
     this.#emit(op, Cut.batch, rows, width, [
       [Loss.gradient, gradient],
@@ -450,6 +631,7 @@ export class ProgramBuilder {
       [Loss.logits, logits],
       [Loss.target, target],
       [Loss.rate, rate],
+      [Loss.rateStride, rateStride],
       [Loss.factor, factor],
       [Loss.terms, terms],
     ]);
@@ -485,31 +667,83 @@ export class ProgramBuilder {
     ]);
   }
 
-  /** A step over `size` parameters: see Momentum in assembly/ops.ts. */
-  momentum(
-    {
-      parameters,
-      gradients,
-      size,
-      rate,
-    }: { parameters: Region; gradients: Region; size: number; rate: Region },
-    velocity: Region,
-    momentum: Region,
-    nesterov: boolean,
+  /** A step of an optimizer over `size` parameters: see Update in assembly/ops.ts. */
+  update(
+    op: Op,
+    { parameters, gradients, slots, size, rates, stride, settings, factor, variant }: Step,
   ): void {
-    this.#emit(Op.momentum, Cut.elements, size, 1, [
-      [Momentum.parameters, parameters],
-      [Momentum.gradients, gradients],
-      [Momentum.velocity, velocity],
-      [Momentum.rate, rate],
-      [Momentum.momentum, momentum],
-      [Momentum.nesterov, nesterov ? 1 : 0],
+    this.#emit(op, Cut.elements, size, 1, [
+      [Update.parameters, parameters],
+      [Update.gradients, gradients],
+      [Update.first, slots[0]],
+      [Update.second, slots[1]],
+      [Update.third, slots[2]],
+      [Update.rates, rates],
+      [Update.stride, stride],
+      [Update.settings, settings],
+      [Update.factor, factor],
+      [Update.variant, variant],
     ]);
+  }
+
+  /** gradients = clamp(gradients + l1 * sign(parameters) + l2 * parameters, -limit, limit) */
+  adjust(gradients: Region, parameters: Region, size: number, l1: Region, l2: Region, limit: Region): void {
+    this.#emit(Op.adjust, Cut.elements, size, 1, [
+      [Adjust.gradients, gradients],
+      [Adjust.parameters, parameters],
+      [Adjust.l1, l1],
+      [Adjust.l2, l2],
+      [Adjust.limit, limit],
+    ]);
+  }
+
+  /** Sums the squares of chunks of `size` elements; `sums` has an f64 for each: see chunksOf(). */
+  squares(sums: Region, input: Region, size: number): void {
+    this.#emit(Op.squares, Cut.rows, chunksOf(size), SQUARES_CHUNK, [
+      [Squares.sums, sums],
+      [Squares.input, input],
+      [Squares.size, size],
+    ]);
+  }
+
+  /** factor = min(1, limit / norm) of `count` sums of squares. */
+  clipFactor(factor: Region, sums: Region, count: number, limit: Region): void {
+    this.#emit(Op.clipFactor, Cut.whole, count, 1, [
+      [ClipFactor.factor, factor],
+      [ClipFactor.sums, sums],
+      [ClipFactor.limit, limit],
+    ]);
+  }
+
+  /** Scales the columns whose norm is above the limit. */
+  maxNorm(matrix: Region, rows: number, columns: number, limit: Region): void {
+    this.#emit(Op.maxNorm, Cut.columns, columns, 1, [
+      [MaxNorm.matrix, matrix],
+      [MaxNorm.rows, rows],
+      [MaxNorm.limit, limit],
+    ]);
+  }
+
+  /** cell = cell + 1 */
+  count(cell: Region): void {
+    this.#emit(Op.count, Cut.whole, 1, 1, [[Count.cell, cell]]);
   }
 
   #emit(op: Op, cut: Cut, count: number, width: number, operands: Operands, scratchBytes = 0): void {
     this.#operations.push({ op, cut, count, width, operands, scratchBytes, late: this.#late });
   }
+}
+
+type ColumnMomentsRegions = Record<"mean" | "inverse" | "runningMean" | "runningVariance", Region>;
+
+function noiseOperands({ seed, stream, step }: NoiseSource, scale: Region): Operands {
+  return [
+    [Noise.seedLow, seed],
+    [Noise.seedHigh, seed / 2 ** 32],
+    [Noise.stream, stream],
+    [Noise.step, step],
+    [Noise.scale, scale],
+  ];
 }
 
 function sampleOperands(

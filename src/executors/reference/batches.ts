@@ -9,7 +9,7 @@ export function sampleAt(u32: Uint32Array, order: number, position: number): num
 }
 
 /** y = (x - mean) * factor for every row, mean and factor of column j being those at j modulo length; y may be x. */
-export function normalize(
+export function standardize(
   f: FloatArray,
   round: Round,
   y: number,

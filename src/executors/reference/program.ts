@@ -1,10 +1,15 @@
 // The interpreter in plain TypeScript: the same program, the same bits. See assembly/program.ts.
 
 import {
+  Adjust,
   Backward,
+  ClipFactor,
+  ColumnMoments,
+  ColumnProducts,
   ColumnSums,
   Columns,
   Compress,
+  Count,
   Cut,
   DataType,
   Epilogue,
@@ -15,9 +20,11 @@ import {
   Indices,
   Layout,
   Loss,
-  Momentum,
+  MaxNorm,
   NO_EPILOGUE,
+  Noise,
   Normalize,
+  NormalizeBackward,
   OneHot,
   Op,
   Product,
@@ -28,20 +35,25 @@ import {
   SparseGradient,
   SparseProduct,
   SparseSamples,
+  Squares,
+  Standardize,
   type Start,
   Sum,
   TILE_ROWS,
   Transpose,
   Uniform,
+  Update,
   Word,
 } from "../../../assembly/ops.js";
 import type { FloatArray } from "../../dtype.js";
 import { activate, activateBackward, softmax, softmaxBackward } from "./activations.js";
-import { gather, indices, normalize, oneHot } from "./batches.js";
+import { gather, indices, oneHot, standardize } from "./batches.js";
 import { product, productOfTransposed } from "./gemm.js";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses.js";
 import type { Machine } from "./machine.js";
-import { momentum } from "./optimizers.js";
+import { dropout, normal } from "./noise.js";
+import { columnMoments, columnProducts, normalize, normalizeBackward } from "./normalization.js";
+import { adaptive, adjust, clipFactor, maxNorm, momentum, squares } from "./optimizers.js";
 import { shuffle, uniform } from "./random.js";
 import { columnSums, report } from "./reductions.js";
 import { compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse.js";
@@ -103,6 +115,7 @@ function execute(machine: Machine, record: number, step: number, part: number, p
     case Op.sigmoidBackward:
     case Op.reluBackward:
     case Op.tanhBackward:
+    case Op.multiply:
       activateBackward(
         f,
         round,
@@ -134,7 +147,8 @@ function execute(machine: Machine, record: number, step: number, part: number, p
       const term = op === Op.crossEntropy ? from : offset;
       const losses = machine.element(Loss.losses) + term;
       const hits = machine.element(Loss.hits) + term;
-      const scale = (machine.cell(Loss.rate) * machine.word(Loss.factor)) / machine.word(Loss.terms);
+      const rate = machine.rowOf(Loss.rate, step * machine.word(Loss.rateStride));
+      const scale = (f64[rate] * machine.word(Loss.factor)) / machine.word(Loss.terms);
       if (op === Op.meanSquaredError) meanSquaredError(f, round, d, losses, hits, y, t, size, scale);
       else if (op === Op.binaryCrossEntropy)
         binaryCrossEntropy(f, round, d, losses, hits, y, z, t, size, scale);
@@ -163,11 +177,11 @@ function execute(machine: Machine, record: number, step: number, part: number, p
       const order = machine.index(Gather.order);
       const scale = machine.cell(Gather.scale);
       gather(f, round, source, u32, machine.own(Gather.output), data, order, position, count, width, scale);
-      if (machine.word(Columns.mean)) executeNormalize(machine, Gather.output, Gather.output, count, width);
+      if (machine.word(Columns.mean)) executeStandardize(machine, Gather.output, Gather.output, count, width);
       break;
     }
-    case Op.normalize:
-      executeNormalize(machine, Normalize.output, Normalize.input, count, width);
+    case Op.standardize:
+      executeStandardize(machine, Standardize.output, Standardize.input, count, width);
       break;
     case Op.indices: {
       const source = sourceOf(machine, machine.word(Indices.dataType));
@@ -245,6 +259,90 @@ function execute(machine: Machine, record: number, step: number, part: number, p
     case Op.product:
       executeProduct(machine, from, count);
       break;
+    case Op.dropout:
+    case Op.normal: {
+      const source = {
+        row: from,
+        seedLow: machine.word(Noise.seedLow),
+        seedHigh: machine.word(Noise.seedHigh),
+        stream: machine.word(Noise.stream),
+        step: machine.cell(Noise.step) + step,
+      };
+      const output = machine.own(Noise.output);
+      const scale = machine.cell(Noise.scale);
+      if (op === Op.dropout) {
+        const threshold = machine.word(Noise.threshold);
+        const [mask, input] = [machine.own(Noise.mask), machine.own(Noise.input)];
+        dropout(f, round, output, mask, input, count, width, threshold, scale, source);
+      } else {
+        const truncated = machine.word(Noise.truncated) !== 0;
+        const mean = machine.cell(Noise.mean);
+        normal(f, round, output, machine.owned(Noise.input), count, width, mean, scale, truncated, source);
+      }
+      break;
+    }
+    case Op.columnMoments:
+      columnMoments(
+        f,
+        round,
+        machine.element(ColumnMoments.mean),
+        machine.element(ColumnMoments.inverse),
+        machine.element(ColumnMoments.runningMean),
+        machine.element(ColumnMoments.runningVariance),
+        machine.element(ColumnMoments.input),
+        machine.word(ColumnMoments.rows),
+        count,
+        machine.cell(ColumnMoments.momentum),
+        machine.cell(ColumnMoments.epsilon),
+      );
+      break;
+    case Op.normalize: {
+      const rowInverse = machine.element(Normalize.rowInverse);
+      normalize(
+        f,
+        round,
+        machine.own(Normalize.output),
+        machine.owned(Normalize.normalized),
+        machine.own(Normalize.input),
+        count,
+        width,
+        machine.element(Normalize.scale),
+        machine.element(Normalize.shift),
+        machine.element(Normalize.mean),
+        machine.element(Normalize.inverse),
+        rowInverse && rowInverse + from,
+        machine.cell(Normalize.epsilon),
+        machine.scratch(width),
+      );
+      break;
+    }
+    case Op.normalizeBackward: {
+      const rowInverse = machine.element(NormalizeBackward.rowInverse);
+      normalizeBackward(
+        f,
+        round,
+        machine.own(NormalizeBackward.output),
+        machine.own(NormalizeBackward.gradient),
+        machine.own(NormalizeBackward.normalized),
+        count,
+        width,
+        machine.element(NormalizeBackward.scale),
+        machine.element(NormalizeBackward.inverse),
+        rowInverse && rowInverse + from,
+        machine.element(NormalizeBackward.sums),
+        machine.element(NormalizeBackward.products),
+        machine.word(NormalizeBackward.terms),
+        machine.scratch(width),
+      );
+      break;
+    }
+    case Op.columnProducts: {
+      const [left, right] = [machine.element(ColumnProducts.left), machine.element(ColumnProducts.right)];
+      const rows = machine.word(ColumnProducts.rows);
+      const output = machine.element(ColumnProducts.output);
+      columnProducts(f, round, output, left, right, rows, count, machine.word(Sum.start));
+      break;
+    }
     case Op.columnSums: {
       const output = machine.element(ColumnSums.output);
       const input = machine.element(ColumnSums.input);
@@ -311,30 +409,61 @@ function execute(machine: Machine, record: number, step: number, part: number, p
       );
       break;
     }
-    case Op.momentum: {
-      const w = machine.own(Momentum.parameters);
-      const v = machine.own(Momentum.velocity);
-      const g = machine.own(Momentum.gradients);
-      const nesterov = machine.word(Momentum.nesterov) !== 0;
-      momentum(
+    case Op.momentum:
+    case Op.adam:
+    case Op.adaptive: {
+      const flat = {
         f,
         round,
-        w,
-        v,
-        g,
-        size,
-        machine.cell(Momentum.rate),
-        machine.cell(Momentum.momentum),
-        nesterov,
-      );
+        w: machine.own(Update.parameters),
+        g: machine.own(Update.gradients),
+        first: machine.own(Update.first),
+        second: machine.own(Update.second),
+        third: machine.own(Update.third),
+        n: size,
+        factor: machine.cell(Update.factor),
+        variant: machine.word(Update.variant),
+      };
+      const rates = machine.rowOf(Update.rates, step * machine.word(Update.stride));
+      const take = op === Op.momentum ? momentum : adaptive;
+      take(flat, f64, rates, machine.rowOf(Update.settings, 0));
       break;
     }
+    case Op.adjust: {
+      const g = machine.own(Adjust.gradients);
+      const limit = machine.cell(Adjust.limit);
+      const [l1, l2] = [machine.cell(Adjust.l1), machine.cell(Adjust.l2)];
+      adjust(f, round, g, machine.own(Adjust.parameters), size, l1, l2, limit);
+      break;
+    }
+    case Op.squares:
+      squares(
+        f,
+        f64,
+        machine.rowOf(Squares.sums, 0),
+        machine.element(Squares.input),
+        machine.word(Squares.size),
+      );
+      break;
+    case Op.clipFactor: {
+      const factor = machine.rowOf(ClipFactor.factor, 0);
+      clipFactor(f64, factor, machine.rowOf(ClipFactor.sums, 0), count, machine.cell(ClipFactor.limit));
+      break;
+    }
+    case Op.maxNorm: {
+      const limit = machine.cell(MaxNorm.limit);
+      maxNorm(f, round, machine.element(MaxNorm.matrix), machine.word(MaxNorm.rows), count, limit);
+      break;
+    }
+    case Op.count:
+      f64[machine.rowOf(Count.cell, 0)]++;
+      break;
     default:
       throw new Error(`opcode ${op} is unknown`);
   }
 }
 
-function executeNormalize(
+function executeStandardize(
   machine: Machine,
   output: number,
   input: number,
@@ -345,7 +474,7 @@ function executeNormalize(
   const mean = machine.element(Columns.mean);
   const factor = machine.element(Columns.factor);
   const length = machine.word(Columns.length);
-  normalize(f, round, machine.own(output), machine.own(input), count, width, mean, factor, length);
+  standardize(f, round, machine.own(output), machine.own(input), count, width, mean, factor, length);
 }
 
 /** `count` rows from the `from`th on, if it is cut by those of a batch; else all of it. */
