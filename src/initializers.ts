@@ -165,6 +165,26 @@ export function checkInitializer(option: string, { name, settings }: SetInitiali
   }
 }
 
+/** Bounds that values are drawn from uniformly, checked. */
+export function checkBounds(bounds: readonly [number, number]): readonly [number, number] {
+  const usable =
+    Array.isArray(bounds) && bounds.length === 2 && bounds.every(Number.isFinite) && bounds[0] <= bounds[1];
+  if (usable) return [bounds[0], bounds[1]];
+  throw new RangeError(
+    `weightBounds is ${quote(bounds)}, but must be two finite numbers [low, high] with low <= high, e.g. [-1, 1]`,
+  );
+}
+
+/** Throws RangeError if the element type does not hold how far bounds are apart. */
+export function checkWidth(bounds: readonly [number, number], dtype: DType): void {
+  const [low, high] = bounds.map((bound) => rounded(dtype, bound));
+  if (Number.isFinite(rounded(dtype, high - low))) return;
+  throw new RangeError(
+    `weightBounds is ${quote(bounds)}, whose width overflows the network's ${dtype}: take bounds closer ` +
+      "to 0, e.g. [-1, 1]",
+  );
+}
+
 /** Draws the initial values of a tensor: see InitializerRow.draw. */
 export function drawInitial({ name, settings }: SetInitializer, drawing: Drawing): (() => void) | undefined {
   return initializers[name].draw(drawing, settings);

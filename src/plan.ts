@@ -180,11 +180,12 @@ function emitLayers(model: Model, pass: Pass, x: Matrix, activate: boolean, firs
 }
 
 /**
- * The backward passes of what emitLayers() emitted, down to the layer `first`; returns the gradient of what the gathering
- * made if that is wanted.
+ * The backward passes of what emitLayers() emitted, down to the layer `first`; returns the gradient of the scaled inputs
+ * if that is wanted, and there is one: indices have none.
  */
 function emitBackward(
-  { layers, entrance }: Model,
+  { layers, entrance, inputShape }: Model,
+  pass: Pass,
   emitted: readonly Emitted[],
   gradient: Region,
   first: number,
@@ -194,7 +195,10 @@ function emitBackward(
   for (let index = layers.length - 1; index >= first; index--) {
     d = emitted[index - entrance.folded].backward(d!, index > first || ofInputs);
   }
-  return ofInputs ? d : undefined;
+  if (!ofInputs) return undefined;
+  const columns = entrance.columns?.columns?.(pass);
+  if (d && columns) pass.builder.standardizeBackward(d, pass.rows, sizeOf(inputShape), columns);
+  return d;
 }
 
 /**
@@ -269,7 +273,9 @@ export function planStep(
   });
 
   const inputGradient =
-    purpose.kind !== "evaluate" ? emitBackward(model, emitted, buffers.gradient, first, ofInputs) : undefined;
+    purpose.kind !== "evaluate"
+      ? emitBackward(model, pass, emitted, buffers.gradient, first, ofInputs)
+      : undefined;
   if (purpose.kind === "train") builder.late(() => purpose.update.emit(builder));
   const program = builder.finish({ parts, folded: folding ? folded : undefined, kept: inputGradient });
   return { program, forward: recordsUpTo(model.heap, program, Op.report), inputGradient };

@@ -30,7 +30,7 @@ export interface Gradients {
 
 /** What `gradients` returns. */
 export interface LossGradients extends Gradients, Figures {
-  /** The gradient of the inputs, rows x inputs values. */
+  /** The gradient of the inputs, rows x inputs values; for an Embedding, whose inputs are indices, none. */
   readonly inputs: FloatArray;
 }
 
@@ -86,7 +86,7 @@ export function trainBatch(model: Model, batch: Batch, optimizer: SetOptimizer):
 
 /** The loss of a batch and its gradients; nothing changes. */
 export function gradientsOf(model: Model, batch: Batch): LossGradients {
-  const { heap, store, executor, residents, inputScale } = model;
+  const { heap, store, executor, residents, entrance } = model;
   const { rows } = batch.inputs;
   const snapshot = model.wholeSteps?.read();
   const make = () => {
@@ -110,8 +110,11 @@ export function gradientsOf(model: Model, batch: Batch): LossGradients {
     const { offset } = store.within(plan.gradients, region);
     layers[Number(layer)][tensor] = heap.elements(offset, sizeOf(shape)).slice();
   }
-  const inputs = heap.elements(plan.inputGradient!.offset, rows * sizeOf(model.inputShape)).slice();
-  if (inputScale !== 1) for (let i = 0; i < inputs.length; i++) inputs[i] *= inputScale;
+  // Indices have none.
+  const { offset, bytes } = plan.inputGradient ?? { offset: 0, bytes: 0 };
+  const inputs = heap.elements(offset, bytes / heap.elementBytes).slice();
+  const { scale } = entrance;
+  if (scale !== 1) for (let i = 0; i < inputs.length; i++) inputs[i] *= scale;
   return { ...figuresOf(model, sums, rows, batch.loss), layers, inputs };
 }
 

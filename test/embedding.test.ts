@@ -185,6 +185,47 @@ describe.each(dtypes)("on %s", (dtype) => {
   });
 });
 
+describe("an Embedding", () => {
+  test("takes the initializers of Dense, with as many inputs as words", () => {
+    const make = (layer: Embedding) => new Network({ inputs: 1, layers: [layer], seed: 2 }).layers[0].weights;
+    expect(new Set(make(new Embedding(6, 4, { initializer: { constant: 0.5 } })))).toEqual(new Set([0.5]));
+    const orthogonal = make(new Embedding(6, 4, { initializer: "orthogonal" }));
+    const column = (j: number) => Array.from({ length: 6 }, (_, i) => orthogonal[4 * i + j]);
+    const dot = (a: number[], b: number[]) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+    // Six products of about 0.2.
+    expectClose([dot(column(0), column(0)), dot(column(1), column(2))], [1, 0], { absolute: 1e-15 });
+    expect(() => new Embedding(6, 4, { initializer: "zeros", weightBounds: [0, 1] })).toThrow(
+      "both weightBounds and",
+    );
+    expect(() => new Embedding(6, 4, { initializer: "normal" as never })).toThrow(
+      'initializer is "normal", but must be',
+    );
+  });
+
+  test("that is not trainable stays as it is, and what stands behind it is trained", async () => {
+    for (const optimizer of [undefined, sgd({ momentum: 0.9, learningRate: 0.1 })]) {
+      const network = make({});
+      const [embedding, , dense] = network.layers;
+      embedding.trainable = false;
+      const [before, after] = [embedding.weights.slice(), dense.weights.slice()];
+      await network.fit([[1, 2, 3, 4]], [1], { optimizer });
+      expect(embedding.weights).toEqual(before);
+      expect(dense.weights).not.toEqual(after);
+      embedding.trainable = true;
+      await network.fit([[1, 2, 3, 4]], [1], { optimizer });
+      expect(embedding.weights).not.toEqual(before);
+    }
+  });
+
+  test("leaves no gradient of its inputs, and trains one batch at a time", () => {
+    const network = make({});
+    expect(network.gradients([[1, 2, 3, 4]], [1]).inputs).toHaveLength(0);
+    const [first, second] = [0, 1].map(() => network.trainBatch([[1, 2, 3, 4]], [1], { learningRate: 1 }));
+    expect(second).toBeLessThan(first);
+    expect(() => network.trainBatch([[1, 2, 3, 11]], [1])).toThrow("holds 11 in row 0, column 3");
+  });
+});
+
 describe("an Embedding refuses", () => {
   const network = () => make({ vocabulary: 10 });
   const takes = "but an Embedding of a vocabulary of 10 takes integers from 0 to 9";
@@ -264,13 +305,13 @@ describe("an Embedding refuses", () => {
   test("bounds that the type does not hold", () => {
     const layers = [new Embedding(2, 2, { weightBounds: [0, 1e300] })];
     expect(() => new Network({ inputs: 1, layers, dtype: "float32" })).toThrow(
-      "weightBounds is [0, 1e+300], but must be two finite numbers [low, high] with low <= high whose width float32 holds",
+      "weightBounds is [0, 1e+300], whose width overflows the network's float32",
     );
   });
 
   test("to show weights before it is in a network", () => {
     expect(() => new Embedding(2, 2).weights).toThrow(
-      "this Embedding is not part of a network yet: give it to one first",
+      "this Embedding has no parameters yet: give it to a network first",
     );
   });
 });

@@ -144,17 +144,17 @@ describe("layers that the gathering does add no operation to a step:", () => {
     const words = x.map((_, i) => i % 7);
     const layers = [new Embedding(7, 2), new Flatten(), new Rescaling(3), classifier()];
     expect(await step(layers, 12, words)).toEqual([
-      ...["indices", "oneHot", "sparseProduct", "normalize", "product", "crossEntropy", "report"],
-      ...["transpose", "product", "product", "columnSums", "normalize", "sortByColumn", "sparseGradient"],
+      ...["indices", "oneHot", "sparseProduct", "standardize", "product", "crossEntropy", "report"],
+      ...["transpose", "product", "product", "columnSums", "standardize", "sortByColumn", "sparseGradient"],
     ]);
   });
 
   test("before the first layer that has anything to train nothing goes back", async () => {
     const layers = [new Dense(12, { activation: "tanh" }), new Rescaling(2), classifier()];
-    expect((await step(layers)).filter((name) => name === "normalize")).toHaveLength(2);
+    expect((await step(layers)).filter((name) => name === "standardize")).toHaveLength(2);
     const folded = new Normalization({ mean: 1, variance: 2 });
     const operations = await step([folded, new Rescaling(2), classifier()]);
-    expect(operations).toEqual(["gather", "oneHot", "normalize", ...plain.slice(2)]);
+    expect(operations).toEqual(["gather", "oneHot", "standardize", ...plain.slice(2)]);
   });
 });
 

@@ -154,6 +154,31 @@ describe.each(settings)("on %s in the %s executor", (dtype, executor) => {
     expect(slopes.some((slope) => Math.abs(slope) > 1e-6)).toBe(true);
   });
 
+  test.each(preprocessing)(
+    "%s in the first place leaves the inputs the gradients that are slopes of the loss",
+    (_, make) => {
+      if (dtype === "float32") return;
+      const layers = [
+        new Rescaling(0.25),
+        make(),
+        new Flatten(),
+        new Dense(3, { activation: "softmax" }),
+      ] as const;
+      const network = new Network({ ...options, inputs: WIDTH, layers, inputScale: 2, seed: 2 });
+      // Normalization may make large numbers of small ones.
+      layers[3].weights.set(layers[3].weights.map((value) => value / 100));
+      const [values, targets] = [x.slice(0, 2 * WIDTH), classes.slice(0, 2)];
+      const { inputs } = network.gradients(values, targets);
+      const step = 6e-6;
+      const slopes = Array.from(values, (value, i) => {
+        const lossAt = (moved: number) => network.evaluate(values.with(i, moved), targets).loss;
+        return (lossAt(value + step) - lossAt(value - step)) / (2 * step);
+      });
+      expectClose(inputs, slopes, { relative: 1e-6, absolute: 1e-8 });
+      expect(slopes.some((slope) => Math.abs(slope) > 1e-6)).toBe(true);
+    },
+  );
+
   test("training does not change a Normalization, and leaves the same bits on 1 to 5 threads", async () => {
     if (executor === "reference") return;
     const results = [];
@@ -251,7 +276,7 @@ describe("Normalization.adapt", () => {
       }
     };
     await network.fit(x, classes, { onEpoch });
-    expect(String(refused)).toContain("the network of this Normalization is in fit: adapt it before");
+    expect(String(refused)).toContain("a Normalization cannot adapt during fit: await the fit first");
     expect([...layer.mean]).toEqual(Array(WIDTH).fill(0));
     layer.adapt(x);
     expect(layer.mean[0]).not.toBe(0);
@@ -271,12 +296,12 @@ describe("Normalization.adapt", () => {
     [
       "flat data without a width",
       () => new Normalization().adapt(x),
-      "adapt does not know how long the last axis is",
+      "adapt does not know how long a row is: pass rows",
     ],
     [
       "no data",
       () => new Normalization().adapt(undefined as never),
-      "adapt does not know how long the last axis is",
+      "adapt does not know how long a row is: pass rows",
     ],
     ["empty data", () => new Normalization().adapt([], { width: 3 }), "data is empty"],
     ["ragged rows", () => new Normalization().adapt([[1, 2], [3]]), "data[1] has 1 value"],
@@ -292,12 +317,12 @@ describe("Normalization.adapt", () => {
     [
       "rows of no whole vectors",
       () => new Normalization().adapt([[1, 2, 3]], { width: 2 }),
-      "adapt is given rows of 3 values and width 2",
+      "adapt got rows of 3 values and width 2, but the last axis has 2",
     ],
     [
       "numbers that overflow",
       () => new Normalization().adapt([[1e308], [-1e308]]),
-      "a Normalization has the mean -Infinity in column 0, but float64 must hold",
+      "a Normalization has the mean -Infinity in column 0, which float64 does not hold: scale the data",
     ],
     ["a width of 0", () => new Normalization().adapt(x, { width: 0 }), "width is 0"],
     [
@@ -314,13 +339,13 @@ describe("Normalization.adapt", () => {
       "rows of another length",
       [[1, 2]],
       {},
-      "adapt is given rows of 2 values, but the last axis has 3: a row must have 3 or 6",
+      "adapt got rows of 2 values, but the last axis has 3: rows have that length, or a sample's",
     ],
     [
       "another width",
       [[1, 2]],
       { width: 2 },
-      "adapt is given rows of 2 values and width 2, but the last axis has 3",
+      "adapt got rows of 2 values and width 2, but the last axis has 3",
     ],
     [
       "too few values",
@@ -346,7 +371,7 @@ describe("is refused:", () => {
     [
       "a mean alone",
       () => new Normalization({ mean: 0 }),
-      "the variance of a Normalization is undefined, but must be a finite number",
+      "the variance of a Normalization is undefined, but mean and variance must be finite numbers",
     ],
     [
       "a variance alone",
@@ -363,17 +388,21 @@ describe("is refused:", () => {
       () => new Normalization({ mean: 0, variance: Number.POSITIVE_INFINITY }),
       "the variance of a Normalization is Infinity",
     ],
-    ["a scale of 0", () => new Rescaling(0), "Rescaling has the scale 0 and the offset 0, but in float64"],
+    [
+      "a scale of 0",
+      () => new Rescaling(0),
+      "Rescaling has the scale 0 and the offset 0, but float64 must hold both",
+    ],
     ["a scale that is NaN", () => new Rescaling(Number.NaN), "Rescaling has the scale NaN"],
     [
       "a scale that is no number",
       () => new Rescaling("2" as never),
-      'new Rescaling takes numbers, but got "2"',
+      'Rescaling has the scale "2" and the offset 0',
     ],
     [
       "an offset that overflows",
       () => new Rescaling(1e-200, { offset: 1e200 }),
-      "both and offset / scale must be finite",
+      "must hold both and offset / scale as finite numbers",
     ],
     [
       "an option of Rescaling",
@@ -389,19 +418,19 @@ describe("is refused:", () => {
       "a Normalization that has seen no data",
       new Normalization(),
       "float64",
-      "a Normalization has neither mean nor variance: give it data first",
+      "a Normalization has no mean and variance: give them, or data",
     ],
     [
       "one of other columns",
       new Normalization({ mean: [1, 2], variance: 1 }),
       "float64",
-      "a Normalization has means and variances for 2 columns, but the last axis of its inputs has 4",
+      "a Normalization of 2 columns got inputs whose last axis has 4: adapt it",
     ],
     [
       "a mean that the type does not hold",
       new Normalization({ mean: 1e300, variance: 1 }),
       "float32",
-      "a Normalization has the mean 1e+300 in column 0, but float32 must hold",
+      "a Normalization has the mean 1e+300 in column 0, which float32 does not hold",
     ],
     [
       "a factor that the type does not hold",

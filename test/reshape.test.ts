@@ -106,13 +106,13 @@ test.each<[Shape, Shape, Shape]>([
 
 describe("Reshape refuses", () => {
   test.each<[unknown, string]>([
-    [[], "the shape of a Reshape is [], but must be an array of lengths, e.g. [28, 28, 1]"],
-    [784, "the shape of a Reshape is 784, but must be an array of lengths"],
+    [[], "the shape of a Reshape is [], but must be lengths of at least 1, of which one may be -1"],
+    [784, "the shape of a Reshape is 784, but must be lengths"],
     [undefined, "the shape of a Reshape is undefined"],
-    [[-1, 2, -1], "the shape of a Reshape is [-1, 2, -1], but only one length may be -1"],
-    [[2, 0], "shape[1] of a Reshape is 0, but must be an integer of at least 1"],
-    [[-2], "shape[0] of a Reshape is -2"],
-    [["4"], 'shape[0] of a Reshape is "4"'],
+    [[-1, 2, -1], "the shape of a Reshape is [-1, 2, -1], but must be lengths"],
+    [[2, 0], "the shape of a Reshape is [2, 0], but must be lengths"],
+    [[-2], "the shape of a Reshape is [-2]"],
+    [["4"], 'the shape of a Reshape is ["4"]'],
   ])("the shape %j", (shape, message) => {
     expect(() => new Reshape(shape as Shape)).toThrow(message);
   });
@@ -120,10 +120,10 @@ describe("Reshape refuses", () => {
   test.each<[Shape, string]>([
     [
       [5, 5],
-      "Reshape [5, 5] takes 25 values, but its inputs of shape 4x6 have 24: give it lengths whose product is 24",
+      "Reshape [5, 5] takes 25 values, but its inputs, 4x6, have 24: give it lengths whose product is 24",
     ],
-    [[2, 6], "Reshape [2, 6] takes 12 values, but its inputs of shape 4x6 have 24"],
-    [[-1, 5], "Reshape [-1, 5] takes a multiple of 5 values, but its inputs of shape 4x6 have 24"],
+    [[2, 6], "Reshape [2, 6] takes 12 values, but its inputs, 4x6, have 24"],
+    [[-1, 5], "Reshape [-1, 5] takes a multiple of 5 values, but its inputs, 4x6, have 24"],
     [[48, -1], "Reshape [48, -1] takes a multiple of 48 values"],
   ])("to make %j of 4x6", (shape, message) => {
     const layers = [new Reshape(shape), new Dense(2)];

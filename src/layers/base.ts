@@ -12,6 +12,8 @@ import { COPY, type Description, type Emitted, LAYER, type Layer, type Pass } fr
 /** Where a layer is in its network. */
 interface Place {
   store: Store;
+  /** Values in a sample. */
+  size: number;
   /** Vectors of inputs in a sample. */
   positions: number;
   /** Length of one. */
@@ -44,12 +46,13 @@ export abstract class BaseLayer implements Layer {
   /** @internal */
   abstract describe(input: Shape): Description;
   /** @internal */
-  abstract initialize(builder: ProgramBuilder, seed: number, stream: number): void;
-  /** @internal */
   abstract emit(pass: Pass, input: Matrix, activate: boolean): Emitted;
 
   /** @internal */
   checkType(_dtype: DType): void {}
+
+  /** @internal */
+  initialize(_builder: ProgramBuilder, _seed: number, _stream: number): void {}
 
   /** @internal */
   get [LAYER](): object {
@@ -58,7 +61,7 @@ export abstract class BaseLayer implements Layer {
 
   /** What console.log shows in Node. @internal */
   [INSPECT](): string {
-    return this.kind;
+    return this.expression.slice("new ".length);
   }
 
   /** @internal */
@@ -68,7 +71,8 @@ export abstract class BaseLayer implements Layer {
 
   /** @internal */
   attach(store: Store, input: Shape, tensors: Readonly<Record<string, Tensor>>): void {
-    this.#place = { store, positions: positionsOf(input), width: input[input.length - 1], tensors };
+    const [size, positions] = [sizeOf(input), positionsOf(input)];
+    this.#place = { store, size, positions, width: size / positions, tensors };
   }
 
   /** @internal */

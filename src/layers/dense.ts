@@ -1,11 +1,13 @@
 // The fully connected layer: y = f(x W + b).
 
 import { type Activation, activations } from "../activations.js";
-import { checkBoolean, checkChoice, checkInteger, quote, readOptions } from "../check.js";
-import { type DType, type FloatArray, rounded } from "../dtype.js";
+import { checkBoolean, checkChoice, checkInteger, readOptions } from "../check.js";
+import type { DType, FloatArray } from "../dtype.js";
 import type { Region } from "../heap.js";
 import {
+  checkBounds,
   checkInitializer,
+  checkWidth,
   drawInitial,
   type Initializer,
   readInitializer,
@@ -181,13 +183,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
   checkType(dtype: DType): void {
     if (this.#initializer) checkInitializer("initializer", this.#initializer, dtype);
     if (this.#biasInitializer) checkInitializer("biasInitializer", this.#biasInitializer, dtype);
-    if (!this.#bounds) return;
-    const [low, high] = this.#bounds.map((bound) => rounded(dtype, bound));
-    if (Number.isFinite(rounded(dtype, high - low))) return;
-    throw new RangeError(
-      `weightBounds is ${quote(this.#bounds)}, whose width overflows the network's ${dtype}: take bounds closer ` +
-        "to 0, e.g. [-1, 1]",
-    );
+    if (this.#bounds) checkWidth(this.#bounds, dtype);
   }
 
   /** @internal */
@@ -292,13 +288,4 @@ interface Place {
   positions: number;
   weights: Tensor;
   biases: Tensor | undefined;
-}
-
-function checkBounds(bounds: readonly [number, number]): readonly [number, number] {
-  const usable =
-    Array.isArray(bounds) && bounds.length === 2 && bounds.every(Number.isFinite) && bounds[0] <= bounds[1];
-  if (usable) return [bounds[0], bounds[1]];
-  throw new RangeError(
-    `weightBounds is ${quote(bounds)}, but must be two finite numbers [low, high] with low <= high, e.g. [-1, 1]`,
-  );
 }

@@ -1,16 +1,30 @@
 // Vectors for indices, looked up in a table that is trained.
 
-import { checkInteger, quote, readOptions } from "../check.js";
-import { type DType, type FloatArray, rounded } from "../dtype.js";
+import { checkInteger, readOptions } from "../check.js";
+import type { DType, FloatArray } from "../dtype.js";
 import type { Region } from "../heap.js";
+import {
+  checkBounds,
+  checkInitializer,
+  checkWidth,
+  drawInitial,
+  type Initializer,
+  readInitializer,
+  type SetInitializer,
+} from "../initializers.js";
 import type { ProgramBuilder } from "../program/builder.js";
 import type { Matrix } from "../program/samples.js";
 import { type Shape, sizeOf } from "../shape.js";
-import { BaseLayer, type Description, type Emitted, type Pass } from "./layer.js";
+import { BaseLayer } from "./base.js";
+import type { Description, Emitted, Pass } from "./layer.js";
 
 export interface EmbeddingOptions {
   /** Bounds [low, high] that the initial weights are drawn from uniformly. Default: [-0.05, 0.05], as in Keras. */
   weightBounds?: readonly [low: number, high: number];
+  /** How the initial weights, (vocabulary, dimensions), are drawn, instead of `weightBounds`. */
+  initializer?: Initializer;
+  /** Whether training changes the weights; default true. */
+  trainable?: boolean;
 }
 
 /**
@@ -30,6 +44,9 @@ export class Embedding extends BaseLayer {
   /** Length of a vector. */
   readonly dimensions: number;
   readonly #bounds: readonly [low: number, high: number];
+  readonly #initializer: SetInitializer | undefined;
+  /** What is left of the initialization when its operations have run. */
+  #afterwards: (() => void) | undefined;
 
   /**
    * @param vocabulary number of vectors, a positive integer
@@ -38,18 +55,21 @@ export class Embedding extends BaseLayer {
    */
   constructor(vocabulary: number, dimensions: number, options: EmbeddingOptions = {}) {
     super();
-    const { weightBounds: bounds = [-0.05, 0.05] } = readOptions("new Embedding", options, ["weightBounds"]);
+    const given = readOptions("new Embedding", options, ["weightBounds", "initializer", "trainable"]);
+    const { weightBounds = [-0.05, 0.05], initializer, trainable = true } = given;
     this.vocabulary = checkInteger("the vocabulary of an Embedding", vocabulary, 1, 2 ** 31);
     this.dimensions = checkInteger("the dimensions of an Embedding", dimensions, 1);
-    if (!(Array.isArray(bounds) && bounds.length === 2 && bounds[0] <= bounds[1])) throw unusable(bounds);
-    this.#bounds = [bounds[0], bounds[1]];
-    this.checkType("float64");
+    this.#bounds = checkBounds(weightBounds);
+    this.trainable = trainable;
+    if (initializer === undefined) return;
+    if (given.weightBounds)
+      throw new TypeError("both weightBounds and initializer are given: pass one of them");
+    this.#initializer = readInitializer("initializer", initializer);
   }
 
   /** Live view of the vectors, shape (vocabulary, dimensions), row-major: as Dense.weights. */
   get weights(): FloatArray {
-    const { store, tensors } = this.placed();
-    return store.lend(tensors.weights);
+    return this.view("weights");
   }
 
   /** @internal */
@@ -64,9 +84,8 @@ export class Embedding extends BaseLayer {
 
   /** @internal */
   override checkType(dtype: DType): void {
-    const [low, high] = this.#bounds.map((bound) => rounded(dtype, bound));
-    if (!Number.isFinite(rounded(dtype, high - low)))
-      throw unusable(this.#bounds, ` whose width ${dtype} holds`);
+    if (this.#initializer) checkInitializer("initializer", this.#initializer, dtype);
+    else checkWidth(this.#bounds, dtype);
   }
 
   /** @internal */
@@ -83,20 +102,42 @@ export class Embedding extends BaseLayer {
 
   /** @internal */
   override initialize(builder: ProgramBuilder, seed: number, stream: number): void {
-    const { region } = this.placed().tensors.weights;
+    const { store, tensors } = this.place;
+    const { region } = tensors.weights;
+    const { vocabulary: inputs, dimensions: outputs } = this;
+    if (this.#initializer) {
+      const drawing = {
+        builder,
+        region,
+        inputs,
+        outputs,
+        seed,
+        stream,
+        view: () => store.view(tensors.weights),
+      };
+      this.#afterwards = drawInitial(this.#initializer, drawing);
+      return;
+    }
     const [low, high] = this.#bounds.map((bound) => builder.cell(bound));
-    builder.uniform(region, this.vocabulary * this.dimensions, low, high, seed, stream);
+    builder.uniform(region, inputs * outputs, low, high, seed, stream);
+  }
+
+  /** @internal */
+  initialized(): void {
+    this.#afterwards?.();
+    this.#afterwards = undefined;
   }
 
   /** The input has a row for every index, and in it a 1 at the index. @internal */
   emit(pass: Pass, input: Matrix): Emitted {
     const { vocabulary, dimensions } = this;
-    const { input: shape, tensors } = this.placed();
+    const { size, tensors } = this.place;
     const { builder } = pass;
-    const rows = pass.rows * sizeOf(shape);
+    const rows = pass.rows * size;
     const output = builder.matrix(rows, dimensions);
     builder.product(output, input, pass.parameter(tensors.weights), rows, dimensions, vocabulary);
     const backward = (d: Region): undefined => {
+      if (!this.trainable) return;
       builder.late(() => {
         const gradient = pass.gradient(tensors.weights);
         builder.product(gradient, input, d, vocabulary, dimensions, rows, { transposed: true });
@@ -104,11 +145,4 @@ export class Embedding extends BaseLayer {
     };
     return { output, backward };
   }
-}
-
-function unusable(bounds: unknown, what = ""): RangeError {
-  return new RangeError(
-    `weightBounds is ${quote(bounds)}, but must be two finite numbers [low, high] with low <= high${what}, e.g. ` +
-      "[-0.05, 0.05]",
-  );
 }

@@ -5,9 +5,8 @@ import type { DType } from "../dtype.js";
 import type { Region } from "../heap.js";
 import type { ProgramBuilder } from "../program/builder.js";
 import type { Columns, Matrix } from "../program/samples.js";
-import { type Shape, sizeOf } from "../shape.js";
+import type { Shape } from "../shape.js";
 import type { Store, Tensor, TensorSpec } from "../store.js";
-import { INSPECT, notItself } from "../wrapped.js";
 
 /** Every layer has this property, also one of another copy of the library; its value is this copy's COPY. */
 export const LAYER = Symbol.for("wasmgrad.layer");
@@ -47,69 +46,6 @@ export interface Layer {
   emit(pass: Pass, input: Matrix, activate: boolean): Emitted;
   /** Where its mean and its factor are, for a layer whose Description.folds has columns. @internal */
   columns?(pass: Pass): Columns;
-}
-
-/** A layer's place in a network. */
-export interface Place {
-  store: Store;
-  /** Shape of its inputs. */
-  input: Shape;
-  tensors: Readonly<Record<string, Tensor>>;
-}
-
-/** What most layers have in common: they override what they do otherwise. */
-export abstract class BaseLayer implements Layer {
-  #place: Place | undefined;
-
-  /** @internal */
-  abstract get kind(): string;
-  /** @internal */
-  abstract get expression(): string;
-  /** @internal */
-  abstract describe(input: Shape): Description;
-  /** @internal */
-  abstract emit(pass: Pass, input: Matrix, activate: boolean): Emitted;
-
-  /** Number of its parameters. */
-  get parameterCount(): number {
-    const { tensors } = this.placed();
-    return Object.values(tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  }
-
-  /** What console.log shows in Node. @internal */
-  [INSPECT](): string {
-    return this.expression.slice("new ".length);
-  }
-
-  /** @internal */
-  get [LAYER](): object {
-    return COPY;
-  }
-
-  /** @internal */
-  get isAttached(): boolean {
-    if (!(#place in this)) throw notItself((this as BaseLayer).kind);
-    return this.#place !== undefined;
-  }
-
-  /** Its place in a network. @internal */
-  placed(): Place {
-    if (this.isAttached) return this.#place!;
-    throw new Error(
-      `this ${this.kind} is not part of a network yet: give it to one first, new Network({ inputs, layers: [layer] })`,
-    );
-  }
-
-  /** @internal */
-  checkType(_dtype: DType): void {}
-
-  /** @internal */
-  attach(store: Store, input: Shape, tensors: Readonly<Record<string, Tensor>>): void {
-    this.#place = { store, input, tensors };
-  }
-
-  /** @internal */
-  initialize(_builder: ProgramBuilder, _seed: number, _stream: number): void {}
 }
 
 /** What a layer does with inputs of a shape. */

@@ -30,7 +30,7 @@ abstract class NoiseLayer extends BaseLayer {
   }
 
   /** @internal */
-  initialize(_builder: ProgramBuilder, seed: number, stream: number): void {
+  override initialize(_builder: ProgramBuilder, seed: number, stream: number): void {
     this.#seed = seed;
     this.#stream = NOISE_STREAM + stream;
   }

@@ -63,7 +63,7 @@ abstract class NormalizationLayer extends BaseLayer {
   }
 
   /** @internal */
-  initialize(_builder: ProgramBuilder, _seed: number, _stream: number): void {
+  override initialize(_builder: ProgramBuilder, _seed: number, _stream: number): void {
     this.fill("gamma", 1);
     this.fill("beta", 0);
   }

@@ -7,8 +7,9 @@ import { type DType, type FloatArray, rounded } from "../dtype.js";
 import type { Region } from "../heap.js";
 import { finish } from "../pieces.js";
 import type { Columns, Matrix } from "../program/samples.js";
-import { type Shape, sizeOf } from "../shape.js";
-import { BaseLayer, type Description, type Emitted, type Pass } from "./layer.js";
+import type { Shape } from "../shape.js";
+import { BaseLayer } from "./base.js";
+import type { Description, Emitted, Pass } from "./layer.js";
 
 /** A layer that makes (x - mean[j]) * factor[j] of a vector's element j. */
 abstract class ColumnLayer extends BaseLayer {
@@ -18,13 +19,13 @@ abstract class ColumnLayer extends BaseLayer {
   /** @internal */
   emit(pass: Pass, input: Matrix): Emitted {
     const { builder, rows } = pass;
-    const width = sizeOf(this.placed().input);
+    const width = this.place.size;
     const columns = this.columns(pass);
     const output = builder.matrix(rows, width);
     builder.standardize(output, input as Region, rows, width, columns);
     const backward = (d: Region, inputWanted: boolean): Region | undefined => {
       if (!inputWanted) return undefined;
-      builder.standardize(d, d, rows, width, { ...columns, mean: builder.constants(columns.length, 0) });
+      builder.standardizeBackward(d, rows, width, columns);
       return d;
     };
     return { output, backward };
@@ -53,9 +54,7 @@ export class Rescaling extends ColumnLayer {
     const { offset = 0 } = readOptions("new Rescaling", options, ["offset"]);
     this.scale = scale;
     this.offset = offset;
-    if (typeof scale === "number" && typeof offset === "number") this.checkType("float64");
-    else
-      throw new TypeError(`new Rescaling takes numbers, but got ${quote(scale)} and offset ${quote(offset)}`);
+    this.checkType("float64");
   }
 
   /** @internal */
@@ -72,10 +71,11 @@ export class Rescaling extends ColumnLayer {
   /** @internal */
   override checkType(dtype: DType): void {
     const { scale, offset } = this;
-    if (isFactor(dtype, scale) && Number.isFinite(rounded(dtype, offset / scale))) return;
+    if (isFactor(dtype, scale) && Number.isFinite(offset) && Number.isFinite(rounded(dtype, offset / scale)))
+      return;
     throw new RangeError(
-      `Rescaling has the scale ${scale} and the offset ${offset}, but in ${dtype} both and offset / scale must be finite, ` +
-        "and the scale not 0",
+      `Rescaling has the scale ${quote(scale)} and the offset ${quote(offset)}, but ${dtype} must hold both and ` +
+        "offset / scale as finite numbers, and the scale not as 0",
     );
   }
 
@@ -145,27 +145,20 @@ export class Normalization extends ColumnLayer {
   adapt(data: Rows, options: { width?: number } = {}): this {
     const { width } = readOptions("adapt", options, ["width"]);
     if (width !== undefined) checkInteger("width", width, 1);
-    const place = this.isAttached ? this.placed() : undefined;
-    if (place?.store.training) {
-      throw new Error("the network of this Normalization is in fit: adapt it before, or await the fit first");
-    }
+    const place = this.isAttached ? this.place : undefined;
+    if (place?.store.training)
+      throw new Error("a Normalization cannot adapt during fit: await the fit first");
     const row = (data as ArrayLike<unknown>)?.[0] as ArrayLike<number> | undefined;
-    const inputs = place && sizeOf(place.input);
-    const rowLength = typeof row === "object" ? row?.length : (inputs ?? width);
-    const columns = place ? place.input[place.input.length - 1] : (width ?? rowLength);
+    const rowLength = typeof row === "object" ? row?.length : (place?.size ?? width);
+    const columns = place?.width ?? width ?? rowLength;
     if (!rowLength || !columns) {
-      throw new TypeError(
-        "adapt does not know how long the last axis is of what it is given: pass rows, or the length, adapt(data, { width: 13 })",
-      );
+      throw new TypeError("adapt does not know how long a row is: pass rows, or adapt(data, { width: 13 })");
     }
-    if (
-      rowLength % columns !== 0 ||
-      (inputs && rowLength !== columns && rowLength !== inputs) ||
-      (width ?? columns) !== columns
-    ) {
+    const fits = place && rowLength !== columns ? rowLength === place.size : rowLength % columns === 0;
+    if (!fits || (width ?? columns) !== columns) {
       throw new RangeError(
-        `adapt is given rows of ${rowLength} values${width ? ` and width ${width}` : ""}, but the last axis has ${columns}: ` +
-          `a row must have ${inputs && inputs > columns ? `${columns} or ${inputs}` : `a multiple of ${columns}`}`,
+        `adapt got rows of ${rowLength} values${width ? ` and width ${width}` : ""}, but the last axis has ${columns}: rows ` +
+          "have that length, or a sample's",
       );
     }
     const table = finish(
@@ -174,7 +167,7 @@ export class Normalization extends ColumnLayer {
         positions: rowLength / columns,
         what: "inputs",
         largest: Number.MAX_VALUE,
-        overflow: () => "",
+        overflow: String,
         owns: () => false,
       }),
     );
@@ -184,14 +177,12 @@ export class Normalization extends ColumnLayer {
 
   /** Live view of the means, shape (columns): as Dense.weights. */
   get mean(): FloatArray {
-    const { store, tensors } = this.placed();
-    return store.lend(tensors.mean);
+    return this.view("mean");
   }
 
   /** Live view of the factors, 1 / sqrt(variance), shape (columns). */
   get factor(): FloatArray {
-    const { store, tensors } = this.placed();
-    return store.lend(tensors.factor);
+    return this.view("factor");
   }
 
   /** @internal */
@@ -214,82 +205,69 @@ export class Normalization extends ColumnLayer {
     const columns = input[input.length - 1];
     if (!this.#values) {
       throw new Error(
-        "a Normalization has neither mean nor variance: give it data first, new Normalization().adapt(inputs), or both, " +
-          "new Normalization({ mean, variance })",
+        "a Normalization has no mean and variance: give them, or data, new Normalization().adapt(inputs)",
       );
     }
-    for (const { length } of [this.#values.mean, this.#values.factor]) {
+    for (const { length } of Object.values(this.#values)) {
       if (length === 1 || length === columns) continue;
       throw new RangeError(
-        `a Normalization has means and variances for ${length} columns, but the last axis of its inputs has ${columns}: adapt ` +
-          "it to such data, or say adapt's width",
+        `a Normalization of ${length} columns got inputs whose last axis has ${columns}: adapt it to data of that width`,
       );
     }
     const tensor = { shape: [columns], trainable: false };
-    return {
-      output: input,
-      tensors: { mean: tensor, factor: tensor },
-      work: 0,
-      takesSparse: false,
-      folds: { scale: 1, columns: true },
-    };
+    const folds = { scale: 1, columns: true };
+    return { output: input, tensors: { mean: tensor, factor: tensor }, work: 0, takesSparse: false, folds };
   }
 
   /** @internal */
   override initialize(): void {
-    const { store, tensors } = this.placed();
-    const { mean, factor } = this.#values!;
-    for (const [tensor, values] of [
-      [tensors.mean, mean],
-      [tensors.factor, factor],
-    ] as const) {
-      const view = store.view(tensor);
-      for (let j = 0; j < view.length; j++) view[j] = values[values.length === 1 ? 0 : j];
+    const { store, tensors } = this.place;
+    for (const [name, values] of Object.entries(this.#values!)) {
+      const view = store.view(tensors[name]);
+      view.set(values.length === 1 ? view.map(() => values[0]) : values);
     }
   }
 
   /** @internal */
   columns(pass: Pass): Columns {
-    const { mean, factor } = this.placed().tensors;
+    const { mean, factor } = this.place.tensors;
     return { mean: pass.parameter(mean), factor: pass.parameter(factor), length: mean.shape[0] };
   }
 
   /** Takes means and variances, once they are known to be usable. */
   #take(mean: readonly number[], variance: readonly number[]): void {
     const values = { mean, factor: variance.map((square) => (square === 0 ? 1 : 1 / Math.sqrt(square))) };
-    checkValues(values, this.isAttached ? this.placed().store.heap.dtype : "float64");
+    checkValues(values, this.isAttached ? this.place.store.heap.dtype : "float64");
     this.#values = values;
     if (this.isAttached) this.initialize();
   }
 }
 
-/** Whether the type holds a number, and not as 0. */
+/** Whether it is a number that the type holds, and not as 0. */
 function isFactor(dtype: DType, value: number): boolean {
-  const held = rounded(dtype, value);
-  return Number.isFinite(held) && held !== 0;
+  return Number.isFinite(value) && Number.isFinite(rounded(dtype, value)) && rounded(dtype, value) !== 0;
 }
 
 function checkValues({ mean, factor }: Values, dtype: DType): void {
-  const j = mean.findIndex((value) => !Number.isFinite(rounded(dtype, value)));
-  const k = factor.findIndex((value) => !isFactor(dtype, value));
-  if (j < 0 && k < 0) return;
-  throw new RangeError(
-    `a Normalization has ${j < 0 ? `the factor ${factor[k]} in column ${k}` : `the mean ${mean[j]} in column ${j}`}, ` +
-      `but ${dtype} must hold means, variances and 1 / sqrt(variance), and no variance may be below 0: scale the data to about -1 .. 1`,
-  );
+  const bad = (name: string, values: readonly number[], usable: (value: number) => boolean) => {
+    const j = values.findIndex((value) => !usable(value));
+    if (j < 0) return;
+    throw new RangeError(
+      `a Normalization has the ${name} ${values[j]} in column ${j}, which ${dtype} does not hold: scale the data`,
+    );
+  };
+  bad("mean", mean, (value) => Number.isFinite(rounded(dtype, value)));
+  bad("factor", factor, (value) => isFactor(dtype, value));
 }
 
 function toNumbers(name: string, value: PerColumn | undefined): readonly number[] {
   const numbers = typeof value === "number" ? [value] : Array.from(value ?? []);
-  if (
-    numbers.length > 0 &&
-    numbers.every((number) => Number.isFinite(number) && (number >= 0 || name === "mean"))
-  ) {
+  const lowest = name === "mean" ? Number.NEGATIVE_INFINITY : 0;
+  if (numbers.length > 0 && numbers.every((number) => Number.isFinite(number) && number >= lowest))
     return numbers;
-  }
   throw new RangeError(
-    `the ${name} of a Normalization is ${quote(value)}, but must be a finite number${name === "mean" ? "" : " from 0 on"}, or ` +
-      "one for each column; both mean and variance are needed, or neither, and then adapt(data)",
+    `the ${name} of a Normalization is ${quote(value)}, but mean and variance must be finite numbers, or one for each ` +
+      "column, the variance from 0 on; or give neither, and adapt(data)",
   );
 }
 

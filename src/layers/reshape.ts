@@ -1,10 +1,10 @@
 // Layers that change the shape alone: the values stay where they are, and nothing is computed.
 
-import { checkInteger, quote } from "../check.js";
-import type { Region } from "../heap.js";
+import { quote } from "../check.js";
 import type { Matrix } from "../program/samples.js";
 import { type Shape, shapeText, sizeOf } from "../shape.js";
-import { BaseLayer, type Description, type Emitted, type Pass } from "./layer.js";
+import { BaseLayer, passOn } from "./base.js";
+import type { Description, Emitted, Pass } from "./layer.js";
 
 /** A layer whose outputs are its inputs, in another shape. */
 abstract class ShapeLayer extends BaseLayer {
@@ -13,18 +13,13 @@ abstract class ShapeLayer extends BaseLayer {
 
   /** @internal */
   describe(input: Shape): Description {
-    return {
-      output: this.outputShape(input),
-      tensors: {},
-      work: 0,
-      takesSparse: false,
-      folds: { scale: 1 },
-    };
+    const output = this.outputShape(input);
+    return { output, tensors: {}, work: 0, takesSparse: false, folds: { scale: 1 } };
   }
 
   /** @internal */
   emit(_pass: Pass, input: Matrix): Emitted {
-    return { output: input as Region, backward: (gradient) => gradient };
+    return passOn(input);
   }
 }
 
@@ -57,25 +52,21 @@ export class Reshape extends ShapeLayer {
   /** The shape as it was given. */
   readonly shape: Shape;
 
-  /** @throws RangeError or TypeError unless the shape is one or more lengths from 1 on, of which one may be -1 */
+  /** @throws RangeError unless the shape is one or more lengths from 1 on, of which one may be -1 */
   constructor(shape: Shape) {
     super();
-    const example = "e.g. [28, 28, 1], or [-1, 10], where -1 is the length that is left over";
-    if (!Array.isArray(shape) || shape.length === 0) {
-      throw new TypeError(
-        `the shape of a Reshape is ${quote(shape)}, but must be an array of lengths, ${example}`,
-      );
-    }
-    const given: Shape = Object.freeze([...shape]);
-    for (const [axis, length] of given.entries()) {
-      if (length !== -1) checkInteger(`shape[${axis}] of a Reshape`, length, 1);
-    }
-    if (given.indexOf(-1) !== given.lastIndexOf(-1)) {
+    const usable =
+      Array.isArray(shape) &&
+      shape.length > 0 &&
+      shape.every((length) => Number.isSafeInteger(length) && (length > 0 || length === -1)) &&
+      shape.indexOf(-1) === shape.lastIndexOf(-1);
+    if (!usable) {
       throw new RangeError(
-        `the shape of a Reshape is ${quote(shape)}, but only one length may be -1, ${example}`,
+        `the shape of a Reshape is ${quote(shape)}, but must be lengths of at least 1, of which one may be -1, the length ` +
+          "that is left over, e.g. [28, 28, 1] or [-1, 10]",
       );
     }
-    this.shape = given;
+    this.shape = Object.freeze([...shape]);
   }
 
   /** @internal */
@@ -91,15 +82,15 @@ export class Reshape extends ShapeLayer {
   /** @internal */
   outputShape(input: Shape): Shape {
     const size = sizeOf(input);
-    const known = sizeOf(this.shape.filter((length) => length !== -1));
-    const rest = size / known;
     const open = this.shape.includes(-1);
+    const known = Math.abs(sizeOf(this.shape));
+    const rest = size / known;
     if (open ? Number.isInteger(rest) : rest === 1) {
       return this.shape.map((length) => (length === -1 ? rest : length));
     }
     throw new RangeError(
-      `Reshape [${this.shape.join(", ")}] takes ${open ? "a multiple of " : ""}${known} values, but its inputs of shape ` +
-        `${shapeText(input)} have ${size}: give it lengths whose product is ${size}`,
+      `Reshape [${this.shape.join(", ")}] takes ${open ? "a multiple of " : ""}${known} values, but its inputs, ` +
+        `${shapeText(input)}, have ${size}: give it lengths whose product is ${size}`,
     );
   }
 }

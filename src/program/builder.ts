@@ -197,6 +197,12 @@ export class ProgramBuilder {
     ]);
   }
 
+  /** gradient = gradient * factor by columns: the derivative of standardize(). */
+  standardizeBackward(gradient: Region, rows: number, width: number, columns: ColumnVectors): void {
+    const mean = this.constants(columns.length, 0);
+    this.standardize(gradient, gradient, rows, width, { ...columns, mean });
+  }
+
   #emitByColumns(
     op: Op,
     rows: number,
