@@ -13,6 +13,8 @@ export type { ArrayOf, DType, FloatArray } from "./dtype.js";
 export type { DenseConstructor, DenseOptions } from "./layers/dense.js";
 export type { Layer } from "./layers/layer.js";
 export type { ClassifierFigures, ClassifyingLoss, Figures, Loss } from "./losses.js";
+export type { Metric, MetricFigures, MetricName, ValidationFigures } from "./metrics.js";
+export { auc, f1, precision, recall, topKAccuracy } from "./metrics.js";
 export type { NetworkConstructor } from "./network.js";
 export type { Optimizer, OptimizerName, SgdOptions } from "./optimizers.js";
 export { sgd } from "./optimizers.js";
