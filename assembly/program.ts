@@ -10,7 +10,7 @@ import { product } from "./gemm";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses";
 import { momentum } from "./optimizers";
 import {
-  Backward, ColumnSums, Compress, Cut, DataType, Epilogue, FIRST_DERIVATIVE, Forward, Gather, GatherSparse, Layout,
+  Backward, ColumnSums, Compress, Cut, DataType, Epilogue, FIRST_DERIVATIVE, Forward, Gather, GatherSparse, Keep, Layout,
   Loss, Momentum, NO_EPILOGUE, OneHot, Op, Operand, Product, RECORD_WORDS, Report, Shuffle, SortByColumn,
   SparseGradient, SparseProduct, SparseSamples, Start, Sum, SUM_BLOCK, TILE_ROWS, Transpose, Uniform, Word,
 } from "./ops";
@@ -136,6 +136,12 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
       oneHot<T>(
         word(record, OneHot.output) + offset, word(record, OneHot.data), word(record, OneHot.order),
         step * word(record, OneHot.batch) + from, count, width,
+      );
+      break;
+    case Op.keep:
+      memory.copy(
+        word(record, Keep.output) + step * word(record, Keep.batch) * width * sizeof<T>() + offset,
+        word(record, Keep.input) + offset, count * width * sizeof<T>(),
       );
       break;
     case Op.gatherSparse:

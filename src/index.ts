@@ -8,6 +8,7 @@ import { Network as Implementation, type NetworkConstructor } from "./network.js
 import type { NetworkOptions as Options } from "./options.js";
 
 export type { Activation } from "./activations.js";
+export type { BatchEntry, EpochEntry } from "./callbacks/callback.js";
 export type { Float16Values, NumericArray, Rows } from "./dataset.js";
 export type { ArrayOf, DType, FloatArray } from "./dtype.js";
 export type { DenseConstructor, DenseOptions } from "./layers/dense.js";
@@ -28,7 +29,6 @@ export type {
 } from "./options.js";
 export type { Shape } from "./shape.js";
 export type { Signal } from "./signal.js";
-export type { BatchEntry, EpochEntry } from "./training.js";
 
 /** A fully connected layer as a type: of any activation, unless it says which. */
 export type Dense<A extends Activation = Activation> = DenseImplementation<A>;

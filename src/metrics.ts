@@ -1,8 +1,6 @@
 // The metrics: one row each, of which the type MetricName is the keys. scores.ts has the functions.
 
-import type { Activation } from "./activations.js";
 import { checkChoice, checkInteger, quote, readOptions } from "./check.js";
-import { type Loss, losses } from "./losses.js";
 import type { Pieces } from "./pieces.js";
 import {
   accuracy,
@@ -18,7 +16,6 @@ import {
   type Task,
   topKAccuracy as topK,
 } from "./scores.js";
-import { positionsOf, type Shape, sizeOf } from "./shape.js";
 import { namesOf, rowsOf } from "./table.js";
 
 interface MetricRow {
@@ -104,6 +101,9 @@ export interface Metric extends Readonly<Parameters> {
   readonly metric: MetricName;
 }
 
+/** A metric by its name, with its default parameters, or with parameters. */
+export type MetricOption = MetricName | Metric;
+
 type Average = Pick<Parameters, "average" | "threshold">;
 
 /** The metric precision. @throws RangeError or TypeError for unusable options */
@@ -137,28 +137,11 @@ function checkMetric(metric: MetricName, options: Parameters): Metric {
   return Object.freeze({ ...read, metric });
 }
 
-/** What a loss and the last activation make of outputs of a shape. */
-export function taskOf(loss: Loss, last: Activation | undefined, shape: Shape): Task {
-  const { classifies, targets } = losses[loss];
-  const positions = positionsOf(shape);
-  const classes = targets === "distribution" || last === "softmax";
-  return {
-    classes,
-    labels: !classes && (classifies || last === "sigmoid"),
-    numbers: !classifies,
-    probabilities: last === "softmax" || last === "sigmoid",
-    // Of hinge losses a yes is above 0: from the smallest such number on.
-    threshold: classifies && targets !== "probability" ? 2 ** -1074 : 0.5,
-    width: sizeOf(shape) / positions,
-    positions,
-  };
-}
-
 /**
  * Checks the metrics that a call is asked for; returns them with their parameters.
  * Throws RangeError or TypeError for one that is unknown, asked for twice, or does not fit.
  */
-export function checkMetrics(asked: unknown, task: Task, loss: Loss): Metric[] {
+export function checkMetrics(asked: unknown, task: Task, loss: string): Metric[] {
   if (asked === undefined) return [];
   if (!Array.isArray(asked)) {
     throw new TypeError(
@@ -186,7 +169,8 @@ export function checkMetrics(asked: unknown, task: Task, loss: Loss): Metric[] {
     if (threshold !== undefined && task.classes) {
       refuse(" with a threshold, but of several classes the largest output is taken: leave it out");
     }
-    checked.push(metric);
+    // Of a loss that classifies it is a figure anyway.
+    if (name !== "accuracy" || !task.hits) checked.push(metric);
   }
   return checked;
 }

@@ -202,6 +202,16 @@ export function planLoss(
   const folds = purpose.kind === "train" && purpose.gradients === undefined;
   const rate = folds ? purpose.cells.rate : builder.cell(1);
   builder.loss(op, buffers, rows * positions, outputs / positions, { rate, factor, terms });
+  if (data.predictions) {
+    const { predictions } = data;
+    builder.keep(
+      predictions,
+      buffers.prediction,
+      rows * positions,
+      outputs / positions,
+      visit.batch * positions,
+    );
+  }
   builder.late(() => {
     builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(rows / terms));
   });

@@ -12,6 +12,8 @@ export interface Task {
   labels: boolean;
   /** Whether the outputs are numbers that the targets are near to. */
   numbers: boolean;
+  /** Whether the loss counts hits: accuracy is a figure without being asked for. */
+  hits: boolean;
   /** Whether the outputs are probabilities. */
   probabilities: boolean;
   /** Where a yes begins in the targets, and unless a metric says otherwise in the outputs. */

@@ -3,7 +3,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { auc, f1, precision, recall, topKAccuracy } from "../src/index.js";
-import { checkMetrics, falls, type Metric, measure, taskOf } from "../src/metrics.js";
+import { taskOf } from "../src/measuring.js";
+import { checkMetrics, falls, type Metric, measure } from "../src/metrics.js";
 import { finish } from "../src/pieces.js";
 import type { Outcome } from "../src/scores.js";
 import { expectClose, random, randomValues } from "./helpers.js";
@@ -27,6 +28,7 @@ function outcomeOf(
     classes: kind === "classes",
     labels: kind === "labels",
     numbers: kind === "numbers",
+    hits: false,
     probabilities: kind !== "numbers",
     threshold: 0.5,
     width,

@@ -12,6 +12,7 @@ import {
   Forward,
   Gather,
   GatherSparse,
+  Keep,
   Layout,
   LONGEST_BLOCK,
   Loss,
@@ -154,6 +155,15 @@ export class ProgramBuilder {
       [OneHot.data, classes],
       [OneHot.order, order],
       [OneHot.batch, batch],
+    ]);
+  }
+
+  /** Copies a batch to its place among the rows of all batches. */
+  keep(output: Region, input: Region, rows: number, width: number, batch: number): void {
+    this.#emit(Op.keep, Cut.batch, rows, width, [
+      [Keep.output, output],
+      [Keep.input, input],
+      [Keep.batch, batch],
     ]);
   }
 

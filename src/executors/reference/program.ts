@@ -11,6 +11,7 @@ import {
   Forward,
   Gather,
   GatherSparse,
+  Keep,
   Layout,
   Loss,
   Momentum,
@@ -174,6 +175,11 @@ function execute(machine: Machine, record: number, step: number, part: number, p
         count,
         width,
       );
+      break;
+    }
+    case Op.keep: {
+      const input = machine.own(Keep.input);
+      f.copyWithin(machine.own(Keep.output) + step * machine.word(Keep.batch) * width, input, input + size);
       break;
     }
     case Op.gatherSparse: {
