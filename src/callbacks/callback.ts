@@ -136,13 +136,3 @@ export class Hooks {
     return on;
   }
 }
-
-/** The figure to watch: the one that is asked for, or the loss. Throws RangeError if there is none of the name. */
-export function monitored({ metrics }: Run, monitor: string | undefined): string {
-  const figure = monitor ?? (metrics.includes("validationLoss") ? "validationLoss" : "loss");
-  if (metrics.includes(figure)) return figure;
-  throw new RangeError(
-    `monitor is ${quote(figure)}, but this fit has ${metrics.join(", ")}: name another, or give fit the metrics or ` +
-      "the validation data that it takes",
-  );
-}
