@@ -690,8 +690,8 @@ describe("progress", () => {
       epochs: 3,
       rows: 10,
     } as never)) as Callback;
-    await hooks.onEpoch!({ epoch: 1, loss: 0.000012345, rootMeanSquaredError: 123.456, seconds: 1 });
-    await hooks.onEpoch!({ epoch: 2, loss: 0, rootMeanSquaredError: 0.5, seconds: 1 });
+    await hooks.onEpoch!({ epoch: 1, loss: 0.000012345, rootMeanSquaredError: 123.456, learningRate: 0.1, seconds: 1 });
+    await hooks.onEpoch!({ epoch: 2, loss: 0, rootMeanSquaredError: 0.5, learningRate: 0.1, seconds: 1 });
     expect(lines).toEqual([
       "epoch    loss  root mean squared error       time  samples/s",
       "  1/3  1.2e-5                   123.46     1.00 s         10",
