@@ -33,7 +33,7 @@ export function entranceOf(
     folded++;
   }
   const first = descriptions[folded];
-  const embedding = descriptions.findIndex(({ indices }) => indices !== undefined);
+  const embedding = descriptions.findLastIndex(({ indices }) => indices !== undefined);
   if (embedding >= 0 && (embedding !== folded || columns || scale !== 1)) {
     throw new RangeError(
       `layers[${embedding}] is an Embedding, which takes the network's inputs as they are, for they are indices: make it the ` +

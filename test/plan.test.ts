@@ -7,7 +7,19 @@ import * as ops from "../assembly/ops.js";
 import { RECORD_WORDS, Word } from "../assembly/ops.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
-import { Dense, type FitOptions, Network, sgd } from "../src/index.js";
+import {
+  Dense,
+  Embedding,
+  type FitOptions,
+  Flatten,
+  type Layer,
+  Network,
+  Normalization,
+  Rescaling,
+  Reshape,
+  type Shape,
+  sgd,
+} from "../src/index.js";
 import { modelOf } from "../src/network.js";
 import { checkSettings } from "../src/optimizers.js";
 import { planStep, Statistics } from "../src/plan.js";
@@ -85,6 +97,64 @@ describe("a step of 784-128-10, batch 32,", () => {
     const network = new Network({ inputs: 784, layers: layers(), executor: "reference" });
     const phases = await phasesOf(network, x, {});
     expect(phases.flat()).toEqual(["gather", "oneHot", ...rows.slice(0, 3), "report", "product", ...updates]);
+  });
+});
+
+describe("layers that the gathering does add no operation to a step:", () => {
+  const x = randomValues(32 * 12, 1);
+  const classifier = () => new Dense(3, { activation: "softmax" });
+  const plain = ["gather", "oneHot", "product", "crossEntropy", "report", "product", "columnSums"];
+  const step = async (layers: Layer[], inputs: number | Shape = 12, values = x) => {
+    const network = new Network({ inputs, layers, executor: "reference" });
+    return (await phasesOf(network as unknown as Network, values, {})).flat();
+  };
+
+  test.each<[string, () => Layer[], Shape?]>([
+    ["Flatten", () => [new Flatten(), classifier()], [3, 4]],
+    ["Reshape", () => [new Reshape([4, 3]), new Flatten(), classifier()], [2, 6]],
+    ["Rescaling", () => [new Rescaling(0.5), classifier()]],
+    ["Rescaling with an offset", () => [new Rescaling(0.5, { offset: 1 }), classifier()]],
+    ["Normalization", () => [new Normalization({ mean: 1, variance: 2 }), classifier()]],
+    [
+      "all of them",
+      () => [
+        new Reshape([2, -1]),
+        new Rescaling(2),
+        new Rescaling(0.5),
+        new Normalization({ mean: 1, variance: 2 }),
+        new Flatten(),
+        classifier(),
+      ],
+      [3, 4],
+    ],
+  ])("%s", async (_, layers, inputs) => {
+    expect(await step(layers(), inputs)).toEqual(plain);
+  });
+
+  test("without an offset they leave sparse inputs sparse", async () => {
+    const sparse = x.map((value, i) => (i % 5 ? 0 : value));
+    const layers = [new Rescaling(0.5), new Flatten(), classifier()];
+    expect(await step(layers, [3, 4], sparse)).toEqual([
+      ...["gatherSparse", "sortByColumn", "oneHot", "sparseProduct", "crossEntropy", "report"],
+      ...["sparseGradient", "columnSums"],
+    ]);
+  });
+
+  test("an Embedding is the batch's indices, a product and its gradient; elsewhere a layer is an operation", async () => {
+    const words = x.map((_, i) => i % 7);
+    const layers = [new Embedding(7, 2), new Flatten(), new Rescaling(3), classifier()];
+    expect(await step(layers, 12, words)).toEqual([
+      ...["indices", "oneHot", "sparseProduct", "normalize", "product", "crossEntropy", "report"],
+      ...["transpose", "product", "product", "columnSums", "normalize", "sortByColumn", "sparseGradient"],
+    ]);
+  });
+
+  test("before the first layer that has anything to train nothing goes back", async () => {
+    const layers = [new Dense(12, { activation: "tanh" }), new Rescaling(2), classifier()];
+    expect((await step(layers)).filter((name) => name === "normalize")).toHaveLength(2);
+    const folded = new Normalization({ mean: 1, variance: 2 });
+    const operations = await step([folded, new Rescaling(2), classifier()]);
+    expect(operations).toEqual(["gather", "oneHot", "normalize", ...plain.slice(2)]);
   });
 });
 
