@@ -106,7 +106,7 @@ describe("the sources", () => {
     ["src/upload.ts", "src/pacing.ts", "src/whole-steps.ts", "src/update.ts"],
     ["src/layers/"],
     ["src/optimizers.ts", "src/losses.ts", "src/schedules.ts"],
-    ["src/activations.ts", "src/dataset.ts", "src/store.ts"],
+    ["src/activations.ts", "src/dataset.ts", "src/penalties.ts", "src/store.ts"],
     ["src/program/"],
     ["src/heap.ts"],
     ["src/executors/wasm/", "src/executors/reference/"],

@@ -4,6 +4,7 @@ import { type Activation, activations } from "../activations.js";
 import { checkChoice, checkInteger, quote, readOptions } from "../check.js";
 import { type DType, type FloatArray, rounded } from "../dtype.js";
 import type { Region } from "../heap.js";
+import { checkPenalties, PENALTY_OPTIONS, type PenaltyOptions } from "../penalties.js";
 import { type ProgramBuilder, Start } from "../program/builder.js";
 import type { Matrix } from "../program/samples.js";
 import { positionsOf, type Shape, sizeOf } from "../shape.js";
@@ -19,7 +20,7 @@ import {
   type Pass,
 } from "./layer.js";
 
-export interface DenseOptions<A extends Activation = Activation> {
+export interface DenseOptions<A extends Activation = Activation> extends PenaltyOptions {
   /** Activation of the outputs; default "sigmoid". "softmax" is for the last layer only. */
   activation?: A;
   /**
@@ -43,6 +44,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
   readonly size: number;
   readonly activation: A;
   readonly #bounds: readonly [number, number] | undefined;
+  readonly #penalties: ReturnType<typeof checkPenalties>;
   #place: Place | undefined;
 
   static {
@@ -61,12 +63,14 @@ export class Dense<A extends Activation = Activation> implements Layer {
    * @throws RangeError or TypeError when the size, the activation or the bounds are not usable
    */
   constructor(size: number, options: DenseOptions<A> = {}) {
-    const { activation = "sigmoid", weightBounds } = readOptions("new Dense", options, [
-      "activation",
-      "weightBounds",
-    ]);
+    const {
+      activation = "sigmoid",
+      weightBounds,
+      ...penalties
+    } = readOptions("new Dense", options, ["activation", "weightBounds", ...PENALTY_OPTIONS]);
     this.size = checkInteger("the size of a Dense layer", size, 1);
     this.activation = checkChoice("activation", activation, activations) as A;
+    this.#penalties = checkPenalties(penalties);
     if (weightBounds !== undefined) this.#bounds = checkBounds(weightBounds);
   }
 
@@ -143,7 +147,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
     const inputs = input[input.length - 1];
     return {
       output: [...input.slice(0, -1), size],
-      tensors: { weights: { shape: [inputs, size] }, biases: { shape: [size] } },
+      tensors: { weights: { shape: [inputs, size], ...this.#penalties }, biases: { shape: [size] } },
       work: sizeOf(input) * size,
       takesSparse: input.length === 1,
     };
