@@ -67,7 +67,23 @@ export type {
   FiguresOf,
   PredictOptions,
 } from "./options.js";
+export type { PenaltyOptions } from "./penalties.js";
 export type { Extent, LearningRate, Schedule, Watched, WatchingSchedule } from "./rates.js";
+export type {
+  CosineDecayOptions,
+  ExponentialDecayOptions,
+  OneCycleOptions,
+  ReduceOnPlateauOptions,
+  StepDecayOptions,
+} from "./schedules.js";
+export {
+  constant,
+  cosineDecay,
+  exponentialDecay,
+  oneCycle,
+  reduceOnPlateau,
+  stepDecay,
+} from "./schedules.js";
 export type { Shape } from "./shape.js";
 export type { Signal } from "./signal.js";
 

@@ -117,6 +117,7 @@ describe("the sources", () => {
       "src/initializers.ts",
       "src/scores.ts",
       "src/metrics.ts",
+      "src/penalties.ts",
     ],
     ["src/program/"],
     ["src/residents.ts"],

@@ -660,7 +660,7 @@ describe("progress", () => {
     const lines: string[] = [];
     vi.stubGlobal("process", undefined);
     const hooks = (await callback.onBegin!({ metrics: ["loss"], epochs: 1, rows: 10 } as never)) as Callback;
-    await hooks.onEpoch!({ epoch: 1, loss: 12345.678, seconds: 0.5 });
+    await hooks.onEpoch!({ epoch: 1, loss: 12345.678, learningRate: 0.1, seconds: 0.5 });
     vi.stubGlobal("process", process);
     for (const [line] of log.mock.calls) lines.push(line);
     expect(lines).toEqual(["epoch    loss       time  samples/s", "  1/1   12346     0.50 s         20"]);
@@ -690,7 +690,13 @@ describe("progress", () => {
       epochs: 3,
       rows: 10,
     } as never)) as Callback;
-    await hooks.onEpoch!({ epoch: 1, loss: 0.000012345, rootMeanSquaredError: 123.456, learningRate: 0.1, seconds: 1 });
+    await hooks.onEpoch!({
+      epoch: 1,
+      loss: 0.000012345,
+      rootMeanSquaredError: 123.456,
+      learningRate: 0.1,
+      seconds: 1,
+    });
     await hooks.onEpoch!({ epoch: 2, loss: 0, rootMeanSquaredError: 0.5, learningRate: 0.1, seconds: 1 });
     expect(lines).toEqual([
       "epoch    loss  root mean squared error       time  samples/s",
