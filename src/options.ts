@@ -419,18 +419,16 @@ function checkShare({ dtype, outputShape }: Facts, rate: number, loss: Loss, row
 
 /** Checks that each batch, also the last, has as many rows as its layers need. */
 function checkBatches({ minimumRows: least }: Facts, rows: number, batchSize: number): void {
-  const leaves = (size: number) => (rows % size ? Math.min(size, rows % size) : size);
-  if (leaves(batchSize) >= least) return;
-  if (rows < least) {
-    throw new RangeError(
-      `there is ${rows} row to train on, but a BatchNormalization needs at least ${least} for its variance: take more rows`,
-    );
-  }
+  const smallest = (size: number) => rows % size || size;
+  if (smallest(batchSize) >= least) return;
+  const needs = `but a BatchNormalization needs at least ${least}`;
+  if (rows < least)
+    throw new RangeError(`there is ${rows} row to train on, ${needs} for its variance: take more rows`);
   let better = batchSize + 1;
-  while (leaves(better) < least) better++;
+  while (smallest(better) < least) better++;
   throw new RangeError(
-    `batchSize is ${batchSize}, which leaves a batch of ${leaves(batchSize)} of the ${rows} rows, but a BatchNormalization ` +
-      `needs at least ${least} in each, also in the last, for its variance: take another batchSize, e.g. ${better}`,
+    `batchSize is ${batchSize}, which makes a batch of ${smallest(batchSize)} of the ${rows} rows, ${needs} in each, ` +
+      `also in the last, for its variance: take another batchSize, e.g. ${better}`,
   );
 }
 
