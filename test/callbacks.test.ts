@@ -298,6 +298,42 @@ describe("a snapshot", () => {
     },
   );
 
+  test("is refused while a step is under way, and can be taken then: of the step before", async () => {
+    const network = makeClassifier({ threads: 2 });
+    let run!: Run;
+    let bytes: Uint8Array | undefined;
+    let refused: unknown;
+    const good: Uint8Array[] = [];
+    const timer = setInterval(() => {
+      if (!run) return;
+      try {
+        run.restore(good[0]);
+      } catch (error) {
+        refused = error;
+        bytes ??= run.snapshot();
+      }
+    }, 0);
+    await network.fit(randomValues(20_000 * INPUTS, 1), new Uint8Array(20_000), {
+      epochs: 500,
+      callbacks: [
+        {
+          onBegin(given) {
+            good.push(given.snapshot());
+            run = given;
+          },
+          onEpoch() {
+            good.push(run.snapshot());
+            return refused === undefined;
+          },
+        },
+      ],
+    });
+    clearInterval(timer);
+    expect(refused).toEqual(new Error("a step is under way: call restore in a callback, before it returns"));
+    // Nobody has read before: it is the one that the epoch began with.
+    expect(good.some((other) => Buffer.from(other).equals(bytes!))).toBe(true);
+  });
+
   test("of something else is refused", async () => {
     await makeClassifier().fit(x, classes, {
       callbacks: [
