@@ -150,9 +150,9 @@ describe.each(settings)("means and factors of columns in %s", (_, { dtype, ...op
         const outputs = lab.run(
           (bench) => {
             const vectors = { mean: bench.input(mean), factor: bench.input(factor), length: columns };
-            bench.builder.normalize(bench.output(rows * width), bench.input(x), rows, width, vectors);
+            bench.builder.standardize(bench.output(rows * width), bench.input(x), rows, width, vectors);
             const place = bench.inPlace(x);
-            bench.builder.normalize(place, place, rows, width, vectors);
+            bench.builder.standardize(place, place, rows, width, vectors);
           },
           { label },
         );

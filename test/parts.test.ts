@@ -263,8 +263,8 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
           const columns = { mean, factor, length };
           const y = matrix();
           builder.gather(y, samples, visit, width, rows, one, columns);
-          builder.normalize(matrix(), y, rows, width, columns);
-          builder.normalize(y, y, rows, width, columns);
+          builder.standardize(matrix(), y, rows, width, columns);
+          builder.standardize(y, y, rows, width, columns);
         }
         const target = matrix();
         builder.oneHot(target, { classes: bench.place(classes) }, visit, width, rows);
