@@ -37,9 +37,14 @@ function rowMean<T>(term: Term, x: usize, y: usize, z: usize, center: v128, widt
   return v128.div<T>(horizontalSum<T>(sum), splat<T>(<f64>width));
 }
 
+function putPart<T>(pointer: usize, value: v128, left: usize): void {
+  storePartial<T>(pointer, value, left);
+}
+
 /** Stores a vector, or as much of it as is left. */
-function put<T>(pointer: usize, value: v128, left: usize): void {
-  if (left < lanes<T>()) storePartial<T>(pointer, value, left);
+// @ts-ignore: decorator
+@inline function put<T>(pointer: usize, value: v128, left: usize): void {
+  if (left < lanes<T>()) putPart<T>(pointer, value, left);
   else v128.store(pointer, value);
 }
 

@@ -166,6 +166,7 @@ export const enum Op {
   // Batches.
   gather,
   oneHot,
+  keep,
   gatherSparse,
   compress,
   sortByColumn,
@@ -271,6 +272,16 @@ export const enum OneHot {
   data = Role.read | 9,
   order = Role.read | 10,
   batch = 11,
+}
+
+/** Copies the rows of a batch to where they belong among those of all batches: output[step * batch + r] = input[r]. */
+export const enum Keep {
+  /** T (samples, width) */
+  output = Role.writeOwn | 8,
+  /** T (count, width) */
+  input = Role.readOwn | 9,
+  /** Rows of a full batch. */
+  batch = 10,
 }
 
 /** How the sums of a product start and end. */

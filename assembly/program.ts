@@ -13,7 +13,7 @@ import { columnMoments, columnProducts, normalize, normalizeBackward } from "./n
 import { adam, adaptive, adjust, clipFactor, maxNorm, momentum, squares } from "./optimizers";
 import {
   Adjust, Backward, ClipFactor, ColumnMoments, ColumnProducts, Columns, ColumnSums, Compress, Count, Cut, DataType,
-  Epilogue, FIRST_DERIVATIVE, Forward, Gather, GatherSparse, Indices, Layout, Loss, MaxNorm, Noise, NO_EPILOGUE, Normalize,
+  Epilogue, FIRST_DERIVATIVE, Forward, Gather, GatherSparse, Indices, Keep, Layout, Loss, MaxNorm, Noise, NO_EPILOGUE, Normalize,
   NormalizeBackward, OneHot, Op, Operand, Product, RECORD_WORDS, Report, Shuffle, SortByColumn, SparseGradient,
   SparseProduct, SparseSamples, Squares, SQUARES_CHUNK, Standardize, Start, Sum, SUM_BLOCK, TILE_ROWS, Transpose,
   Uniform, Update, Variant, Word,
@@ -161,6 +161,12 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
       oneHot<T>(
         word(record, OneHot.output) + offset, word(record, OneHot.data), word(record, OneHot.order),
         step * word(record, OneHot.batch) + from, count, width,
+      );
+      break;
+    case Op.keep:
+      memory.copy(
+        word(record, Keep.output) + step * word(record, Keep.batch) * width * sizeof<T>() + offset,
+        word(record, Keep.input) + offset, count * width * sizeof<T>(),
       );
       break;
     case Op.gatherSparse:

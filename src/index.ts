@@ -1,13 +1,29 @@
 // Public entry: everything a user imports from "wasmgrad".
 
 import type { Activation } from "./activations.js";
+import type {
+  Callback as CallbackOf,
+  CallbackOption as CallbackOptionOf,
+  Run as RunOf,
+} from "./callbacks/callback.js";
 import type { DType } from "./dtype.js";
 import { type DenseConstructor, Dense as DenseImplementation } from "./layers/dense.js";
 import type { Layer } from "./layers/layer.js";
 import { Network as Implementation, type NetworkConstructor } from "./network.js";
-import type { NetworkOptions as Options } from "./options.js";
+import type { FitOptions as FitOptionsOf, NetworkOptions as Options } from "./options.js";
 
 export type { Activation } from "./activations.js";
+export type { BatchEntry, EpochEntry } from "./callbacks/callback.js";
+export type { CheckpointOptions } from "./callbacks/checkpoint.js";
+export { checkpoint } from "./callbacks/checkpoint.js";
+export type { CsvLoggerOptions } from "./callbacks/csv-logger.js";
+export { csvLogger } from "./callbacks/csv-logger.js";
+export type { EarlyStoppingOptions } from "./callbacks/early-stopping.js";
+export { earlyStopping } from "./callbacks/early-stopping.js";
+export type { MonitorOptions } from "./callbacks/monitor.js";
+export type { ProgressOptions } from "./callbacks/progress.js";
+export { progress } from "./callbacks/progress.js";
+export { confusionMatrix } from "./confusion.js";
 export type { Float16Values, NumericArray, Rows } from "./dataset.js";
 export type { ArrayOf, DType, FloatArray } from "./dtype.js";
 export type { Initializer } from "./initializers.js";
@@ -29,6 +45,8 @@ export {
 } from "./layers/preprocessing.js";
 export { Flatten, Reshape } from "./layers/reshape.js";
 export type { ClassifierFigures, ClassifyingLoss, Figures, Loss } from "./losses.js";
+export type { Metric, MetricFigures, MetricName, MetricOption, ValidationFigures } from "./metrics.js";
+export { auc, f1, precision, recall, topKAccuracy } from "./metrics.js";
 export type { NetworkConstructor } from "./network.js";
 export type {
   AdagradOptions,
@@ -47,13 +65,27 @@ export type {
   EvaluateOptions,
   ExecutorName,
   FiguresOf,
-  FitOptions,
   PredictOptions,
 } from "./options.js";
+export type { PenaltyOptions } from "./penalties.js";
 export type { Extent, LearningRate, Schedule, Watched, WatchingSchedule } from "./rates.js";
+export type {
+  CosineDecayOptions,
+  ExponentialDecayOptions,
+  OneCycleOptions,
+  ReduceOnPlateauOptions,
+  StepDecayOptions,
+} from "./schedules.js";
+export {
+  constant,
+  cosineDecay,
+  exponentialDecay,
+  oneCycle,
+  reduceOnPlateau,
+  stepDecay,
+} from "./schedules.js";
 export type { Shape } from "./shape.js";
 export type { Signal } from "./signal.js";
-export type { BatchEntry, EpochEntry } from "./training.js";
 
 /** A fully connected layer as a type: of any activation, unless it says which. */
 export type Dense<A extends Activation = Activation> = DenseImplementation<A>;
@@ -65,6 +97,18 @@ export type Network<D extends DType = DType, L extends readonly Layer[] = readon
   L
 >;
 export const Network: NetworkConstructor = Implementation;
+
+/** What callbacks are told of a `fit` before its first step. */
+export type Run<N extends object = Network> = RunOf<N>;
+
+/** What `fit` calls, and awaits: see its hooks. */
+export type Callback<N extends object = Network> = CallbackOf<N>;
+
+/** A callback, or a function that is its onEpoch. */
+export type CallbackOption<N extends object = Network> = CallbackOptionOf<N>;
+
+/** What `fit` may be told. */
+export type FitOptions<N extends object = Network> = FitOptionsOf<N>;
 
 /** What a network is made of, as a type: of either element type and dense layers, unless it says which. */
 export type NetworkOptions<D extends DType = DType, L extends readonly Layer[] = readonly Dense[]> = Options<

@@ -2,6 +2,7 @@
 
 import type { Activation } from "./activations.js";
 import type { TargetKind } from "./dataset.js";
+import type { MetricFigures } from "./metrics.js";
 import { Op } from "./program/builder.js";
 import { positionsOf, type Shape, sizeOf } from "./shape.js";
 import { namesOf } from "./table.js";
@@ -81,8 +82,8 @@ export function termsOf(loss: Loss, rows: number, shape: Shape): number {
   return rows * (losses[loss].per === "row" ? positionsOf(shape) : sizeOf(shape));
 }
 
-/** Mean loss a row, and the share of hits, 0 to 1, where the loss is one of classification. */
-export interface Figures {
+/** Mean loss a row, the share of hits, 0 to 1, where the loss is one of classification, and metrics that were asked for. */
+export interface Figures extends MetricFigures {
   loss: number;
   accuracy?: number;
 }

@@ -1,5 +1,6 @@
 // The network: what a user holds. It checks what it is given; plan.ts and training.ts do the work.
 
+import type { EpochEntry } from "./callbacks/callback.js";
 import {
   checkBoolean,
   checkChoice,
@@ -61,7 +62,7 @@ import { applyGradients, type Gradients, gradientsOf, type LossGradients, trainB
 import { Store } from "./store.js";
 import { summarize } from "./summary.js";
 import { EVALUATION_BATCH } from "./sweep.js";
-import { type EpochEntry, train } from "./training.js";
+import { train } from "./training.js";
 import type { Snapshot } from "./whole-steps.js";
 import { INSPECT, notItself } from "./wrapped.js";
 
@@ -212,7 +213,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
    * @throws RangeError or TypeError, before anything changes, for unusable data or options; Error when the
    *   training diverges, the weights then being those of the last good epoch's end
    */
-  async fit(inputs: Rows, targets: Rows, options: FitOptions = {}): Promise<EpochEntry[]> {
+  async fit(inputs: Rows, targets: Rows, options: FitOptions<Network<D, L>> = {}): Promise<EpochEntry[]> {
     const model = modelOf(this);
     const given = readFitOptions(options);
     if (this.#fitting) {
@@ -227,6 +228,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       refuseWritten(model);
       model.residents.drop();
       return await train(model, settings, this.seed, {
+        network: this,
         begun: () => {
           this.#useLoss(settings.loss);
         },
@@ -250,8 +252,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     options: EvaluateOptions & { loss?: G } = {},
   ): FiguresOf<L, G> {
     const model = modelOf(this);
-    const { loss } = readOptions<EvaluateOptions>("evaluate", options, ["loss"]);
-    const evaluation = finish(checkEvaluation(this.#facts, inputs, targets, loss));
+    const { loss, metrics } = readOptions<EvaluateOptions>("evaluate", options, ["loss", "metrics"]);
+    const evaluation = finish(checkEvaluation(this.#facts, inputs, targets, loss, metrics));
     refuseWritten(model);
     return evaluate(model, evaluation, model.wholeSteps?.read()) as FiguresOf<L, G>;
   }
@@ -269,12 +271,13 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     options: EvaluateOptions & AsyncOptions & { loss?: G } = {},
   ): Promise<FiguresOf<L, G>> {
     const model = modelOf(this);
-    const { loss, signal } = readOptions<EvaluateOptions & AsyncOptions>("evaluateAsync", options, [
+    const { loss, metrics, signal } = readOptions<EvaluateOptions & AsyncOptions>("evaluateAsync", options, [
       "loss",
+      "metrics",
       "signal",
     ]);
     const { pacer, parameters } = this.#slices(signal);
-    const checking = pacer.drive(checkEvaluation(this.#facts, inputs, targets, loss));
+    const checking = pacer.drive(checkEvaluation(this.#facts, inputs, targets, loss, metrics));
     const evaluation = isPending(checking) ? await checking : checking;
     return (await evaluateInSlices(model, evaluation, parameters, pacer)) as FiguresOf<L, G>;
   }

@@ -1,8 +1,8 @@
 // The optimizers: a factory for users and a row of the table each.
 
-import { checkBoolean, checkPositive, quote, readOptions } from "./check.js";
+import { checkBoolean, checkNotNegative, checkPositive, quote, readOptions } from "./check.js";
 import { Op, Rate, Setting, Variant } from "./program/builder.js";
-import type { LearningRate, WatchingSchedule } from "./rates.js";
+import { type LearningRate, power, type WatchingSchedule } from "./rates.js";
 import { rowsOf } from "./table.js";
 
 /**
@@ -211,26 +211,10 @@ export function writeRates(
   cells[index + Rate.keep] = decoupled ? 1 - learningRate * weightDecay : 1;
 }
 
-/** base to an integer power, the same bits in every engine: Math.pow need not be. */
-function power(base: number, exponent: number): number {
-  let result = 1;
-  for (let factor = base; exponent > 0; factor *= factor) {
-    if (exponent % 2 === 1) result *= factor;
-    exponent = Math.floor(exponent / 2);
-  }
-  return result;
-}
-
 /** A number from 0 up to, but not, 1. */
 function checkShare(name: string, value: unknown): void {
   if (typeof value === "number" && value >= 0 && value < 1) return;
   throw new RangeError(`${name} is ${quote(value)}, but must be at least 0 and less than 1, e.g. 0.9`);
-}
-
-/** A finite number of at least 0. */
-export function checkNotNegative(name: string, value: unknown): number {
-  if (typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY) return value;
-  throw new RangeError(`${name} is ${quote(value)}, but must be a finite number of at least 0`);
 }
 
 function checkLimit(name: string, value: unknown): void {

@@ -3,6 +3,13 @@
 import { MOST_THREADS } from "../assembly/ops.js";
 import { type Activation, activations } from "./activations.js";
 import {
+  type BatchEntry,
+  type Callback,
+  type CallbackOption,
+  checkCallbacks,
+  type EpochEntry,
+} from "./callbacks/callback.js";
+import {
   checkBoolean,
   checkChoice,
   checkFunction,
@@ -35,6 +42,8 @@ import {
   losses,
   termsOf,
 } from "./losses.js";
+import { taskOf } from "./measuring.js";
+import { checkMetrics, type MetricOption } from "./metrics.js";
 import {
   checkSettings,
   isOptimizer,
@@ -51,7 +60,7 @@ import type { Signal } from "./signal.js";
 import type { Batch, Gradients } from "./steps.js";
 import type { Tensor, TensorSpec } from "./store.js";
 import { namesOf } from "./table.js";
-import type { BatchEntry, EpochEntry, Settings } from "./training.js";
+import type { Settings } from "./training.js";
 import { survey } from "./upload.js";
 
 /** Name of an executor: the compiled kernels, or the same program in plain TypeScript. */
@@ -93,7 +102,7 @@ export interface NetworkOptions<D extends DType = DType, L extends readonly Laye
   executor?: ExecutorName;
 }
 
-export interface FitOptions {
+export interface FitOptions<N = object> {
   /** Passes over the data; default 1. */
   epochs?: number;
   /** Rows a step; the last, smaller batch counts. Default 32. */
@@ -113,10 +122,23 @@ export interface FitOptions {
   validationData?: readonly [inputs: Rows, targets: Rows];
   /** Share of the rows, from the end, to keep for validation: above 0, below 1. */
   validationSplit?: number;
-  /** Called, and awaited, after each epoch: `predict`, `evaluate` and the weights show the network as it is then. */
+  /**
+   * Metrics of each epoch, of the training data and the validation data, e.g. ["f1", topKAccuracy({ k: 3 })]: the entries
+   * have them as `f1` and `validationF1`. See MetricName. The outputs for all rows are kept for that.
+   */
+  metrics?: readonly MetricOption[];
+  /**
+   * Called, and awaited, after each epoch: `predict`, `evaluate` and the weights show the network as it is then. Where
+   * it returns `false`, the training stops: `fit` resolves with the entries so far.
+   */
   onEpoch?: (entry: EpochEntry) => unknown;
-  /** Called, and awaited, after each batch. */
+  /**
+   * Called, and awaited, after each batch. Where it returns `false`, the training stops after this step, and the epoch, if
+   * it is not at its end, has no entry.
+   */
   onBatch?: (entry: BatchEntry) => unknown;
+  /** More to call, after onEpoch and onBatch, e.g. [earlyStopping({ patience: 3 }), progress()]: see Callback. */
+  callbacks?: readonly CallbackOption<N>[];
   /**
    * An AbortSignal. Aborting it ends the training within a slice of 20 to 60 ms, or at once where a callback's promise
    * is pending: `fit` rejects with the signal's reason, the weights are those of the last whole step. (A step of
@@ -128,6 +150,8 @@ export interface FitOptions {
 export interface EvaluateOptions<L extends Loss = Loss> {
   /** Default: the loss of the last `fit`, or what fits the last activation. */
   loss?: L;
+  /** Metrics besides the loss, e.g. ["f1", "auc"]: see MetricName. */
+  metrics?: readonly MetricOption[];
 }
 
 /** Options of `trainBatch`: as those of `fit`. */
@@ -209,8 +233,10 @@ const FIT_OPTIONS: readonly (keyof FitOptions)[] = [
   "loss",
   "validationData",
   "validationSplit",
+  "metrics",
   "onEpoch",
   "onBatch",
+  "callbacks",
   "signal",
 ];
 
@@ -235,10 +261,16 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
     batchSize: checkInteger("batchSize", batchSize, 1),
     optimizer,
     shuffle: checkBoolean("shuffle", shuffle),
-    onEpoch: checkFunction("onEpoch", options.onEpoch),
-    onBatch: checkFunction("onBatch", options.onBatch),
+    callbacks: [
+      {
+        onEpoch: checkFunction("onEpoch", options.onEpoch),
+        onBatch: checkFunction("onBatch", options.onBatch),
+      } as Callback,
+      ...checkCallbacks(options.callbacks),
+    ],
     signal: options.signal,
     loss,
+    ...checkMeasures(facts, loss, options.metrics),
   };
   const all = yield* checkData(facts, ["inputs", "targets"], inputs, targets, loss);
   const held = yield* checkValidation(facts, all[0].rows, options, loss);
@@ -387,18 +419,16 @@ function checkShare({ dtype, outputShape }: Facts, rate: number, loss: Loss, row
 
 /** Checks that each batch, also the last, has as many rows as its layers need. */
 function checkBatches({ minimumRows: least }: Facts, rows: number, batchSize: number): void {
-  const leaves = (size: number) => (rows % size ? Math.min(size, rows % size) : size);
-  if (leaves(batchSize) >= least) return;
-  if (rows < least) {
-    throw new RangeError(
-      `there is ${rows} row to train on, but a BatchNormalization needs at least ${least} for its variance: take more rows`,
-    );
-  }
+  const smallest = (size: number) => rows % size || size;
+  if (smallest(batchSize) >= least) return;
+  const needs = `but a BatchNormalization needs at least ${least}`;
+  if (rows < least)
+    throw new RangeError(`there is ${rows} row to train on, ${needs} for its variance: take more rows`);
   let better = batchSize + 1;
-  while (leaves(better) < least) better++;
+  while (smallest(better) < least) better++;
   throw new RangeError(
-    `batchSize is ${batchSize}, which leaves a batch of ${leaves(batchSize)} of the ${rows} rows, but a BatchNormalization ` +
-      `needs at least ${least} in each, also in the last, for its variance: take another batchSize, e.g. ${better}`,
+    `batchSize is ${batchSize}, which makes a batch of ${smallest(batchSize)} of the ${rows} rows, ${needs} in each, ` +
+      `also in the last, for its variance: take another batchSize, e.g. ${better}`,
   );
 }
 
@@ -469,10 +499,18 @@ export function* checkEvaluation(
   inputs: Rows,
   targets: Rows,
   loss: Loss | undefined,
+  metrics?: readonly MetricOption[],
 ): Pieces<Evaluation> {
   const known = checkLoss(facts, loss === undefined ? facts.loss : loss);
+  const measures = checkMeasures(facts, known, metrics);
   const [x, t] = yield* checkData(facts, ["inputs", "targets"], inputs, targets, known);
-  return { inputs: x, targets: t, loss: known };
+  return { inputs: x, targets: t, loss: known, ...measures };
+}
+
+/** Checks the metrics that a call is asked for. */
+function checkMeasures({ activation, outputShape }: Facts, loss: Loss, metrics: unknown) {
+  const task = taskOf(loss, activation, outputShape);
+  return { task, metrics: checkMetrics(metrics, task, loss) };
 }
 
 /** Checks that a loss is known and fits the last activation. */

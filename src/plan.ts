@@ -268,6 +268,16 @@ export function planStep(
   const rate = folding ? folding.rates : builder.cell(1);
   const rateStride = folding?.stride;
   builder.loss(op, buffers, rows * positions, outputs / positions, { rate, rateStride, factor, terms });
+  if (data.predictions) {
+    const { predictions } = data;
+    builder.keep(
+      predictions,
+      buffers.prediction,
+      rows * positions,
+      outputs / positions,
+      visit.batch * positions,
+    );
+  }
   builder.late(() => {
     builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(rows / terms));
   });

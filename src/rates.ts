@@ -34,6 +34,16 @@ export interface WatchingSchedule {
 /** A learning rate: a number above 0, or a schedule. */
 export type LearningRate = number | Schedule | WatchingSchedule;
 
+/** base to an integer power, the same bits in every engine: Math.pow need not be. */
+export function power(base: number, exponent: number): number {
+  let result = 1;
+  for (let factor = base; exponent > 0; factor *= factor) {
+    if (exponent % 2 === 1) result *= factor;
+    exponent = Math.floor(exponent / 2);
+  }
+  return result;
+}
+
 /** The learning rates of a fit. */
 export class Rates {
   readonly epochEnded: (entry: Watched) => void = () => {};

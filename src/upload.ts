@@ -53,6 +53,8 @@ export interface PlacedData {
   inputs: DenseSamples | SparseSamples;
   targets: DenseSamples | ClassSamples;
   visit: Visit;
+  /** Where the outputs for all rows are kept, if they are needed: T (rows, outputs). */
+  predictions?: Region;
 }
 
 /** Takes room for data. */

@@ -204,7 +204,7 @@ describe("fit refuses options:", () => {
       "an unknown name",
       { learningrate: 1 },
       'fit has no option "learningrate": it takes epochs, batchSize, learningRate, optimizer, shuffle, loss, validationData, ' +
-        "validationSplit, onEpoch, onBatch, signal",
+        "validationSplit, metrics, onEpoch, onBatch, callbacks, signal",
     ],
     ["null", null, "fit takes an options object, but got null"],
     ["a number of epochs alone", 5, "fit takes an options object, but got 5"],
@@ -284,7 +284,7 @@ describe("predict and evaluate refuse", () => {
     [
       "an option of fit",
       (network) => network.evaluate(rows(1), [0], { batchSize: 1 } as object),
-      'evaluate has no option "batchSize": it takes loss',
+      'evaluate has no option "batchSize": it takes loss, metrics',
     ],
   ])("%s", async (_, call, message) => {
     const network = classifier();

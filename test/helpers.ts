@@ -9,7 +9,7 @@ import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
 import { type Build, chooseBuild } from "../src/executors/wasm/module.js";
 import { Heap, type Region as Memory } from "../src/heap.js";
-import { Dense, Network, type NetworkOptions } from "../src/index.js";
+import { Dense, Network, type NetworkOptions, type PenaltyOptions } from "../src/index.js";
 import { DataType, ProgramBuilder } from "../src/program/builder.js";
 import type { SparseMatrix } from "../src/program/samples.js";
 import type { GoldenNetwork } from "./golden/networks.js";
@@ -351,8 +351,12 @@ export function makeClassifier(options: Partial<NetworkOptions> = {}): Network {
 }
 
 /** A golden network with its initial parameters. */
-export function buildGolden(golden: GoldenNetwork, options: Partial<NetworkOptions> = {}): Network {
-  const layers = golden.layers.map(({ size, activation }) => new Dense(size, { activation }));
+export function buildGolden(
+  golden: GoldenNetwork,
+  options: Partial<NetworkOptions> = {},
+  penalties: PenaltyOptions = {},
+): Network {
+  const layers = golden.layers.map(({ size, activation }) => new Dense(size, { activation, ...penalties }));
   const network = new Network({ inputs: golden.inputs, layers, seed: 0, ...options });
   for (const [i, { weights, biases }] of network.layers.entries()) {
     weights.set(golden.weights[i]);

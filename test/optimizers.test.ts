@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
 import { adam, type ExecutorName, type FitOptions, type Network, type Optimizer, sgd } from "../src/index.js";
 import { modelOf } from "../src/network.js";
+import { makeOptimizer } from "../src/optimizers.js";
 import { chunksOf, Op, Variant } from "../src/program/builder.js";
 import { goldenNetworks, goldenTrajectories } from "./golden/networks.js";
 import {
@@ -32,8 +33,11 @@ const momenta: [string, () => Optimizer][] = [
 ];
 
 describe.each(
-  goldenTrajectories.map((golden) => [JSON.stringify(golden.options), golden.network, golden] as const),
-)("sgd(%s) takes PyTorch's twenty steps on %s", (_, name, golden) => {
+  goldenTrajectories.map(
+    ({ optimizer, options, layers = {}, network }, i) =>
+      [optimizer, options, layers, network, goldenTrajectories[i]] as const,
+  ),
+)("%s(%j) with layers of %j takes PyTorch's twenty steps on %s", (make, _, layers, name, golden) => {
   // As in golden.test.ts: sums in another order.
   test.each<[ExecutorName, "float64" | "float32", number]>([
     ["wasm", "float64", 1e-10],
@@ -42,11 +46,11 @@ describe.each(
   ])("on the %s executor in %s", async (executor, dtype, tolerance) => {
     const network = goldenNetworks.find((one) => one.name === name)!;
     const { x, targets, loss } = network;
-    const trained = buildGolden(network, { executor, dtype });
+    const trained = buildGolden(network, { executor, dtype }, layers);
     const epochs = golden.losses.length / 2;
     const history = [];
     for (const learningRate of [golden.learningRate, golden.learningRate / 2]) {
-      const optimizer = sgd({ learningRate, ...golden.options });
+      const optimizer = makeOptimizer(make, { learningRate, ...golden.options });
       const options = { epochs, batchSize: x.length, loss, shuffle: false, optimizer };
       history.push(...(await trained.fit(x, targets, options)));
     }

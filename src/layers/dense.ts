@@ -13,6 +13,7 @@ import {
   readInitializer,
   type SetInitializer,
 } from "../initializers.js";
+import { checkPenalties, PENALTY_OPTIONS, type PenaltyOptions } from "../penalties.js";
 import { type ProgramBuilder, Start } from "../program/builder.js";
 import type { Matrix } from "../program/samples.js";
 import { positionsOf, type Shape, sizeOf } from "../shape.js";
@@ -29,7 +30,7 @@ import {
   type Pass,
 } from "./layer.js";
 
-export interface DenseOptions<A extends Activation = Activation> {
+export interface DenseOptions<A extends Activation = Activation> extends PenaltyOptions {
   /** Activation of the outputs; default "sigmoid". "softmax" is for the last layer only. */
   activation?: A;
   /**
@@ -68,6 +69,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
   #trainable: boolean;
   /** What is left of the initialization when its operations have run. */
   #afterwards: (() => void) | undefined;
+  readonly #penalties: ReturnType<typeof checkPenalties>;
   #place: Place | undefined;
 
   static {
@@ -93,11 +95,13 @@ export class Dense<A extends Activation = Activation> implements Layer {
       "biasInitializer",
       "useBias",
       "trainable",
+      ...PENALTY_OPTIONS,
     ]);
     const { activation = "sigmoid", weightBounds, initializer, biasInitializer } = given;
-    const { useBias = true, trainable = true } = given;
+    const { useBias = true, trainable = true, l1, l2, maxNorm } = given;
     this.size = checkInteger("the size of a Dense layer", size, 1);
     this.activation = checkChoice("activation", activation, activations) as A;
+    this.#penalties = checkPenalties({ l1, l2, maxNorm });
     if (weightBounds !== undefined) this.#bounds = checkBounds(weightBounds);
     this.useBias = checkBoolean("useBias", useBias);
     this.#trainable = checkBoolean("trainable", trainable);
@@ -193,7 +197,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
     return {
       output: [...input.slice(0, -1), size],
       tensors: {
-        weights: { shape: [inputs, size] },
+        weights: { shape: [inputs, size], ...this.#penalties },
         ...(this.useBias ? { biases: { shape: [size] } } : {}),
       },
       work: sizeOf(input) * size,

@@ -19,6 +19,7 @@ import {
   Gather,
   GatherSparse,
   Indices,
+  Keep,
   Layout,
   LONGEST_BLOCK,
   Loss,
@@ -273,6 +274,15 @@ export class ProgramBuilder {
       [OneHot.data, classes],
       [OneHot.order, order],
       [OneHot.batch, batch],
+    ]);
+  }
+
+  /** Copies a batch to its place among the rows of all batches. */
+  keep(output: Region, input: Region, rows: number, width: number, batch: number): void {
+    this.#emit(Op.keep, Cut.batch, rows, width, [
+      [Keep.output, output],
+      [Keep.input, input],
+      [Keep.batch, batch],
     ]);
   }
 

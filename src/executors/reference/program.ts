@@ -18,6 +18,7 @@ import {
   Gather,
   GatherSparse,
   Indices,
+  Keep,
   Layout,
   Loss,
   MaxNorm,
@@ -211,6 +212,11 @@ function execute(machine: Machine, record: number, step: number, part: number, p
         count,
         width,
       );
+      break;
+    }
+    case Op.keep: {
+      const input = machine.own(Keep.input);
+      f.copyWithin(machine.own(Keep.output) + step * machine.word(Keep.batch) * width, input, input + size);
       break;
     }
     case Op.gatherSparse: {
