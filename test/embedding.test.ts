@@ -160,6 +160,23 @@ describe.each(dtypes)("on %s", (dtype) => {
     }
   });
 
+  test("a step so long that one thread does it in parts leaves the bits of two threads", async () => {
+    // 2 ** 27 multiplications of 1024 rows.
+    const data = Uint16Array.from({ length: 1024 * 8 }, (_, i) => (i * i + 5 * i) % 300);
+    const run = async (threads: number) => {
+      const layers = [
+        new Embedding(300, 32),
+        new Flatten(),
+        new Dense(512, { activation: "tanh" }),
+        new Dense(1),
+      ];
+      const network = new Network({ inputs: 8, layers, dtype, threads, seed: 1 });
+      await network.fit(data, new Uint8Array(1024), { batchSize: 1024 });
+      return (layers[0] as Embedding).weights.slice();
+    };
+    expectSameBits(await run(1), await run(2));
+  });
+
   test("a step of plain SGD changes the rows of its indices and no others", async () => {
     const network = make({ vocabulary: 40 }, { dtype });
     const before = network.layers[0].weights.slice();

@@ -473,6 +473,12 @@ test("inputs that overflow as they are normalized make a loss that fit and evalu
   );
 });
 
+test("a mean that the type holds as 0 is 0", () => {
+  const layers = [new Normalization({ mean: 1e-60, variance: 4 })];
+  const network = new Network({ inputs: 1, layers, dtype: "float32" });
+  expect([...network.predict([3])]).toEqual([1.5]);
+});
+
 test("a Normalization's mean and factor are among the parameters of its network", () => {
   const network = new Network({
     inputs: 4,

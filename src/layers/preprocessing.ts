@@ -71,8 +71,7 @@ export class Rescaling extends ColumnLayer {
   /** @internal */
   override checkType(dtype: DType): void {
     const { scale, offset } = this;
-    if (isFactor(dtype, scale) && Number.isFinite(offset) && Number.isFinite(rounded(dtype, offset / scale)))
-      return;
+    if (isFactor(dtype, scale) && Number.isFinite(offset) && isFactor(dtype, offset / scale, true)) return;
     throw new RangeError(
       `Rescaling has the scale ${quote(scale)} and the offset ${quote(offset)}, but ${dtype} must hold both and ` +
         "offset / scale as finite numbers, and the scale not as 0",
@@ -243,21 +242,21 @@ export class Normalization extends ColumnLayer {
   }
 }
 
-/** Whether it is a number that the type holds, and not as 0. */
-function isFactor(dtype: DType, value: number): boolean {
-  return Number.isFinite(value) && Number.isFinite(rounded(dtype, value)) && rounded(dtype, value) !== 0;
+/** Whether it is a finite number in the type, too, and not 0 there, unless it may be. */
+function isFactor(dtype: DType, value: number, mayBeZero = false): boolean {
+  const held = rounded(dtype, value);
+  return Number.isFinite(value) && Number.isFinite(held) && (held !== 0 || mayBeZero);
 }
 
-function checkValues({ mean, factor }: Values, dtype: DType): void {
-  const bad = (name: string, values: readonly number[], usable: (value: number) => boolean) => {
-    const j = values.findIndex((value) => !usable(value));
-    if (j < 0) return;
+function checkValues(values: Values, dtype: DType): void {
+  for (const [name, list] of Object.entries(values)) {
+    // A mean may be 0 in the type.
+    const j = list.findIndex((value: number) => !isFactor(dtype, value, name === "mean"));
+    if (j < 0) continue;
     throw new RangeError(
-      `a Normalization has the ${name} ${values[j]} in column ${j}, which ${dtype} does not hold: scale the data`,
+      `a Normalization has the ${name} ${list[j]} in column ${j}, which ${dtype} does not hold: scale the data`,
     );
-  };
-  bad("mean", mean, (value) => Number.isFinite(rounded(dtype, value)));
-  bad("factor", factor, (value) => isFactor(dtype, value));
+  }
 }
 
 function toNumbers(name: string, value: PerColumn | undefined): readonly number[] {
