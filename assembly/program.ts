@@ -6,11 +6,12 @@
 
 import { activate, activateBackward, softmax, softmaxBackward } from "./activations";
 import { gather, oneHot } from "./batches";
+import { curve, logSoftmax } from "./curves";
 import { product } from "./gemm";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses";
 import { momentum } from "./optimizers";
 import {
-  Backward, ColumnSums, Compress, Cut, DataType, Epilogue, FIRST_DERIVATIVE, Forward, Gather, GatherSparse, Layout,
+  Backward, ColumnSums, Compress, Curve, CurveOf, Cut, DataType, Epilogue, FIRST_DERIVATIVE, Forward, Gather, GatherSparse, Layout,
   Loss, Momentum, NO_EPILOGUE, OneHot, Op, Operand, Product, RECORD_WORDS, Report, Shuffle, SortByColumn,
   SparseGradient, SparseProduct, SparseSamples, Start, Sum, SUM_BLOCK, TILE_ROWS, Transpose, Uniform, Word,
 } from "./ops";
@@ -114,6 +115,9 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
         word(record, Backward.saved) + offset, count, width,
       );
       break;
+    case Op.curve:
+      runCurve(record, from, count, width * sizeof<T>(), sizeof<T>() == 8);
+      break;
     case Op.meanSquaredError:
     case Op.binaryCrossEntropy:
     case Op.crossEntropy:
@@ -196,6 +200,17 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
     default:
       unreachable();
   }
+}
+
+function runCurve(record: usize, from: usize, count: usize, rowBytes: usize, wide: bool): void {
+  const offset = from * rowBytes;
+  const y = word(record, CurveOf.output) + offset;
+  const x = word(record, CurveOf.input) + offset;
+  let dy = word(record, CurveOf.gradient);
+  if (dy) dy += offset;
+  const kind = <Curve>word(record, CurveOf.kind);
+  if (kind == Curve.logSoftmax) logSoftmax(y, dy, x, count, rowBytes, wide);
+  else curve(kind, y, dy, x, count, rowBytes, word(record, CurveOf.parameter), wide);
 }
 
 // @ts-ignore: decorator

@@ -1,15 +1,18 @@
 // Public entry: everything a user imports from "wasmgrad".
 
-import type { Activation } from "./activations.js";
+import type { Activation as ActivationName } from "./activations.js";
 import type { DType } from "./dtype.js";
+import { type ActivationConstructor, Activation as ActivationImplementation } from "./layers/activation.js";
 import { type DenseConstructor, Dense as DenseImplementation } from "./layers/dense.js";
 import type { Layer } from "./layers/layer.js";
 import { Network as Implementation, type NetworkConstructor } from "./network.js";
 import type { NetworkOptions as Options } from "./options.js";
 
-export type { Activation } from "./activations.js";
+export type { Activation as ActivationName, SetActivation } from "./activations.js";
+export { celu, elu, leakyRelu } from "./activations.js";
 export type { Float16Values, NumericArray, Rows } from "./dataset.js";
 export type { ArrayOf, DType, FloatArray } from "./dtype.js";
+export type { ActivationConstructor } from "./layers/activation.js";
 export type { DenseConstructor, DenseOptions } from "./layers/dense.js";
 export type { Layer } from "./layers/layer.js";
 export type { ClassifierFigures, ClassifyingLoss, Figures, Loss } from "./losses.js";
@@ -29,8 +32,12 @@ export type { Signal } from "./signal.js";
 export type { BatchEntry, EpochEntry } from "./training.js";
 
 /** A fully connected layer as a type: of any activation, unless it says which. */
-export type Dense<A extends Activation = Activation> = DenseImplementation<A>;
+export type Dense<A extends ActivationName = ActivationName> = DenseImplementation<A>;
 export const Dense: DenseConstructor = DenseImplementation;
+
+/** A layer that is an activation as a type: of any, unless it says which. */
+export type Activation<A extends ActivationName = ActivationName> = ActivationImplementation<A>;
+export const Activation: ActivationConstructor = ActivationImplementation;
 
 /** A network as a type: of either element type and any layers, unless it says which. */
 export type Network<D extends DType = DType, L extends readonly Layer[] = readonly Dense[]> = Implementation<

@@ -1,6 +1,14 @@
 // The fully connected layer: y = f(x W + b).
 
-import { type Activation, activations } from "../activations.js";
+import {
+  type Activation,
+  activations,
+  activationText,
+  checkActivation,
+  fillTensors,
+  type SetActivation,
+  tensorsOf,
+} from "../activations.js";
 import { checkChoice, checkInteger, quote, readOptions } from "../check.js";
 import { type DType, type FloatArray, rounded } from "../dtype.js";
 import type { Region } from "../heap.js";
@@ -20,11 +28,15 @@ import {
 } from "./layer.js";
 
 export interface DenseOptions<A extends Activation = Activation> {
-  /** Activation of the outputs; default "sigmoid". "softmax" is for the last layer only. */
-  activation?: A;
+  /**
+   * Activation of the outputs: a name, or what `leakyRelu`, `elu` or `celu` returns; default "sigmoid". "softmax" and
+   * "logSoftmax" are for the last layer only.
+   */
+  activation?: A | SetActivation<A>;
   /**
    * Bounds [low, high] that the initial weights are drawn from uniformly. Default: Glorot uniform,
-   * +-sqrt(6 / (inputs + outputs)); for relu He uniform, +-sqrt(6 / inputs).
+   * +-sqrt(6 / (inputs + outputs)); for relu and its kind He uniform, +-sqrt(6 / inputs); for selu LeCun uniform,
+   * +-sqrt(3 / inputs).
    */
   weightBounds?: readonly [low: number, high: number];
 }
@@ -42,6 +54,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
   /** Number of outputs. */
   readonly size: number;
   readonly activation: A;
+  readonly #activation: SetActivation<A>;
   readonly #bounds: readonly [number, number] | undefined;
   #place: Place | undefined;
 
@@ -66,7 +79,8 @@ export class Dense<A extends Activation = Activation> implements Layer {
       "weightBounds",
     ]);
     this.size = checkInteger("the size of a Dense layer", size, 1);
-    this.activation = checkChoice("activation", activation, activations) as A;
+    this.#activation = checkActivation(activation) as SetActivation<A>;
+    this.activation = this.#activation.name;
     if (weightBounds !== undefined) this.#bounds = checkBounds(weightBounds);
   }
 
@@ -79,25 +93,32 @@ export class Dense<A extends Activation = Activation> implements Layer {
    * value written may be kept, or overwritten, or be updated once less; the network stays usable.
    */
   get weights(): FloatArray {
-    const { store, weights } = placeOf(this);
-    return store.lend(weights);
+    return this.tensor("weights");
   }
 
   /** Live view of the biases, shape (size); as `weights`. */
   get biases(): FloatArray {
-    const { store, biases } = placeOf(this);
-    return store.lend(biases);
+    return this.tensor("biases");
+  }
+
+  /**
+   * Live view of the parameters of a name: "weights", "biases" and, with the activation "prelu", "slope"; as `weights`.
+   *
+   * @throws RangeError for an unknown name
+   */
+  tensor(name: string): FloatArray {
+    const { store, tensors } = placeOf(this);
+    return store.lend(tensors[checkChoice("the name of a tensor", name, tensors)]);
   }
 
   /** Number of inputs, known once the layer is part of a network. */
   get inputs(): number {
-    return placeOf(this).weights.shape[0];
+    return placeOf(this).tensors.weights.shape[0];
   }
 
-  /** Number of weights and biases. */
+  /** Number of weights, biases and other values that it learns. */
   get parameterCount(): number {
-    const { weights, biases } = placeOf(this);
-    return sizeOf(weights.shape) + sizeOf(biases.shape);
+    return Object.values(placeOf(this).tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   }
 
   /** What console.log shows in Node. @internal */
@@ -118,7 +139,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
 
   /** @internal */
   get expression(): string {
-    return `new Dense(${this.size}, { activation: "${this.activation}" })`;
+    return `new Dense(${this.size}, { activation: ${activationText(this.#activation)} })`;
   }
 
   /** @internal */
@@ -143,20 +164,25 @@ export class Dense<A extends Activation = Activation> implements Layer {
     const inputs = input[input.length - 1];
     return {
       output: [...input.slice(0, -1), size],
-      tensors: { weights: { shape: [inputs, size] }, biases: { shape: [size] } },
+      tensors: {
+        weights: { shape: [inputs, size] },
+        biases: { shape: [size] },
+        ...tensorsOf(this.#activation, size),
+      },
       work: sizeOf(input) * size,
       takesSparse: input.length === 1,
     };
   }
 
   /** @internal */
-  attach(store: Store, input: Shape, { weights, biases }: Readonly<Record<string, Tensor>>): void {
-    this.#place = { store, positions: positionsOf(input), weights, biases };
+  attach(store: Store, input: Shape, tensors: Readonly<Record<string, Tensor>>): void {
+    this.#place = { store, positions: positionsOf(input), tensors };
   }
 
   /** @internal */
   initialize(builder: ProgramBuilder, seed: number, stream: number): void {
-    const { store, weights, biases } = placeOf(this);
+    const { store, tensors } = placeOf(this);
+    const { weights, biases } = tensors;
     const bound = activations[this.activation].initialBound(this.inputs, this.size);
     const [low, high] = this.#bounds ?? [-bound, bound];
     builder.uniform(
@@ -169,19 +195,21 @@ export class Dense<A extends Activation = Activation> implements Layer {
     );
     // The heap is not cleared.
     store.view(biases).fill(0);
+    fillTensors(this.#activation, store, tensors);
   }
 
   /** @internal */
   emit(pass: Pass, input: Matrix, activate: boolean): Emitted {
-    const { positions, weights, biases } = placeOf(this);
+    const { positions, tensors } = placeOf(this);
+    const { weights, biases, slope } = tensors;
     const { builder } = pass;
     const { inputs, size } = this;
     const rows = pass.rows * positions;
     const w = pass.parameter(weights);
     const z = builder.matrix(rows, size);
     builder.product(z, input, w, rows, size, inputs, { start: Start.bias, bias: pass.parameter(biases) });
-    const activation = activate ? this.activation : "linear";
-    const activated = emitActivation(pass, activation, z, rows, size);
+    const activation: SetActivation = activate ? this.#activation : { name: "linear" };
+    const activated = emitActivation(pass, activation, z, rows, size, { slope });
 
     const backward = (d: Region, inputWanted: boolean): Region | undefined => {
       activated.backward(d);
@@ -210,8 +238,8 @@ interface Place {
   store: Store;
   /** Vectors of inputs in a sample. */
   positions: number;
-  weights: Tensor;
-  biases: Tensor;
+  /** By the names of its description. */
+  tensors: Readonly<Record<string, Tensor>>;
 }
 
 function checkBounds(bounds: readonly [number, number]): readonly [number, number] {
