@@ -158,6 +158,8 @@ export const enum Op {
   // Row by row.
   softmax,
   softmaxBackward,
+  // All rarer activations, both ways: see Curve. They are no epilogues.
+  curve,
   // Losses.
   meanSquaredError,
   binaryCrossEntropy,
@@ -370,6 +372,46 @@ export const enum Backward {
   output = Role.writeOwn | 8,
   gradient = Role.readOwn | 9,
   saved = Role.readOwn | 10,
+}
+
+/**
+ * An activation, which `kind` says: output = f(input); where there is a gradient, output = gradient * f'(input), or, as the
+ * table in src/activations.ts says, f' as the output of f tells it. In place allowed.
+ */
+export const enum CurveOf {
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
+  /** T (count, width), or 0 */
+  gradient = Role.readOwn | 9,
+  input = Role.readOwn | 10,
+  /** f64 cell, or 0; of prelu T (width), one value for each column */
+  parameter = Role.read | 11,
+  /** Curve */
+  kind = 12,
+}
+
+/** What an operation `curve` computes. */
+export const enum Curve {
+  leakyRelu,
+  prelu,
+  /** Of prelu, the derivative by its slope: the negative part of the input. Only with a gradient. */
+  preluSlope,
+  elu,
+  selu,
+  celu,
+  gelu,
+  geluTanh,
+  silu,
+  mish,
+  softplus,
+  softsign,
+  hardSigmoid,
+  hardSwish,
+  relu6,
+  /** Only with a gradient: see Op.exp. */
+  exponential,
+  /** Row by row; all others work element by element. */
+  logSoftmax,
 }
 
 /**

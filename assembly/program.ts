@@ -6,13 +6,14 @@
 
 import { activate, activateBackward, softmax, softmaxBackward } from "./activations";
 import { gather, indices, standardize, oneHot, repeated } from "./batches";
+import { curve, logSoftmax } from "./curves";
 import { product } from "./gemm";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses";
 import { dropout, normal } from "./noise";
 import { columnMoments, columnProducts, normalize, normalizeBackward } from "./normalization";
 import { adam, adaptive, adjust, clipFactor, maxNorm, momentum, squares } from "./optimizers";
 import {
-  Adjust, Backward, ClipFactor, ColumnMoments, ColumnProducts, Columns, ColumnSums, Compress, Count, Cut, DataType,
+  Adjust, Backward, ClipFactor, ColumnMoments, ColumnProducts, Columns, ColumnSums, Compress, Count, Curve, CurveOf, Cut, DataType,
   Epilogue, FIRST_DERIVATIVE, Forward, Gather, GatherSparse, Indices, Keep, Layout, Loss, MaxNorm, Noise, NO_EPILOGUE, Normalize,
   NormalizeBackward, OneHot, Op, Operand, Product, RECORD_WORDS, Report, Shuffle, SortByColumn, SparseGradient,
   SparseProduct, SparseSamples, Squares, SQUARES_CHUNK, Standardize, Start, Sum, SUM_BLOCK, TILE_ROWS, Transpose,
@@ -124,6 +125,9 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
         word(record, Backward.output) + offset, word(record, Backward.gradient) + offset,
         word(record, Backward.saved) + offset, count, width,
       );
+      break;
+    case Op.curve:
+      runCurve(record, from, count, width * sizeof<T>(), sizeof<T>() == 8);
       break;
     case Op.meanSquaredError:
     case Op.binaryCrossEntropy:
@@ -316,6 +320,17 @@ function runNoise<T>(op: Op, record: usize, step: usize, from: usize, count: usi
       seedLow, seedHigh, stream, now,
     );
   }
+}
+
+function runCurve(record: usize, from: usize, count: usize, rowBytes: usize, wide: bool): void {
+  const offset = from * rowBytes;
+  const y = word(record, CurveOf.output) + offset;
+  const x = word(record, CurveOf.input) + offset;
+  let dy = word(record, CurveOf.gradient);
+  if (dy) dy += offset;
+  const kind = <Curve>word(record, CurveOf.kind);
+  if (kind == Curve.logSoftmax) logSoftmax(y, dy, x, count, rowBytes, wide);
+  else curve(kind, y, dy, x, count, rowBytes, word(record, CurveOf.parameter), wide);
 }
 
 // @ts-ignore: decorator

@@ -1,18 +1,20 @@
 // Public entry: everything a user imports from "wasmgrad".
 
-import type { Activation } from "./activations.js";
+import type { Activation as ActivationName } from "./activations.js";
 import type {
   Callback as CallbackOf,
   CallbackOption as CallbackOptionOf,
   Run as RunOf,
 } from "./callbacks/callback.js";
 import type { DType } from "./dtype.js";
+import { type ActivationConstructor, Activation as ActivationImplementation } from "./layers/activation.js";
 import { type DenseConstructor, Dense as DenseImplementation } from "./layers/dense.js";
 import type { Layer } from "./layers/layer.js";
 import { Network as Implementation, type NetworkConstructor } from "./network.js";
 import type { FitOptions as FitOptionsOf, NetworkOptions as Options } from "./options.js";
 
-export type { Activation } from "./activations.js";
+export type { Activation as ActivationName, SetActivation } from "./activations.js";
+export { celu, elu, leakyRelu } from "./activations.js";
 export type { BatchEntry, EpochEntry } from "./callbacks/callback.js";
 export type { CheckpointOptions } from "./callbacks/checkpoint.js";
 export { checkpoint } from "./callbacks/checkpoint.js";
@@ -88,8 +90,12 @@ export type { Shape } from "./shape.js";
 export type { Signal } from "./signal.js";
 
 /** A fully connected layer as a type: of any activation, unless it says which. */
-export type Dense<A extends Activation = Activation> = DenseImplementation<A>;
+export type Dense<A extends ActivationName = ActivationName> = DenseImplementation<A>;
 export const Dense: DenseConstructor = DenseImplementation;
+
+/** A layer that is an activation as a type: of any, unless it says which. */
+export type Activation<A extends ActivationName = ActivationName> = ActivationImplementation<A>;
+export const Activation: ActivationConstructor = ActivationImplementation;
 
 /** A network as a type: of either element type and any layers, unless it says which. */
 export type Network<D extends DType = DType, L extends readonly Layer[] = readonly Dense[]> = Implementation<
@@ -99,16 +105,16 @@ export type Network<D extends DType = DType, L extends readonly Layer[] = readon
 export const Network: NetworkConstructor = Implementation;
 
 /** What callbacks are told of a `fit` before its first step. */
-export type Run<N extends object = Network> = RunOf<N>;
+export type Run<N extends object = Network<DType, readonly Layer[]>> = RunOf<N>;
 
 /** What `fit` calls, and awaits: see its hooks. */
-export type Callback<N extends object = Network> = CallbackOf<N>;
+export type Callback<N extends object = Network<DType, readonly Layer[]>> = CallbackOf<N>;
 
 /** A callback, or a function that is its onEpoch. */
-export type CallbackOption<N extends object = Network> = CallbackOptionOf<N>;
+export type CallbackOption<N extends object = Network<DType, readonly Layer[]>> = CallbackOptionOf<N>;
 
 /** What `fit` may be told. */
-export type FitOptions<N extends object = Network> = FitOptionsOf<N>;
+export type FitOptions<N extends object = Network<DType, readonly Layer[]>> = FitOptionsOf<N>;
 
 /** What a network is made of, as a type: of either element type and dense layers, unless it says which. */
 export type NetworkOptions<D extends DType = DType, L extends readonly Layer[] = readonly Dense[]> = Options<

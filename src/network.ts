@@ -213,7 +213,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
    * @throws RangeError or TypeError, before anything changes, for unusable data or options; Error when the
    *   training diverges, the weights then being those of the last good epoch's end
    */
-  async fit(inputs: Rows, targets: Rows, options: FitOptions<Network<D, L>> = {}): Promise<EpochEntry[]> {
+  async fit(inputs: Rows, targets: Rows, options: FitOptions<Network> = {}): Promise<EpochEntry[]> {
     const model = modelOf(this);
     const given = readFitOptions(options);
     if (this.#fitting) {

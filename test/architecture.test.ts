@@ -130,6 +130,7 @@ describe("the sources", () => {
     ["assembly/index.ts"],
     ["assembly/program.ts"],
     ["assembly/losses.ts", "assembly/sparse.ts", "assembly/gemm.ts"],
+    ["assembly/curves.ts"],
     ["assembly/activations.ts", "assembly/batches.ts", "assembly/reductions.ts", "assembly/optimizers.ts"],
     ["assembly/noise.ts", "assembly/normalization.ts"],
     ["assembly/math.ts", "assembly/random.ts", "assembly/transpose.ts", "assembly/threads.ts"],

@@ -4,7 +4,13 @@
 import { describe, expect, test } from "vitest";
 import { activations } from "../src/activations.js";
 import { gradientsOf } from "../src/gradients.js";
-import { type Activation, Dense, type FloatArray, type Loss, Network } from "../src/index.js";
+import {
+  type ActivationName as Activation,
+  Dense,
+  type FloatArray,
+  type Loss,
+  Network,
+} from "../src/index.js";
 import { losses } from "../src/losses.js";
 import { namesOf } from "../src/table.js";
 import { executorNames, expectClose, parameters, random, randomValues } from "./helpers.js";
@@ -18,8 +24,10 @@ const ROWS = 6;
 const STEP = 6e-6;
 // Truncation, STEP^2 / 6 times a third derivative of about 1, and rounding, 1e-16 / STEP, are about 1e-11.
 const tolerance = { relative: 1e-8, absolute: 1e-8 };
-/** No pre-activation may come closer to 0, relu's kink, than this: a step moves one by some STEPs at most. */
-const KINK = 1e-3;
+/** Where activations have kinks: relu and its kind, hardSigmoid and hardSwish, relu6. */
+const KINKS = [0, -3, 3, 6];
+/** No pre-activation may come closer to a kink than this: a step moves one by some STEPs at most. */
+const DISTANCE = 1e-3;
 
 const hidden = namesOf(activations).filter((name) => !activations[name].onlyLast);
 /** Every last activation with every loss that goes with it. */
@@ -29,7 +37,10 @@ const lasts = namesOf(activations).flatMap((last) =>
     .map((loss): [Activation, Loss] => [last, loss]),
 );
 
-/** Whether every pre-activation, which may have a kink at 0, stays on one side of it. */
+/** The losses, each under one activation that goes with it. */
+const ends = namesOf(losses).map((loss): [Activation, Loss] => [losses[loss].fused ?? "sigmoid", loss]);
+
+/** Whether every pre-activation stays on one side of the kinks. */
 function isSmooth(network: Network, x: number[][]): boolean {
   return network.layers.every((_, index) => {
     const layers = network.layers
@@ -40,7 +51,7 @@ function isSmooth(network: Network, x: number[][]): boolean {
       weights.set(network.layers[i].weights);
       biases.set(network.layers[i].biases);
     }
-    return upTo.predict(x).every((value) => Math.abs(value) > KINK);
+    return upTo.predict(x).every((value) => KINKS.every((kink) => Math.abs(value - kink) > DISTANCE));
   });
 }
 
@@ -61,7 +72,12 @@ function makeTargets(loss: Loss): number[][] {
 function makeSmooth(activations: Activation[], executor: Network["executor"], x: number[][]): Network {
   for (let seed = 0; seed < 1000; seed++) {
     const layers = activations.map(
-      (activation, i) => new Dense(i < activations.length - 1 ? HIDDEN : OUTPUTS, { activation }),
+      (activation, i) =>
+        new Dense(i < activations.length - 1 ? HIDDEN : OUTPUTS, {
+          activation,
+          // The exponential of an exponential must stay of moderate size.
+          weightBounds: activation === "exponential" ? [-0.2, 0.2] : undefined,
+        }),
     );
     const network = new Network({ inputs: INPUTS, layers, seed, executor });
     const next = random(seed);
@@ -71,7 +87,7 @@ function makeSmooth(activations: Activation[], executor: Network["executor"], x:
       });
     if (isSmooth(network, x)) return network;
   }
-  throw new Error("every network has a pre-activation at 0");
+  throw new Error("every network has a pre-activation at a kink");
 }
 
 /** (loss(w + STEP) - loss(w - STEP)) / (2 STEP) for every parameter in turn. */
@@ -86,10 +102,10 @@ function differences(network: Network, x: number[][], targets: number[][], loss:
       view()[i] = value;
       return difference / (2 * STEP);
     });
-  return network.layers.map((layer) => ({
-    weights: slope(() => layer.weights),
-    biases: slope(() => layer.biases),
-  }));
+  return network.layers.map((layer) => {
+    const names = ["weights", "biases", ...(layer.activation === "prelu" ? ["slope"] : [])];
+    return Object.fromEntries(names.map((name) => [name, slope(() => layer.tensor(name))]));
+  });
 }
 
 function checkGradients(activations: Activation[], loss: Loss): void {
@@ -99,22 +115,26 @@ function checkGradients(activations: Activation[], loss: Loss): void {
     const network = makeSmooth(activations, executor, x);
     const expected = differences(network, x, targets, loss);
     const { layers } = gradientsOf(network, x, targets, { loss });
-    for (const [i, { weights, biases }] of layers.entries()) {
-      expectClose(weights, expected[i].weights, {
-        ...tolerance,
-        label: `${executor}, weights of layer ${i}`,
-      });
-      expectClose(biases, expected[i].biases, { ...tolerance, label: `${executor}, biases of layer ${i}` });
+    for (const [i, gradients] of layers.entries()) {
+      expect(Object.keys(gradients)).toEqual(Object.keys(expected[i]));
+      for (const [name, gradient] of Object.entries(gradients)) {
+        expectClose(gradient, expected[i][name], {
+          ...tolerance,
+          label: `${executor}, ${name} of layer ${i}`,
+        });
+      }
     }
     // A gradient of nothing would agree with itself.
     expect(layers[0].weights.some((value) => Math.abs(value) > 1e-4)).toBe(true);
   }
 }
 
+describe.each(ends)("the gradient under %s with %s is the slope of the loss", (last, loss) => {
+  test.each(hidden)("of two %s layers", (activation) => checkGradients([activation, activation, last], loss));
+});
+
 describe.each(lasts)("the gradient of %s with %s is the slope of the loss", (last, loss) => {
-  test.each(hidden)("under two %s layers", (activation) =>
-    checkGradients([activation, activation, last], loss),
-  );
+  test("under a hidden layer", () => checkGradients(["tanh", last], loss));
 
   test("of its own weights alone", () => checkGradients([last], loss));
 });

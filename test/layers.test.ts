@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { activations } from "../src/activations.js";
 import { gradientsOf } from "../src/gradients.js";
 import {
-  type Activation,
+  type ActivationName,
   BatchNormalization,
   Dense,
   Dropout,
@@ -48,7 +48,7 @@ interface GoldenLayers {
   momentum: number;
   learningRate: number;
   batchSize: number;
-  layers: { layer: string; size: number; activation: Activation; options: object }[];
+  layers: { layer: string; size: number; activation: ActivationName; options: object }[];
   x: number[];
   targets: number[];
   initial: Record<string, number[]>[];
@@ -110,7 +110,7 @@ const tolerance = { relative: 1e-7, absolute: 1e-8 };
 const hidden = namesOf(activations).filter((name) => !activations[name].onlyLast);
 
 /** Every layer of this issue under and above dense layers of an activation. */
-const stacks: [string, (activation: Activation) => Layer[]][] = [
+const stacks: [string, (activation: ActivationName) => Layer[]][] = [
   ["BatchNormalization", (activation) => [new Dense(5, { activation }), new BatchNormalization()]],
   ["LayerNormalization", (activation) => [new Dense(5, { activation }), new LayerNormalization()]],
   ["Dropout", (activation) => [new Dense(7, { activation }), new Dropout(0.4)]],
@@ -136,7 +136,7 @@ const stacks: [string, (activation: Activation) => Layer[]][] = [
 describe.each(stacks)("the gradient of %s is the slope of the loss", (_, stack) => {
   const x = randomValues(ROWS * 4, 1, -1, 1);
   const targets = randomValues(ROWS * 3, 2, 0, 1);
-  const make = (activation: Activation, executor: ExecutorName) => {
+  const make = (activation: ActivationName, executor: ExecutorName) => {
     const layers = [
       ...stack(activation),
       new Dense(4, { activation }),

@@ -5,14 +5,15 @@ import {
   type Callback,
   checkpoint,
   Dense,
+  Dropout,
   type DType,
   type EpochEntry,
   earlyStopping,
   type Figures,
+  type FitOptions,
   type FloatArray,
   f1,
   Network,
-  type Run,
 } from "../src/index.js";
 
 const softmax = () => [new Dense(4), new Dense(3, { activation: "softmax" })] as const;
@@ -52,19 +53,21 @@ test("entries and figures have the metrics by name", () => {
   () => classifier.evaluate([[1, 2]], [0], { metrics: ["mse"] });
 });
 
-test("callbacks know the network", () => {
+test("callbacks take a network of any kind, so that options serve all networks", () => {
   const network = new Network({ inputs: 2, layers: softmax(), dtype: "float32" });
   () =>
     network.fit([1, 2], [0], {
       callbacks: [
-        { onBegin: (run) => expectTypeOf(run.network.predict([1, 2])).toEqualTypeOf<Float32Array>() },
+        { onBegin: (run) => expectTypeOf(run.network.predict([1, 2])).toEqualTypeOf<FloatArray>() },
         checkpoint((saved: typeof network) => saved.layers[0].weights),
         earlyStopping(),
         ({ loss }) => loss > 0,
       ],
     });
   const stopping: Callback = { onEpoch: ({ loss }) => loss > 0.1 };
-  expectTypeOf<Run["network"]>().toEqualTypeOf<Network>();
+  const options: FitOptions = { callbacks: [stopping] };
+  () => network.fit([1, 2], [0], options);
+  () => new Network({ inputs: 2, layers: [new Dropout(0.5), new Dense(1)] }).fit([1, 2], [0], options);
   () => network.fit([1, 2], [0], { callbacks: [stopping] });
   const summaries: Callback = { onBegin: ({ network }) => void network.summary() };
   () => network.fit([1, 2], [0], { callbacks: [summaries] });

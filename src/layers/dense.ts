@@ -1,6 +1,14 @@
 // The fully connected layer: y = f(x W + b).
 
-import { type Activation, activations } from "../activations.js";
+import {
+  type Activation,
+  activations,
+  activationText,
+  checkActivation,
+  fillTensors,
+  type SetActivation,
+  tensorsOf,
+} from "../activations.js";
 import { checkBoolean, checkChoice, checkInteger, readOptions } from "../check.js";
 import type { DType, FloatArray } from "../dtype.js";
 import type { Region } from "../heap.js";
@@ -31,11 +39,15 @@ import {
 } from "./layer.js";
 
 export interface DenseOptions<A extends Activation = Activation> extends PenaltyOptions {
-  /** Activation of the outputs; default "sigmoid". "softmax" is for the last layer only. */
-  activation?: A;
+  /**
+   * Activation of the outputs: a name, or what `leakyRelu`, `elu` or `celu` returns; default "sigmoid". "softmax" and
+   * "logSoftmax" are for the last layer only.
+   */
+  activation?: A | SetActivation<A>;
   /**
    * Bounds [low, high] that the initial weights are drawn from uniformly. Default: Glorot uniform,
-   * +-sqrt(6 / (inputs + outputs)); for relu He uniform, +-sqrt(6 / inputs).
+   * +-sqrt(6 / (inputs + outputs)); for relu and its kind He uniform, +-sqrt(6 / inputs); for selu LeCun uniform,
+   * +-sqrt(3 / inputs).
    */
   weightBounds?: readonly [low: number, high: number];
   /** How the initial weights are drawn, instead of `weightBounds`, e.g. "heNormal". Default: as said there. */
@@ -63,6 +75,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
   readonly activation: A;
   /** Whether there are biases. */
   readonly useBias: boolean;
+  readonly #activation: SetActivation<A>;
   readonly #bounds: readonly [number, number] | undefined;
   readonly #initializer: SetInitializer | undefined;
   readonly #biasInitializer: SetInitializer | undefined;
@@ -100,7 +113,8 @@ export class Dense<A extends Activation = Activation> implements Layer {
     const { activation = "sigmoid", weightBounds, initializer, biasInitializer } = given;
     const { useBias = true, trainable = true, l1, l2, maxNorm } = given;
     this.size = checkInteger("the size of a Dense layer", size, 1);
-    this.activation = checkChoice("activation", activation, activations) as A;
+    this.#activation = checkActivation(activation) as SetActivation<A>;
+    this.activation = this.#activation.name;
     this.#penalties = checkPenalties({ l1, l2, maxNorm });
     if (weightBounds !== undefined) this.#bounds = checkBounds(weightBounds);
     this.useBias = checkBoolean("useBias", useBias);
@@ -127,14 +141,13 @@ export class Dense<A extends Activation = Activation> implements Layer {
    * value written may be kept, or overwritten, or be updated once less; the network stays usable.
    */
   get weights(): FloatArray {
-    const { store, weights } = placeOf(this);
-    return store.lend(weights);
+    return this.tensor("weights");
   }
 
   /** Live view of the biases, shape (size); as `weights`. Without biases (`useBias: false`) it is empty. */
   get biases(): FloatArray {
-    const { store, biases } = placeOf(this);
-    return biases ? store.lend(biases) : store.heap.elements(0, 0);
+    const { store, tensors } = placeOf(this);
+    return tensors.biases ? this.tensor("biases") : store.heap.elements(0, 0);
   }
 
   /** Whether training changes the weights and biases. It may change between calls of `fit`. */
@@ -146,15 +159,24 @@ export class Dense<A extends Activation = Activation> implements Layer {
     this.#trainable = checkBoolean("trainable", value);
   }
 
-  /** Number of inputs, known once the layer is part of a network. */
-  get inputs(): number {
-    return placeOf(this).weights.shape[0];
+  /**
+   * Live view of the parameters of a name: "weights", "biases" and, with the activation "prelu", "slope"; as `weights`.
+   *
+   * @throws RangeError for an unknown name
+   */
+  tensor(name: string): FloatArray {
+    const { store, tensors } = placeOf(this);
+    return store.lend(tensors[checkChoice("the name of a tensor", name, tensors)]);
   }
 
-  /** Number of weights and biases. */
+  /** Number of inputs, known once the layer is part of a network. */
+  get inputs(): number {
+    return placeOf(this).tensors.weights.shape[0];
+  }
+
+  /** Number of weights, biases and other values that it learns. */
   get parameterCount(): number {
-    const { weights, biases } = placeOf(this);
-    return sizeOf(weights.shape) + (biases ? sizeOf(biases.shape) : 0);
+    return Object.values(placeOf(this).tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   }
 
   /** What console.log shows in Node. @internal */
@@ -175,7 +197,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
 
   /** @internal */
   get expression(): string {
-    return `new Dense(${this.size}, { activation: "${this.activation}" })`;
+    return `new Dense(${this.size}, { activation: ${activationText(this.#activation)} })`;
   }
 
   /** @internal */
@@ -199,6 +221,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
       tensors: {
         weights: { shape: [inputs, size], ...this.#penalties },
         ...(this.useBias ? { biases: { shape: [size] } } : {}),
+        ...tensorsOf(this.#activation, size),
       },
       work: sizeOf(input) * size,
       takesSparse: input.length === 1,
@@ -206,13 +229,14 @@ export class Dense<A extends Activation = Activation> implements Layer {
   }
 
   /** @internal */
-  attach(store: Store, input: Shape, { weights, biases }: Readonly<Record<string, Tensor>>): void {
-    this.#place = { store, positions: positionsOf(input), weights, biases };
+  attach(store: Store, input: Shape, tensors: Readonly<Record<string, Tensor>>): void {
+    this.#place = { store, positions: positionsOf(input), tensors };
   }
 
   /** @internal */
   initialize(builder: ProgramBuilder, seed: number, stream: number): void {
-    const { store, weights, biases } = placeOf(this);
+    const { store, tensors } = placeOf(this);
+    const { weights, biases } = tensors as Partial<Record<string, Tensor>> & { weights: Tensor };
     const { inputs, size: outputs } = this;
     const drawing = (tensor: Tensor, stream: number) => ({
       builder,
@@ -225,6 +249,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
     });
     // The heap is not cleared.
     if (biases) store.view(biases).fill(0);
+    fillTensors(this.#activation, store, tensors);
     if (biases && this.#biasInitializer)
       drawInitial(this.#biasInitializer, drawing(biases, BIAS_STREAM + stream));
     if (this.#initializer) {
@@ -251,7 +276,8 @@ export class Dense<A extends Activation = Activation> implements Layer {
 
   /** @internal */
   emit(pass: Pass, input: Matrix, activate: boolean): Emitted {
-    const { positions, weights, biases } = placeOf(this);
+    const { positions, tensors } = placeOf(this);
+    const { weights, biases, slope } = tensors;
     const { builder } = pass;
     const { inputs, size } = this;
     const rows = pass.rows * positions;
@@ -259,8 +285,8 @@ export class Dense<A extends Activation = Activation> implements Layer {
     const z = builder.matrix(rows, size);
     const start = biases ? { start: Start.bias, bias: pass.parameter(biases) } : {};
     builder.product(z, input, w, rows, size, inputs, start);
-    const activation = activate ? this.activation : "linear";
-    const activated = emitActivation(pass, activation, z, rows, size);
+    const activation: SetActivation = activate ? this.#activation : { name: "linear" };
+    const activated = emitActivation(pass, activation, z, rows, size, { slope });
 
     const backward = (d: Region, inputWanted: boolean): Region | undefined => {
       activated.backward(d);
@@ -290,6 +316,6 @@ interface Place {
   store: Store;
   /** Vectors of inputs in a sample. */
   positions: number;
-  weights: Tensor;
-  biases: Tensor | undefined;
+  /** By the names of its description. */
+  tensors: Readonly<Record<string, Tensor>>;
 }

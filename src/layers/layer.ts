@@ -1,9 +1,9 @@
 // What a layer is to the network: shapes, parameters, and the operations it emits.
 
-import { type Activation, activations } from "../activations.js";
+import { type Activation, activations, parameterOf, type SetActivation } from "../activations.js";
 import type { DType } from "../dtype.js";
 import type { Region } from "../heap.js";
-import type { ProgramBuilder } from "../program/builder.js";
+import { Curve, type ProgramBuilder } from "../program/builder.js";
 import type { Columns, Matrix } from "../program/samples.js";
 import type { Shape } from "../shape.js";
 import type { Store, Tensor, TensorSpec } from "../store.js";
@@ -106,23 +106,37 @@ export interface Emitted {
   backward(gradient: Region, inputWanted: boolean): Region | undefined;
 }
 
-/** Emits y = f(z) for the activation's f, in place of z where nobody needs z again; returns y and d = d f'(z), in place. */
+/**
+ * Emits y = f(z) for the activation's f, in place of z where nobody needs z again (`inPlace` false: somebody does); returns
+ * y and d = d f'(z), in place. `slope`: the tensor that prelu learns.
+ */
 export function emitActivation(
-  { builder, backward }: Pass,
-  activation: Activation,
+  pass: Pass,
+  activation: SetActivation,
   z: Region,
   rows: number,
   width: number,
+  { slope, inPlace = true }: { slope?: Tensor; inPlace?: boolean } = {},
 ): { output: Region; backward(d: Region): void } {
-  const row = activations[activation];
-  const keepsInput = backward && row.reads === "input";
-  const output = keepsInput ? builder.matrix(rows, width) : z;
-  if (row.forward !== undefined) builder.forward(row.forward, output, z, rows, width);
+  const { builder } = pass;
+  const { forward, backward, curve, reads } = activations[activation.name];
+  if (forward === undefined && curve === undefined) return { output: z, backward() {} };
+  const keepsInput = pass.backward && reads === "input";
+  const output = keepsInput || !inPlace ? builder.matrix(rows, width) : z;
+  const saved = keepsInput ? z : output;
+  const value = parameterOf(activation);
+  const parameter = slope ? pass.parameter(slope) : value === undefined ? undefined : builder.cell(value);
+  if (forward !== undefined) builder.forward(forward, output, z, rows, width);
+  else builder.curve(curve!, output, z, rows, width, { parameter });
   return {
     output,
     backward(d) {
-      if (row.backward !== undefined)
-        builder.backward(row.backward, d, d, keepsInput ? z : output, rows, width);
+      const slopes = slope?.trainable && builder.matrix(rows, width);
+      if (slopes) builder.curve(Curve.preluSlope, slopes, saved, rows, width, { gradient: d });
+      if (backward !== undefined) builder.backward(backward, d, d, saved, rows, width);
+      else builder.curve(curve!, d, saved, rows, width, { parameter, gradient: d });
+      // Last, for the slopes may change.
+      if (slopes) builder.late(() => builder.columnSums(pass.gradient(slope!), slopes, rows, width));
     },
   };
 }

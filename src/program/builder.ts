@@ -12,6 +12,8 @@ import {
   Columns,
   Compress,
   Count,
+  type Curve,
+  CurveOf,
   Cut,
   DataType,
   Epilogue,
@@ -63,7 +65,7 @@ import type {
   Visit,
 } from "./samples.js";
 
-export { DataType, Op, Rate, Setting, Start, Stat, Variant } from "../../assembly/ops.js";
+export { Curve, DataType, Op, Rate, Setting, Start, Stat, Variant } from "../../assembly/ops.js";
 
 /**
  * Whether a product is worth packing: a packed row of B serves m / 4 tiles and a packed tile of A serves
@@ -623,6 +625,24 @@ export class ProgramBuilder {
       [Backward.output, output],
       [Backward.gradient, gradient],
       [Backward.saved, saved],
+    ]);
+  }
+
+  /** output = f(input) of an activation, or, with a gradient, output = gradient * f'(input): see CurveOf in assembly/ops.ts. */
+  curve(
+    kind: Curve,
+    output: Region,
+    input: Region,
+    rows: number,
+    width: number,
+    { parameter, gradient }: { parameter?: Region; gradient?: Region } = {},
+  ): void {
+    this.#emit(Op.curve, Cut.batch, rows, width, [
+      [CurveOf.output, output],
+      [CurveOf.gradient, gradient],
+      [CurveOf.input, input],
+      [CurveOf.parameter, parameter],
+      [CurveOf.kind, kind],
     ]);
   }
 

@@ -10,6 +10,8 @@ import {
   Columns,
   Compress,
   Count,
+  Curve,
+  CurveOf,
   Cut,
   DataType,
   Epilogue,
@@ -49,6 +51,7 @@ import {
 import type { FloatArray } from "../../dtype.js";
 import { activate, activateBackward, softmax, softmaxBackward } from "./activations.js";
 import { gather, indices, oneHot, standardize } from "./batches.js";
+import { curve, logSoftmax } from "./curves.js";
 import { product, productOfTransposed } from "./gemm.js";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses.js";
 import type { Machine } from "./machine.js";
@@ -136,6 +139,16 @@ function execute(machine: Machine, record: number, step: number, part: number, p
       const dy = machine.own(Backward.gradient);
       const y = machine.own(Backward.saved);
       softmaxBackward(f, round, dx, dy, y, count, width, products);
+      break;
+    }
+    case Op.curve: {
+      const y = machine.own(CurveOf.output);
+      const dy = machine.word(CurveOf.gradient) ? machine.own(CurveOf.gradient) : undefined;
+      const x = machine.own(CurveOf.input);
+      const kind: Curve = machine.word(CurveOf.kind);
+      const row = machine.element(CurveOf.parameter);
+      if (kind === Curve.logSoftmax) logSoftmax(f, y, dy, x, count, width);
+      else curve(f, kind, y, dy, x, size, width, machine.cell(CurveOf.parameter), row);
       break;
     }
     case Op.meanSquaredError:
