@@ -10,15 +10,17 @@ import { product } from "./gemm";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses";
 import { momentum } from "./optimizers";
 import {
-  Backward, ColumnSums, Compress, Cut, DataType, Epilogue, FIRST_DERIVATIVE, Forward, Gather, GatherSparse, Layout,
-  Loss, Momentum, NO_EPILOGUE, OneHot, Op, Operand, Product, RECORD_WORDS, Report, Shuffle, SortByColumn,
-  SparseGradient, SparseProduct, SparseSamples, Start, Sum, SUM_BLOCK, TILE_ROWS, Transpose, Uniform, Word,
+  Backward, ClassWeights, ColumnSums, Compress, Cut, DataType, Epilogue, FIRST_DERIVATIVE, FIRST_ROW_LOSS, Forward, Gather, GatherSparse, Layout,
+  Loss, Momentum, NO_EPILOGUE, OneHot, Op, Operand, PrepareTargets, Product, RECORD_WORDS, Report, ReportWeights, Shuffle, SortByColumn,
+  SparseGradient, SparseProduct, SparseSamples, Start, Sum, SUM_BLOCK, TILE_ROWS, Transpose, Uniform, Weigh, Word,
 } from "./ops";
 import { shuffle, uniform } from "./random";
+import { elementLoss, rowLoss } from "./rare-losses";
 import { columnSums, report } from "./reductions";
 import { columnOfPart, compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse";
 import { abandoned, assemble, barrier, takePart } from "./threads";
 import { transpose } from "./transpose";
+import { prepareTargets, reportWeights, weigh } from "./weights";
 
 // Smallest parts worth the while: elements of an elementwise operation, and columns or rows of a matrix.
 // Both are multiples of the tile, so that every part but the last is of whole tiles.
@@ -119,6 +121,24 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
     case Op.crossEntropy:
       runLoss<T>(op, record, from, count, width);
       break;
+    case Op.meanAbsoluteError:
+    case Op.huber:
+    case Op.logCosh:
+    case Op.hinge:
+    case Op.squaredHinge:
+    case Op.poisson:
+    case Op.binaryFocal:
+    case Op.focal:
+    case Op.klDivergence:
+    case Op.categoricalHinge:
+    case Op.cosineSimilarity:
+      runRareLoss(op, record, from, count, width, sizeof<T>() == 8);
+      break;
+    case Op.prepareTargets:
+    case Op.weigh:
+    case Op.reportWeights:
+      runWeights(op, record, from, count, width, sizeof<T>() == 8);
+      break;
     case Op.report:
       report<T>(
         word(record, Report.statistics), word(record, Report.losses), word(record, Report.hits), count,
@@ -199,13 +219,18 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
 }
 
 // @ts-ignore: decorator
+@inline function scaleOf(record: usize): f64 {
+  return (cell(record, Loss.rate) * <f64>word(record, Loss.factor)) / <f64>word(record, Loss.terms);
+}
+
+// @ts-ignore: decorator
 @inline function runLoss<T>(op: Op, record: usize, from: usize, count: usize, width: usize): void {
   const offset = from * width * sizeof<T>();
   const d = word(record, Loss.gradient) + offset;
   const y = word(record, Loss.prediction) + offset;
   const z = word(record, Loss.logits) + offset;
   const t = word(record, Loss.target) + offset;
-  const scale = (cell(record, Loss.rate) * <f64>word(record, Loss.factor)) / <f64>word(record, Loss.terms);
+  const scale = scaleOf(record);
   const term = (op == Op.crossEntropy ? from : from * width) * sizeof<T>();
   const losses = word(record, Loss.losses) + term;
   const hits = word(record, Loss.hits) + term;
@@ -213,6 +238,44 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
     case Op.meanSquaredError: meanSquaredError<T>(d, losses, hits, y, t, count * width, scale); break;
     case Op.binaryCrossEntropy: binaryCrossEntropy<T>(d, losses, hits, y, z, t, count * width, scale); break;
     default: crossEntropy<T>(d, losses, hits, y, z, t, count, width, scale); break;
+  }
+}
+
+function runRareLoss(op: Op, record: usize, from: usize, count: usize, width: usize, wide: bool): void {
+  const bytes: usize = wide ? 8 : 4;
+  const offset = from * width * bytes;
+  const ofRows = op >= FIRST_ROW_LOSS;
+  const term = ofRows ? from * bytes : offset;
+  const d = word(record, Loss.gradient) + offset;
+  const losses = word(record, Loss.losses) + term;
+  const hits = word(record, Loss.hits) + term;
+  const y = word(record, Loss.prediction) + offset;
+  // Where an activation is fused, from the logits.
+  const fused = op == Op.binaryFocal || op == Op.focal || op == Op.klDivergence;
+  const x = fused ? word(record, Loss.logits) + offset : y;
+  const t = word(record, Loss.target) + offset;
+  const parameters = word(record, Loss.parameters);
+  if (ofRows) rowLoss(op, d, losses, hits, y, x, t, count, width, scaleOf(record), parameters, wide);
+  else elementLoss(op, d, losses, hits, y, x, t, count * width, scaleOf(record), parameters, wide);
+}
+
+function runWeights(op: Op, record: usize, from: usize, count: usize, width: usize, wide: bool): void {
+  if (op == Op.reportWeights) {
+    reportWeights(word(record, ReportWeights.statistics), word(record, ReportWeights.shares), count, wide);
+    return;
+  }
+  const perRow = width / word(record, PrepareTargets.termWidth);
+  if (op == Op.prepareTargets) {
+    prepareTargets(
+      word(record, PrepareTargets.target), word(record, PrepareTargets.weights), word(record, PrepareTargets.shares),
+      word(record, PrepareTargets.sampleWeights), word(record, PrepareTargets.settings),
+      <ClassWeights>word(record, PrepareTargets.classes), from * perRow, count * perRow, perRow, width / perRow, wide,
+    );
+  } else {
+    weigh(
+      word(record, Weigh.gradient), word(record, Weigh.losses), word(record, Weigh.hits), word(record, Weigh.weights),
+      word(record, Weigh.shares), from * perRow, count * perRow, width / perRow, word(record, Word.count) * perRow, wide,
+    );
   }
 }
 

@@ -2,9 +2,9 @@
 
 import { sliceRows, type Table, type Targets } from "./dataset.js";
 import { smaller } from "./dtype.js";
-import type { Figures, Loss } from "./losses.js";
+import type { Figures, SetLoss } from "./losses.js";
 import type { Pacer } from "./pacing.js";
-import { figuresOf, type Model, placeSnapshot, Statistics, type Sums } from "./plan.js";
+import { figuresOf, type Model, NO_SUMS, placeSnapshot, Statistics, type Sums } from "./plan.js";
 import { EVALUATION_BATCH, planSweep } from "./sweep.js";
 import { allocateData, copyInto, regionOf } from "./upload.js";
 import type { Snapshot } from "./whole-steps.js";
@@ -13,13 +13,15 @@ import type { Snapshot } from "./whole-steps.js";
 export interface Evaluation {
   inputs: Table;
   targets: Targets;
-  loss: Loss;
+  /** Weights of the rows. */
+  weights?: Table | undefined;
+  loss: SetLoss;
 }
 
 /** Evaluates all rows at a stretch, with the parameters in the heap or with a copy. */
 export function evaluate(model: Model, evaluation: Evaluation, parameters: Snapshot | undefined): Figures {
   const { rows } = evaluation.inputs;
-  return finiteFigures(model, evaluateRows(model, evaluation, parameters, 0, rows, NOTHING), evaluation);
+  return finiteFigures(model, evaluateRows(model, evaluation, parameters, 0, rows, NO_SUMS), evaluation);
 }
 
 /** The same in slices: nothing stays in the heap between two of them. */
@@ -29,7 +31,7 @@ export async function evaluateInSlices(
   parameters: Snapshot,
   pacer: Pacer,
 ): Promise<Figures> {
-  let sums = NOTHING;
+  let sums = NO_SUMS;
   await pacer.rows(evaluation.inputs.rows, EVALUATION_BATCH, (from, to) => {
     sums = evaluateRows(model, evaluation, parameters, from, to, sums);
   });
@@ -45,12 +47,10 @@ function finiteFigures(model: Model, sums: Sums, { inputs, loss }: Evaluation): 
   );
 }
 
-const NOTHING: Sums = { lossSum: 0, hits: 0 };
-
 /** Adds the losses and hits of the rows `from` to `to`, in batches, to `sums`. */
 function evaluateRows(
   model: Model,
-  { inputs, targets, loss }: Evaluation,
+  { inputs, targets, weights, loss }: Evaluation,
   parameters: Snapshot | undefined,
   from: number,
   to: number,
@@ -60,7 +60,12 @@ function evaluateRows(
   const mark = heap.top;
   try {
     const batch = Math.min(EVALUATION_BATCH, to - from);
-    const first = { inputs: sliceRows(inputs, 0, batch), targets: sliceRows(targets, 0, batch), density: 1 };
+    const first = {
+      inputs: sliceRows(inputs, 0, batch),
+      targets: sliceRows(targets, 0, batch),
+      weights: weights && sliceRows(weights, 0, batch),
+      density: 1,
+    };
     const placed = allocateData(heap, first, { order: undefined, batch });
     const statistics = new Statistics(heap);
     statistics.set(sums);
@@ -70,6 +75,7 @@ function evaluateRows(
       const end = Math.min(to, start + batch);
       copyInto(heap, placed.inputs.data, sliceRows(inputs, start, end));
       copyInto(heap, regionOf(placed.targets), sliceRows(targets, start, end));
+      if (weights) copyInto(heap, placed.weights!.data, sliceRows(weights, start, end));
       executor.run((end - start === batch ? full : rest)!, 0, 1);
     }
     return statistics.sums;

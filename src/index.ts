@@ -12,7 +12,8 @@ export type { Float16Values, NumericArray, Rows } from "./dataset.js";
 export type { ArrayOf, DType, FloatArray } from "./dtype.js";
 export type { DenseConstructor, DenseOptions } from "./layers/dense.js";
 export type { Layer } from "./layers/layer.js";
-export type { ClassifierFigures, ClassifyingLoss, Figures, Loss } from "./losses.js";
+export type { ClassifierFigures, ClassifyingLoss, Figures, Loss, LossSettings } from "./losses.js";
+export { focal, huber } from "./losses.js";
 export type { NetworkConstructor } from "./network.js";
 export type { Optimizer, OptimizerName, SgdOptions } from "./optimizers.js";
 export { sgd } from "./optimizers.js";
@@ -23,6 +24,7 @@ export type {
   FiguresOf,
   FitOptions,
   PredictOptions,
+  Weights,
 } from "./options.js";
 export type { Shape } from "./shape.js";
 export type { Signal } from "./signal.js";

@@ -18,7 +18,7 @@ import { ReferenceExecutor } from "./executors/reference/executor.js";
 import { WasmExecutor } from "./executors/wasm/executor.js";
 import { Heap } from "./heap.js";
 import type { Layer } from "./layers/layer.js";
-import { defaultLoss, type Loss } from "./losses.js";
+import { defaultLoss, type Loss, type LossSettings, rowAfter, type SetLoss, setLoss } from "./losses.js";
 import {
   type AsyncOptions,
   checkEvaluation,
@@ -28,6 +28,7 @@ import {
   checkShape,
   checkThreads,
   describeLayers,
+  EVALUATE_OPTIONS,
   type EvaluateOptions,
   type ExecutorName,
   type Facts,
@@ -103,7 +104,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
   readonly #model: Model;
   readonly #predictor: Predictor;
   readonly #inputFormat: Format;
-  #loss: Loss;
+  #loss: SetLoss;
   #fitting = false;
 
   static {
@@ -135,7 +136,9 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     const descriptions = describeLayers(this.layers, this.inputShape);
     this.outputShape = Object.freeze([...descriptions[descriptions.length - 1].output]);
     this.outputs = sizeOf(this.outputShape);
-    this.#loss = defaultLoss(this.layers[this.layers.length - 1].activation);
+    const { activation } = this.layers[this.layers.length - 1];
+    const name = defaultLoss(activation);
+    this.#loss = setLoss(rowAfter(name, activation)!, { name });
 
     const machine: Executor = new executors[this.executor]({
       dtype: this.dtype,
@@ -228,14 +231,14 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
    *
    * @throws RangeError or TypeError for unusable data; Error where a parameter or the loss is not finite
    */
-  evaluate<G extends Loss | undefined = undefined>(
+  evaluate<G extends Loss | LossSettings | undefined = undefined>(
     inputs: Rows,
     targets: Rows,
     options: EvaluateOptions & { loss?: G } = {},
   ): FiguresOf<L, G> {
     const model = modelOf(this);
-    const { loss } = readOptions<EvaluateOptions>("evaluate", options, ["loss"]);
-    const evaluation = finish(checkEvaluation(this.facts, inputs, targets, loss));
+    const given = readOptions<EvaluateOptions>("evaluate", options, EVALUATE_OPTIONS);
+    const evaluation = finish(checkEvaluation(this.facts, inputs, targets, given));
     refuseWritten(model);
     return evaluate(model, evaluation, model.wholeSteps?.read()) as FiguresOf<L, G>;
   }
@@ -247,18 +250,18 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
    *
    * @throws as `evaluate`, by rejecting, and with the signal's reason
    */
-  async evaluateAsync<G extends Loss | undefined = undefined>(
+  async evaluateAsync<G extends Loss | LossSettings | undefined = undefined>(
     inputs: Rows,
     targets: Rows,
     options: EvaluateOptions & AsyncOptions & { loss?: G } = {},
   ): Promise<FiguresOf<L, G>> {
     const model = modelOf(this);
-    const { loss, signal } = readOptions<EvaluateOptions & AsyncOptions>("evaluateAsync", options, [
-      "loss",
+    const given = readOptions<EvaluateOptions & AsyncOptions>("evaluateAsync", options, [
+      ...EVALUATE_OPTIONS,
       "signal",
     ]);
-    const { pacer, parameters } = this.#slices(signal);
-    const checking = pacer.drive(checkEvaluation(this.facts, inputs, targets, loss));
+    const { pacer, parameters } = this.#slices(given.signal);
+    const checking = pacer.drive(checkEvaluation(this.facts, inputs, targets, given));
     const evaluation = isPending(checking) ? await checking : checking;
     return (await evaluateInSlices(model, evaluation, parameters, pacer)) as FiguresOf<L, G>;
   }

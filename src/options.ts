@@ -13,12 +13,16 @@ import {
 } from "./check.js";
 import {
   type Format,
+  isClasses,
+  type NumericArray,
   type Rows,
+  refuseZeros,
   sliceRows,
   type Table,
   type Targets,
   toTable,
   toTargets,
+  toWeights,
 } from "./dataset.js";
 import { type ArrayOf, bytesOf, type DType, largestOf, rounded, smaller } from "./dtype.js";
 import type { Evaluation } from "./evaluation.js";
@@ -30,12 +34,19 @@ import {
   type ClassifyingLoss,
   defaultLoss,
   type Figures,
+  fusedText,
   type Loss,
+  type LossSettings,
   losses,
+  rowAfter,
+  type SetLoss,
+  setLoss,
+  settingsOf,
   termsOf,
 } from "./losses.js";
 import { isOptimizer, type Optimizer, optimizers, sgd } from "./optimizers.js";
-import type { Pieces } from "./pieces.js";
+import { finish, type Pieces } from "./pieces.js";
+import { ClassWeights } from "./program/builder.js";
 import { positionsOf, type Shape, shapeText, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
 import type { TensorSpec } from "./store.js";
@@ -82,6 +93,9 @@ export interface NetworkOptions<D extends DType = DType, L extends readonly Laye
   executor?: ExecutorName;
 }
 
+/** Weights of rows or of classes. */
+export type Weights = NumericArray | readonly number[];
+
 export interface FitOptions {
   /** Passes over the data; default 1. */
   epochs?: number;
@@ -93,10 +107,31 @@ export interface FitOptions {
   optimizer?: Optimizer;
   /** Whether to visit the rows in a new random order each epoch; default true. */
   shuffle?: boolean;
-  /** Default: what fits the last activation; softmax: crossEntropy, sigmoid: binaryCrossEntropy, else meanSquaredError. */
-  loss?: Loss;
-  /** Inputs and targets to evaluate after each epoch. */
-  validationData?: readonly [inputs: Rows, targets: Rows];
+  /**
+   * A name, or what `huber()` or `focal()` returns. Default: that of the last `fit`, at first what fits the last
+   * activation; softmax: crossEntropy, sigmoid: binaryCrossEntropy, else meanSquaredError. Targets that are NaN do not
+   * count: of a loss of elements the element, of one of rows (crossEntropy, focal after a softmax, klDivergence,
+   * categoricalHinge, cosineSimilarity) the row.
+   */
+  loss?: Loss | LossSettings;
+  /**
+   * Share s of a target that is spread over all K classes, t (1 - s) + s / K (PyTorch), with binaryCrossEntropy and focal
+   * after a sigmoid over both, t (1 - s) + s / 2 (Keras): 0 up to, but not, 1. For crossEntropy, binaryCrossEntropy and
+   * focal; it belongs to the loss, in validation too. Default 0, or, where no `loss` is given, as in the last `fit`.
+   */
+  labelSmoothing?: number;
+  /**
+   * How much each class counts in training, not in validation: a number of at least 0 for each, by index; for
+   * binaryCrossEntropy, hinge, squaredHinge and focal after a sigmoid two, of the lower target and of the upper one. For
+   * losses that classify. The mean is PyTorch's: sum(w loss) / sum(w) over the batch.
+   */
+  classWeights?: Weights;
+  /** How much each row counts, in the same mean: a number of at least 0 for each row of `inputs`. */
+  sampleWeights?: Weights;
+  /** Inputs and targets to evaluate after each epoch, and, as sampleWeights, weights of their rows. */
+  validationData?:
+    | readonly [inputs: Rows, targets: Rows]
+    | readonly [inputs: Rows, targets: Rows, sampleWeights: Weights];
   /** Share of the rows, from the end, to keep for validation: above 0, below 1. */
   validationSplit?: number;
   /** Called, and awaited, after each epoch: `predict`, `evaluate` and the weights show the network as it is then. */
@@ -111,9 +146,13 @@ export interface FitOptions {
   signal?: Signal;
 }
 
-export interface EvaluateOptions<L extends Loss = Loss> {
+export interface EvaluateOptions<L extends Loss | LossSettings = Loss | LossSettings> {
   /** Default: the loss of the last `fit`, or what fits the last activation. */
   loss?: L;
+  /** As in `fit`; default 0, or, where no `loss` is given, as in the last `fit`. */
+  labelSmoothing?: number;
+  /** As in `fit`: how much each row counts. */
+  sampleWeights?: Weights;
 }
 
 export interface PredictOptions<D extends DType = DType> {
@@ -135,7 +174,9 @@ export interface AsyncOptions {
  * sigmoid: those have an accuracy. (Not after a `fit` with loss "meanSquaredError", whose loss evaluate takes over:
  * say `loss` then.)
  */
-export type FiguresOf<L extends readonly Layer[], G extends Loss | undefined> = [G] extends [ClassifyingLoss]
+export type FiguresOf<L extends readonly Layer[], G extends Loss | LossSettings | undefined> = [G] extends [
+  ClassifyingLoss | LossSettings<ClassifyingLoss>,
+]
   ? ClassifierFigures
   : [undefined] extends [G]
     ? L extends readonly [...Layer[], { readonly activation?: infer A }]
@@ -145,7 +186,7 @@ export type FiguresOf<L extends readonly Layer[], G extends Loss | undefined> = 
       : Figures
     : Figures;
 
-type Data = [inputs: Table, targets: Targets];
+type Data = [inputs: Table, targets: Targets, weights?: Table];
 
 /** What the checks need to know of a network. */
 export interface Facts {
@@ -160,7 +201,7 @@ export interface Facts {
   /** Of the last layer. */
   activation: Activation | undefined;
   /** The loss that a call without one takes. */
-  loss: Loss;
+  loss: SetLoss;
 }
 
 export const NETWORK_OPTIONS: readonly (keyof NetworkOptions)[] = [
@@ -181,11 +222,20 @@ const FIT_OPTIONS: readonly (keyof FitOptions)[] = [
   "optimizer",
   "shuffle",
   "loss",
+  "labelSmoothing",
+  "classWeights",
+  "sampleWeights",
   "validationData",
   "validationSplit",
   "onEpoch",
   "onBatch",
   "signal",
+];
+
+export const EVALUATE_OPTIONS: readonly (keyof EvaluateOptions)[] = [
+  "loss",
+  "labelSmoothing",
+  "sampleWeights",
 ];
 
 /** Reads the options of `fit`, once. */
@@ -198,7 +248,7 @@ export function readFitOptions(options: FitOptions): FitOptions {
 /** Checks everything that `fit` is given. */
 export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: FitOptions): Pieces<Settings> {
   const { epochs = 1, batchSize = 32, shuffle = true } = options;
-  const loss = checkLoss(facts, options.loss ?? facts.loss);
+  const loss = checkLoss(facts, options);
   const checked = {
     epochs: checkInteger("epochs", epochs, 1),
     batchSize: checkInteger("batchSize", batchSize, 1),
@@ -209,17 +259,35 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
     signal: options.signal,
     loss,
   };
-  const all = yield* checkData(facts, ["inputs", "targets"], inputs, targets, loss);
+  const { sampleWeights } = options;
+  const all = yield* checkData(
+    facts,
+    ["inputs", "targets", "sampleWeights"],
+    inputs,
+    targets,
+    loss,
+    sampleWeights,
+  );
   checkStep(facts, checked.optimizer, loss, Math.min(checked.batchSize, all[0].rows));
   const held = yield* checkValidation(facts, all[0].rows, options, loss);
   const rows = typeof held === "number" ? all[0].rows - held : all[0].rows;
-  const part = (from: number, to: number) => all.map((table) => sliceRows(table, from, to)) as Data;
+  const part = (from: number, to: number) =>
+    all.map((table) => table && sliceRows<Targets>(table, from, to)) as Data;
   const validation = typeof held === "number" ? part(rows, rows + held) : held;
+  const training = part(0, rows);
+  refuseNothing(training);
   return {
     ...checked,
-    data: yield* survey(part(0, rows), facts.takesSparse),
+    data: yield* survey(training, facts.takesSparse),
     validation: validation && (yield* survey(validation, facts.takesSparse)),
   };
+}
+
+/** Refuses data of which nothing counts. */
+function refuseNothing([, targets, weights]: Data): void {
+  if (weights) refuseZeros("sampleWeights", weights, "row");
+  if (isClasses(targets) || !targets.masked || !targets.data.every(Number.isNaN)) return;
+  throw new RangeError("targets is NaN everywhere, which means that nothing counts: give numbers for some");
 }
 
 /** What to validate with: nothing, data, or so many of the last rows. */
@@ -227,17 +295,20 @@ function* checkValidation(
   facts: Facts,
   rows: number,
   { validationData, validationSplit }: FitOptions,
-  loss: Loss,
+  loss: SetLoss,
 ): Pieces<Data | number | undefined> {
   if (validationData !== undefined && validationSplit !== undefined) {
     throw new TypeError("both validationData and validationSplit are given: pass one of them");
   }
   if (validationData !== undefined) {
-    if (!Array.isArray(validationData) || validationData.length !== 2) {
+    if (!Array.isArray(validationData) || (validationData.length !== 2 && validationData.length !== 3)) {
       throw new TypeError(`validationData is ${quote(validationData)}, but must be [inputs, targets]`);
     }
-    const [first, second] = validationData as readonly [Rows, Rows];
-    return yield* checkData(facts, ["validationData[0]", "validationData[1]"], first, second, loss);
+    const names = ["validationData[0]", "validationData[1]", "validationData[2]"] as const;
+    const [first, second, third] = validationData as readonly [Rows, Rows, Weights?];
+    const data = yield* checkData(facts, names, first, second, loss, third);
+    if (data[2]) refuseZeros(names[2], data[2], "row");
+    return data;
   }
   if (validationSplit === undefined) return undefined;
   if (typeof validationSplit !== "number" || Number.isNaN(validationSplit)) {
@@ -269,11 +340,11 @@ function checkOptimizer({ dtype }: Facts, { optimizer, learningRate }: FitOption
 function checkStep(
   { dtype, outputShape }: Facts,
   { learningRate }: Optimizer,
-  loss: Loss,
+  loss: SetLoss,
   rows: number,
 ): void {
   const terms = termsOf(loss, rows, outputShape);
-  if (rounded(dtype, (learningRate * losses[loss].factor) / terms) !== 0) return;
+  if (rounded(dtype, (learningRate * loss.factor) / terms) !== 0) return;
   throw new RangeError(
     `learningRate is ${learningRate}, of which a row's share in a batch of ${rows} is 0 in the network's ${dtype}: ` +
       "take a larger learningRate or a smaller batchSize",
@@ -307,13 +378,14 @@ export function inputFormat({ inputShape, dtype, inputScale, owns }: Facts): For
   };
 }
 
-/** Checks inputs and targets for a loss. */
+/** Checks inputs and targets for a loss, and weights of the rows, if there are any. */
 export function* checkData(
   facts: Facts,
-  names: readonly [string, string],
+  names: readonly [inputs: string, targets: string, weights?: string],
   inputs: Rows,
   targets: Rows,
-  loss: Loss,
+  loss: SetLoss,
+  sampleWeights?: Weights,
 ): Pieces<Data> {
   const x = yield* toTable(names[0], inputs, inputFormat(facts));
   const { outputShape, dtype, owns } = facts;
@@ -323,8 +395,11 @@ export function* checkData(
     largest: largestOf(dtype),
     overflow: () => `which overflows the network's ${dtype}: ${smaller(dtype)}`,
     owns,
+    gaps: true,
   };
-  return [x, yield* toTargets(names[1], targets, x.rows, format, losses[loss].targets)];
+  const t = yield* toTargets(names[1], targets, x.rows, format, loss.targets);
+  if (sampleWeights === undefined) return [x, t];
+  return [x, t, yield* toWeights(names[2]!, sampleWeights, x.rows, "one for each row of inputs", dtype)];
 }
 
 /** Checks what `evaluate` is given. */
@@ -332,24 +407,59 @@ export function* checkEvaluation(
   facts: Facts,
   inputs: Rows,
   targets: Rows,
-  loss: Loss | undefined,
+  options: EvaluateOptions,
 ): Pieces<Evaluation> {
-  const known = checkLoss(facts, loss === undefined ? facts.loss : loss);
-  const [x, t] = yield* checkData(facts, ["inputs", "targets"], inputs, targets, known);
-  return { inputs: x, targets: t, loss: known };
+  const loss = checkLoss(facts, options);
+  const names = ["inputs", "targets", "sampleWeights"] as const;
+  const all = yield* checkData(facts, names, inputs, targets, loss, options.sampleWeights);
+  refuseNothing(all);
+  return { inputs: all[0], targets: all[1], weights: all[2], loss };
 }
 
-/** Checks that a loss is known and fits the last activation. */
-export function checkLoss({ activation: last }: Facts, loss: Loss): Loss {
-  checkChoice("loss", loss, losses);
-  const { fused } = losses[loss];
-  if (fused !== undefined && fused !== last) {
+/** Checks that a loss is known, that it fits the last activation, and that what is given with it fits it. */
+export function checkLoss(
+  { activation: last, loss: before, outputShape, dtype }: Facts,
+  { loss, labelSmoothing, classWeights }: Pick<FitOptions, "loss" | "labelSmoothing" | "classWeights">,
+): SetLoss {
+  const given = typeof loss === "object" && loss !== null ? (loss as Partial<LossSettings>) : { name: loss };
+  const { name, ...parameters } = given;
+  const chosen = loss === undefined ? before.name : checkChoice("loss", name ?? loss, losses);
+  const row = rowAfter(chosen, last);
+  if (!row) {
+    const fused = fusedText(chosen);
     throw new RangeError(
-      `loss is "${loss}", which is computed together with ${fused}, but the last layer's activation is ` +
-        `"${last}": give the last layer activation "${fused}", or choose loss "${defaultLoss(last)}"`,
+      `loss is "${chosen}", which is computed together with ${fused}, but the last layer's activation is ` +
+        `"${last}": give the last layer activation "${fused.split(" ")[0]}", or choose loss "${defaultLoss(last)}"`,
     );
   }
-  return loss;
+  const smoothing = labelSmoothing ?? (loss === undefined ? before.labelSmoothing : 0);
+  if (!(typeof smoothing === "number" && smoothing >= 0 && smoothing < 1)) {
+    throw new RangeError(
+      `labelSmoothing is ${quote(smoothing)}, but must be at least 0 and less than 1, e.g. 0.1`,
+    );
+  }
+  if (smoothing > 0 && !row.smooths) throw unfit("labelSmoothing", chosen, (other) => other?.smooths);
+  let weights: number[] | undefined;
+  if (classWeights !== undefined) {
+    if (!row.classes) throw unfit("classWeights", chosen, (other) => other?.classes);
+    const sides = row.classes === ClassWeights.ofSides;
+    const classes = sides ? 2 : outputShape[outputShape.length - 1];
+    const of = sides ? "of the lower target and of the upper one" : "one for each class";
+    const table = finish(toWeights("classWeights", classWeights, classes, of, dtype));
+    refuseZeros("classWeights", table, "class");
+    weights = [...table.data];
+  }
+  return loss === undefined
+    ? { ...before, labelSmoothing: smoothing, classWeights: weights }
+    : setLoss(row, settingsOf(chosen, parameters), smoothing, weights);
+}
+
+/** The error for an option that a loss does not take. */
+function unfit(option: string, loss: Loss, takes: (row: ReturnType<typeof rowAfter>) => unknown): Error {
+  const others = namesOf(losses).filter((name) => takes(losses[name]));
+  return new RangeError(
+    `${option} is given, but the loss "${loss}" takes none: leave it out, or choose ${others.join(", ")}`,
+  );
 }
 
 /** Checks the shape of inputs; a number is that of a row of so many. */

@@ -4,9 +4,9 @@ import type { DType } from "./dtype.js";
 import type { Executor, Program } from "./executors/executor.js";
 import { type Heap, type Region, UNPLACED } from "./heap.js";
 import type { Cells, Description, Emitted, Layer, Pass } from "./layers/layer.js";
-import { classifies, type Figures, type Loss, losses, termsOf } from "./losses.js";
+import { type Figures, type SetLoss, termsOf } from "./losses.js";
 import { optimizers, type SetOptimizer } from "./optimizers.js";
-import { ProgramBuilder, Stat } from "./program/builder.js";
+import { ClassWeights, Op, ProgramBuilder, Stat } from "./program/builder.js";
 import type { DenseSamples, Matrix, SparseSamples } from "./program/samples.js";
 import { positionsOf, type Shape, sizeOf } from "./shape.js";
 import type { Store } from "./store.js";
@@ -169,7 +169,7 @@ export function planPredict(
  */
 export function planLoss(
   model: Model,
-  loss: Loss,
+  loss: SetLoss,
   data: PlacedData,
   rows: number,
   statistics: Region,
@@ -185,7 +185,8 @@ export function planLoss(
   if ("classes" in targets) builder.oneHot(target, targets, visit, outputs, rows);
   else builder.gather(target, targets, visit, outputs, rows, builder.cell(1));
 
-  const { op, fused, factor } = losses[loss];
+  const { fused, factor } = loss;
+  const scheme = schemeOf(builder, loss, data, outputs / positionsOf(outputShape), purpose);
   const { emitted, output } = emitLayers(model, pass, x, fused === undefined);
 
   // The loss sees the positions of a sample as rows.
@@ -199,12 +200,35 @@ export function planLoss(
     logits: output,
     target,
   };
+  const prepared = scheme && { weights: builder.matrix(terms, 1), shares: builder.matrix(terms, 1) };
+  if (scheme) {
+    const { sampleWeights } = scheme;
+    const ofSamples = sampleWeights && builder.matrix(rows, 1);
+    if (ofSamples) builder.gather(ofSamples, sampleWeights, visit, 1, rows, builder.cell(1));
+    builder.prepareTargets(target, prepared!, rows, outputs, { ...scheme, sampleWeights: ofSamples });
+  }
   const folds = purpose.kind === "train" && purpose.gradients === undefined;
   const rate = folds ? purpose.cells.rate : builder.cell(1);
-  builder.loss(op, buffers, rows * positions, outputs / positions, { rate, factor, terms });
-  builder.late(() => {
-    builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(rows / terms));
-  });
+  const mean = {
+    rate,
+    factor,
+    terms,
+    parameters: loss.settings.length > 0 ? builder.cells(loss.settings) : undefined,
+  };
+  if (!scheme?.weighs) {
+    builder.loss(loss.op, buffers, rows * positions, outputs / positions, mean);
+    builder.late(() => {
+      builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(rows / terms));
+    });
+  } else {
+    const weighted = scheme.op === loss.op ? mean : { ...mean, parameters: builder.cells([0, 1]) };
+    builder.loss(scheme.op, buffers, rows * positions, outputs / positions, { ...weighted, terms: 1 });
+    builder.weigh(buffers, prepared!, rows, outputs, scheme.termWidth);
+    builder.late(() => {
+      builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(1));
+      builder.reportWeights(statistics, prepared!.shares, terms);
+    });
+  }
 
   if (purpose.kind !== "evaluate") {
     let d: Region | undefined = buffers.gradient;
@@ -215,6 +239,31 @@ export function planLoss(
     builder.late(() => emitUpdate(builder, store, optimizer, gradients, cells.rate));
   }
   return builder.finish({ parts, folded: folds ? folded : undefined });
+}
+
+/** What the terms of a loss need done before it, where they do not all count alike or labels are smoothed. */
+function schemeOf(
+  builder: ProgramBuilder,
+  loss: SetLoss,
+  data: PlacedData,
+  columns: number,
+  { kind }: Purpose,
+) {
+  const { labelSmoothing, per } = loss;
+  const classWeights = kind === "evaluate" ? undefined : loss.classWeights;
+  const weighs = data.masked || data.weights !== undefined || classWeights !== undefined;
+  if (!weighs && labelSmoothing === 0) return undefined;
+  const classes = classWeights ? loss.classes! : ClassWeights.none;
+  const labels = per === "row" ? columns : 2;
+  return {
+    weighs,
+    // Targets that are weighted do not sum to 1, as crossEntropy wants it; the focal loss with gamma 0 takes them.
+    op: loss.op === Op.crossEntropy && classWeights ? Op.focal : loss.op,
+    sampleWeights: data.weights,
+    settings: builder.cells([1 - labelSmoothing, labelSmoothing / labels, ...(classWeights ?? [])]),
+    classes,
+    termWidth: per === "row" ? columns : 1,
+  };
 }
 
 /** A step of an optimizer that does not fold, over each run of parameters that are trained. */
@@ -249,15 +298,15 @@ export function placeSnapshot({ heap, store }: Model, snapshot: Snapshot | undef
   return copy;
 }
 
-/** Mean loss and, for losses that classify, accuracy over `rows` rows. */
+/** Mean loss and, for losses that classify, accuracy over `rows` rows; where nothing counts, 0. */
 export function figuresOf(
   { outputShape }: Model,
-  { lossSum, hits }: Sums,
+  { lossSum, hits, weightSum, counted }: Sums,
   rows: number,
-  loss: Loss,
+  loss: SetLoss,
 ): Figures {
-  const figures: Figures = { loss: lossSum / rows };
-  if (classifies(loss)) figures.accuracy = hits / termsOf(loss, rows, outputShape);
+  const figures: Figures = { loss: lossSum / (weightSum || rows) };
+  if (loss.classifies) figures.accuracy = hits / (counted || termsOf(loss, rows, outputShape));
   return figures;
 }
 
@@ -273,23 +322,30 @@ export class Statistics {
   }
 
   clear(): void {
-    this.set({ lossSum: 0, hits: 0 });
+    this.set(NO_SUMS);
   }
 
   /** The sums so far. */
   get sums(): Sums {
     const cells = this.#heap.f64;
     const first = this.region.offset / 8;
-    return { lossSum: cells[first + Stat.lossSum], hits: cells[first + Stat.hits] };
+    return {
+      lossSum: cells[first + Stat.lossSum],
+      hits: cells[first + Stat.hits],
+      weightSum: cells[first + Stat.weightSum],
+      counted: cells[first + Stat.counted],
+    };
   }
 
   /** Goes on from sums of before. */
-  set({ lossSum, hits }: Sums): void {
+  set({ lossSum, hits, weightSum, counted }: Sums): void {
     const cells = this.#heap.f64;
     const first = this.region.offset / 8;
     cells[first + Stat.lossSum] = lossSum;
     cells[first + Stat.hits] = hits;
     cells[first + Stat.badStep] = -1;
+    cells[first + Stat.weightSum] = weightSum;
+    cells[first + Stat.counted] = counted;
   }
 
   /** First step whose loss was not finite, or -1. */
@@ -302,4 +358,9 @@ export class Statistics {
 export interface Sums {
   lossSum: number;
   hits: number;
+  /** Where terms do not all count alike: the sum of their weights, and how many are not 0. Else 0. */
+  weightSum: number;
+  counted: number;
 }
+
+export const NO_SUMS: Sums = { lossSum: 0, hits: 0, weightSum: 0, counted: 0 };

@@ -3,7 +3,7 @@
 import { RunFailure } from "./executors/executor.js";
 import { Explosion } from "./explosion.js";
 import type { Cells } from "./layers/layer.js";
-import type { Figures, Loss } from "./losses.js";
+import type { Figures, SetLoss } from "./losses.js";
 import { optimizers, type SetOptimizer } from "./optimizers.js";
 import { Pacer } from "./pacing.js";
 import type { Pieces } from "./pieces.js";
@@ -51,7 +51,7 @@ export interface Settings {
   batchSize: number;
   optimizer: SetOptimizer;
   shuffle: boolean;
-  loss: Loss;
+  loss: SetLoss;
   onEpoch: ((entry: EpochEntry) => unknown) | undefined;
   onBatch: ((entry: BatchEntry) => unknown) | undefined;
   signal: Signal | undefined;
@@ -74,7 +74,7 @@ interface PlacedSweep {
   statistics: Statistics;
 }
 
-function placeSweep(model: Model, data: DataSet, visit: Visit, loss: Loss, purpose: Purpose): PlacedSweep {
+function placeSweep(model: Model, data: DataSet, visit: Visit, loss: SetLoss, purpose: Purpose): PlacedSweep {
   const placed = allocateData(model.heap, data, visit);
   const statistics = new Statistics(model.heap);
   const manner = mannerFor(model, visit.batch, data.density);
@@ -186,7 +186,7 @@ async function runEpoch(
   if (!onBatch) {
     await runSweep(sweep, pacer, () => {
       // A pacer's first slice is one step.
-      explosion.firstBatch(statistics.sums.lossSum / batch);
+      explosion.firstBatch(figuresOf(model, statistics.sums, batch, loss).loss);
       return statistics.badStep >= 0;
     });
     return 0;
@@ -204,7 +204,7 @@ async function runEpoch(
   return callbacks;
 }
 
-function planValidation(model: Model, data: DataSet, loss: Loss): PlacedSweep {
+function planValidation(model: Model, data: DataSet, loss: SetLoss): PlacedSweep {
   const visit = { order: undefined, batch: Math.min(EVALUATION_BATCH, data.inputs.rows) };
   return placeSweep(model, data, visit, loss, { kind: "evaluate", parameters: model.store.region });
 }
@@ -212,7 +212,7 @@ function planValidation(model: Model, data: DataSet, loss: Loss): PlacedSweep {
 async function validate(
   model: Model,
   { data, sweep, statistics }: PlacedSweep,
-  loss: Loss,
+  loss: SetLoss,
   pacer: Pacer,
 ): Promise<Figures> {
   statistics.clear();

@@ -80,6 +80,7 @@ describe("this test", () => {
     expect(sources.size).toBeGreaterThan(20);
     expect(sources.get("src/losses.ts")).toEqual([
       { target: "src/activations.ts", typeOnly: true },
+      { target: "src/check.ts", typeOnly: false },
       { target: "src/dataset.ts", typeOnly: true },
       { target: "src/program/builder.ts", typeOnly: false },
       { target: "src/shape.ts", typeOnly: false },
@@ -116,10 +117,16 @@ describe("the sources", () => {
     ["src/data/", "build/"],
     ["assembly/index.ts"],
     ["assembly/program.ts"],
-    ["assembly/losses.ts", "assembly/sparse.ts", "assembly/gemm.ts"],
-    ["assembly/activations.ts", "assembly/batches.ts", "assembly/reductions.ts", "assembly/optimizers.ts"],
+    ["assembly/losses.ts", "assembly/rare-losses.ts", "assembly/sparse.ts", "assembly/gemm.ts"],
+    [
+      "assembly/activations.ts",
+      "assembly/batches.ts",
+      "assembly/reductions.ts",
+      "assembly/optimizers.ts",
+      "assembly/weights.ts",
+    ],
     ["assembly/math.ts", "assembly/random.ts", "assembly/transpose.ts", "assembly/threads.ts"],
-    ["assembly/lanes.ts"],
+    ["assembly/lanes.ts", "assembly/wide.ts"],
     ["assembly/ops.ts"],
   ];
 

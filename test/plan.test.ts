@@ -101,7 +101,7 @@ test("the learning rate changes without a new plan", () => {
     const cells = { rate: heap.cell(0), epoch: heap.cell(0) };
     const purpose = { kind: "train", optimizer: sgd() as never, cells, gradients: undefined } as const;
     const { region } = new Statistics(heap);
-    const make = () => planLoss(model, "crossEntropy", data, 8, region, purpose);
+    const make = () => planLoss(model, network.facts.loss, data, 8, region, purpose);
     const programs = Array.from({ length: plans }, make);
     for (const [i, rate] of rates.entries()) {
       heap.setCell(cells.rate, -rate);

@@ -3,6 +3,7 @@
 
 import {
   Backward,
+  type ClassWeights,
   COLUMN_BLOCK_BYTES,
   ColumnSums,
   Compress,
@@ -22,8 +23,10 @@ import {
   PACKED_TERM_BYTES,
   PANEL_PADDING,
   PANEL_ROW_BYTES,
+  PrepareTargets,
   Product,
   Report,
+  ReportWeights,
   Shuffle,
   SortByColumn,
   SparseGradient,
@@ -33,6 +36,7 @@ import {
   Sum,
   Transpose,
   Uniform,
+  Weigh,
 } from "../../assembly/ops.js";
 import type { Program } from "../executors/executor.js";
 import { type Heap, type Region, UNPLACED } from "../heap.js";
@@ -47,7 +51,7 @@ import type {
   Visit,
 } from "./samples.js";
 
-export { DataType, Op, Start, Stat } from "../../assembly/ops.js";
+export { ClassWeights, DataType, FIRST_ROW_LOSS, Op, Start, Stat } from "../../assembly/ops.js";
 
 /**
  * Whether a product is worth packing: a packed row of B serves m / 4 tiles and a packed tile of A serves
@@ -84,6 +88,12 @@ interface LossBuffers {
   prediction: Region;
   logits: Region;
   target: Region;
+}
+
+/** How much each term of a loss counts: see PrepareTargets in assembly/ops.ts. */
+interface TermWeights {
+  weights: Region;
+  shares: Region;
 }
 
 export class ProgramBuilder {
@@ -369,7 +379,7 @@ export class ProgramBuilder {
     { gradient, losses, hits, prediction, logits, target }: LossBuffers,
     rows: number,
     width: number,
-    { rate, factor, terms }: { rate: Region; factor: number; terms: number },
+    { rate, factor, terms, parameters }: { rate: Region; factor: number; terms: number; parameters?: Region },
   ): void {
     this.#emit(op, Cut.batch, rows, width, [
       [Loss.gradient, gradient],
@@ -381,6 +391,63 @@ export class ProgramBuilder {
       [Loss.rate, rate],
       [Loss.factor, factor],
       [Loss.terms, terms],
+      [Loss.parameters, parameters],
+    ]);
+  }
+
+  /** f64 cells holding `values`, next to each other. */
+  cells(values: readonly number[]): Region {
+    const region = this.heap.region(values.length * 8);
+    this.heap.f64.set(values, region.offset / 8);
+    return region;
+  }
+
+  /** See PrepareTargets in assembly/ops.ts; rows are samples. */
+  prepareTargets(
+    target: Region,
+    { weights, shares }: TermWeights,
+    rows: number,
+    width: number,
+    {
+      sampleWeights,
+      settings,
+      classes,
+      termWidth,
+    }: { sampleWeights?: Region; settings: Region; classes: ClassWeights; termWidth: number },
+  ): void {
+    this.#emit(Op.prepareTargets, Cut.batch, rows, width, [
+      [PrepareTargets.target, target],
+      [PrepareTargets.weights, weights],
+      [PrepareTargets.shares, shares],
+      [PrepareTargets.sampleWeights, sampleWeights],
+      [PrepareTargets.settings, settings],
+      [PrepareTargets.classes, classes],
+      [PrepareTargets.termWidth, termWidth],
+    ]);
+  }
+
+  /** See Weigh in assembly/ops.ts. */
+  weigh(
+    { gradient, losses, hits }: Pick<LossBuffers, "gradient" | "losses" | "hits">,
+    { weights, shares }: TermWeights,
+    rows: number,
+    width: number,
+    termWidth: number,
+  ): void {
+    this.#emit(Op.weigh, Cut.batch, rows, width, [
+      [Weigh.gradient, gradient],
+      [Weigh.losses, losses],
+      [Weigh.hits, hits],
+      [Weigh.weights, weights],
+      [Weigh.shares, shares],
+      [Weigh.termWidth, termWidth],
+    ]);
+  }
+
+  reportWeights(statistics: Region, shares: Region, size: number): void {
+    this.#emit(Op.reportWeights, Cut.whole, size, 1, [
+      [ReportWeights.statistics, statistics],
+      [ReportWeights.shares, shares],
     ]);
   }
 
