@@ -412,7 +412,7 @@ export function* toWeights(
 /** Throws RangeError where all of the weights are 0. */
 export function refuseZeros(name: string, { data, rows }: Table, of: string): void {
   if (data.some((weight) => weight > 0)) return;
-  throw new RangeError(`${name} is 0 for all ${count(rows, of)}: at least one must be above 0`);
+  throw new RangeError(`${name} is 0 for all ${rows} ${of}: at least one must be above 0`);
 }
 
 /** How many rows of a table make a sample: of wide ones fewer. */

@@ -285,7 +285,7 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
 
 /** Refuses data of which nothing counts. */
 function refuseNothing([, targets, weights]: Data): void {
-  if (weights) refuseZeros("sampleWeights", weights, "row");
+  if (weights) refuseZeros("sampleWeights", weights, "rows");
   if (isClasses(targets) || !targets.masked || !targets.data.every(Number.isNaN)) return;
   throw new RangeError("targets is NaN everywhere, which means that nothing counts: give numbers for some");
 }
@@ -307,7 +307,7 @@ function* checkValidation(
     const names = ["validationData[0]", "validationData[1]", "validationData[2]"] as const;
     const [first, second, third] = validationData as readonly [Rows, Rows, Weights?];
     const data = yield* checkData(facts, names, first, second, loss, third);
-    if (data[2]) refuseZeros(names[2], data[2], "row");
+    if (data[2]) refuseZeros(names[2], data[2], "rows");
     return data;
   }
   if (validationSplit === undefined) return undefined;
@@ -446,7 +446,7 @@ export function checkLoss(
     const classes = sides ? 2 : outputShape[outputShape.length - 1];
     const of = sides ? "of the lower target and of the upper one" : "one for each class";
     const table = finish(toWeights("classWeights", classWeights, classes, of, dtype));
-    refuseZeros("classWeights", table, "class");
+    refuseZeros("classWeights", table, "classes");
     weights = [...table.data];
   }
   return loss === undefined
