@@ -139,6 +139,9 @@ export const enum Stat {
   hits = 1,
   /** First step whose loss is not finite, or -1. */
   badStep = 2,
+  /** Sum of the weights, and the number of those that are not 0: see ReportWeights. */
+  weightSum = 3,
+  counted = 4,
   cells = 8,
 }
 
@@ -160,10 +163,26 @@ export const enum Op {
   softmaxBackward,
   // All rarer activations, both ways: see Curve. They are no epilogues.
   curve,
-  // Losses.
+  // Losses of elements.
   meanSquaredError,
   binaryCrossEntropy,
+  meanAbsoluteError,
+  huber,
+  logCosh,
+  hinge,
+  squaredHinge,
+  poisson,
+  binaryFocal,
+  // Losses of rows.
   crossEntropy,
+  focal,
+  klDivergence,
+  categoricalHinge,
+  cosineSimilarity,
+  // What goes with losses.
+  prepareTargets,
+  weigh,
+  reportWeights,
   report,
   // Batches.
   gather,
@@ -205,6 +224,9 @@ export const enum Op {
 /** The first of the derivatives, and the first operation that is not elementwise: see Op. */
 export const FIRST_DERIVATIVE = Op.sigmoidBackward;
 export const FIRST_BY_ROWS = Op.softmax;
+
+/** The first loss that has one value a row: see Op. */
+export const FIRST_ROW_LOSS = Op.crossEntropy;
 
 /** Element type of a data set as it lies in the heap. */
 export const enum DataType {
@@ -416,11 +438,11 @@ export const enum Curve {
 
 /**
  * The losses. Each writes the gradient, one loss for each of its terms and one 1 or 0 for a hit or a miss. The terms
- * are the elements, those of crossEntropy the rows. The gradient is multiplied by rate * factor / terms.
+ * are the elements, or the rows from FIRST_ROW_LOSS on. The gradient is multiplied by rate * factor / terms.
  *
- * meanSquaredError reads `prediction` and writes the gradient of it, without the 2, which is in the factor.
- * binaryCrossEntropy and crossEntropy are fused with sigmoid and softmax: they read `logits`, write `prediction`, and
- * their gradient is that of the logits, prediction - target.
+ * binaryCrossEntropy and binaryFocal are fused with sigmoid, crossEntropy, focal and klDivergence with softmax: they read
+ * `logits`, write `prediction`, and their gradient is that of the logits. The others read `prediction` and write the
+ * gradient of it; of squares without the 2, which is in the factor.
  */
 export const enum Loss {
   /** T (count, width) */
@@ -431,7 +453,7 @@ export const enum Loss {
   hits = Role.writeOwn | 10,
   /** T (count, width) */
   prediction = Role.writeOwn | 11,
-  /** T (count, width); unused by meanSquaredError */
+  /** T (count, width); unused where no activation is fused */
   logits = Role.readOwn | 12,
   /** T (count, width) */
   target = Role.readOwn | 13,
@@ -441,6 +463,68 @@ export const enum Loss {
   rateStride = 30,
   factor = 15,
   terms = 16,
+  /** f64 (2): the delta of huber; gamma and alpha of focal and binaryFocal */
+  parameters = Role.read | 17,
+}
+
+/** How class weights count. */
+export const enum ClassWeights {
+  none,
+  /** There are two: of targets below 1/2, and of the others. */
+  ofSides,
+  /** One a column: a row's loss is multiplied by the mean of them, by its targets. */
+  ofRows,
+  /** One a column: each target of a row is multiplied by its own. */
+  ofTargets,
+}
+
+/**
+ * What comes before a loss whose terms do not all count alike: labels are smoothed, target = target * keep + add, and each
+ * term gets a weight, by which its loss is multiplied, and a share, which is its part of what the sum is divided by: that
+ * of its sample times that of its class, 0 where a target is NaN. Such targets become 0.
+ */
+export const enum PrepareTargets {
+  /** T (count, width), in place */
+  target = Role.writeOwn | 8,
+  /** T (terms) */
+  weights = Role.writeOwn | 9,
+  /** T (terms) */
+  shares = Role.writeOwn | 10,
+  /** T (count), or 0 */
+  sampleWeights = Role.readOwn | 11,
+  /** f64: keep, add, and the weights of the classes */
+  settings = Role.read | 12,
+  /** ClassWeights */
+  classes = 13,
+  /** Elements in a term. */
+  termWidth = 14,
+}
+
+/**
+ * What comes behind such a loss: losses[i] is multiplied by weights[i], the gradient of the term by weights[i] /
+ * sum(shares), and a hit counts where shares[i] is not 0. What has the weight 0 becomes 0, whatever it was.
+ */
+export const enum Weigh {
+  /** T (count, width) */
+  gradient = Role.writeOwn | 8,
+  /** T (terms) */
+  losses = Role.writeOwn | 9,
+  /** T (terms) */
+  hits = Role.writeOwn | 10,
+  /** T (terms) */
+  weights = Role.readOwn | 11,
+  /** T (terms), all of them */
+  shares = Role.read | 12,
+  /** As in PrepareTargets, at the same place. */
+  termWidth = 14,
+}
+
+/** Adds sum(shares), and how many of them are not 0, to the statistics. */
+export const enum ReportWeights {
+  /** f64 (Stat.cells) */
+  statistics = Role.write | 8,
+  /** T (count) */
+  shares = Role.read | 9,
 }
 
 /** Adds sum(losses) * weight and sum(hits) to the statistics and marks the first loss that is not finite. */

@@ -13,17 +13,19 @@ import { dropout, normal } from "./noise";
 import { columnMoments, columnProducts, normalize, normalizeBackward } from "./normalization";
 import { adam, adaptive, adjust, clipFactor, maxNorm, momentum, squares } from "./optimizers";
 import {
-  Adjust, Backward, ClipFactor, ColumnMoments, ColumnProducts, Columns, ColumnSums, Compress, Count, Curve, CurveOf, Cut, DataType,
-  Epilogue, FIRST_DERIVATIVE, Forward, Gather, GatherSparse, Indices, Keep, Layout, Loss, MaxNorm, Noise, NO_EPILOGUE, Normalize,
-  NormalizeBackward, OneHot, Op, Operand, Product, RECORD_WORDS, Report, Shuffle, SortByColumn, SparseGradient,
-  SparseProduct, SparseSamples, Squares, SQUARES_CHUNK, Standardize, Start, Sum, SUM_BLOCK, TILE_ROWS, Transpose,
-  Uniform, Update, Variant, Word,
+  Adjust, Backward, ClassWeights, ClipFactor, ColumnMoments, ColumnProducts, Columns, ColumnSums, Compress, Count, Curve,
+  CurveOf, Cut, DataType, Epilogue, FIRST_DERIVATIVE, FIRST_ROW_LOSS, Forward, Gather, GatherSparse, Indices, Keep, Layout,
+  Loss, MaxNorm, Noise, NO_EPILOGUE, Normalize, NormalizeBackward, OneHot, Op, Operand, PrepareTargets, Product,
+  RECORD_WORDS, Report, ReportWeights, Shuffle, SortByColumn, SparseGradient, SparseProduct, SparseSamples, Squares,
+  SQUARES_CHUNK, Standardize, Start, Sum, SUM_BLOCK, TILE_ROWS, Transpose, Uniform, Update, Variant, Weigh, Word,
 } from "./ops";
 import { shuffle, uniform } from "./random";
+import { elementLoss, rowLoss } from "./rare-losses";
 import { columnSums, report } from "./reductions";
 import { columnOfPart, compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse";
 import { abandoned, assemble, barrier, takePart } from "./threads";
 import { transpose } from "./transpose";
+import { prepareTargets, reportWeights, weigh } from "./weights";
 
 // Smallest parts worth the while: elements of an elementwise operation, and columns or rows of a matrix.
 // Both are multiples of the tile, so that every part but the last is of whole tiles.
@@ -133,6 +135,24 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
     case Op.binaryCrossEntropy:
     case Op.crossEntropy:
       runLoss<T>(op, record, from, count, width, step);
+      break;
+    case Op.meanAbsoluteError:
+    case Op.huber:
+    case Op.logCosh:
+    case Op.hinge:
+    case Op.squaredHinge:
+    case Op.poisson:
+    case Op.binaryFocal:
+    case Op.focal:
+    case Op.klDivergence:
+    case Op.categoricalHinge:
+    case Op.cosineSimilarity:
+      runRareLoss(op, record, from, count, width, step, sizeof<T>() == 8);
+      break;
+    case Op.prepareTargets:
+    case Op.weigh:
+    case Op.reportWeights:
+      runWeights(op, record, from, count, width, sizeof<T>() == 8);
       break;
     case Op.report:
       report<T>(
@@ -334,14 +354,19 @@ function runCurve(record: usize, from: usize, count: usize, rowBytes: usize, wid
 }
 
 // @ts-ignore: decorator
+@inline function scaleOf(record: usize, step: usize): f64 {
+  const rate = load<f64>(word(record, Loss.rate) + step * word(record, Loss.rateStride));
+  return (rate * <f64>word(record, Loss.factor)) / <f64>word(record, Loss.terms);
+}
+
+// @ts-ignore: decorator
 @inline function runLoss<T>(op: Op, record: usize, from: usize, count: usize, width: usize, step: usize): void {
   const offset = from * width * sizeof<T>();
   const d = word(record, Loss.gradient) + offset;
   const y = word(record, Loss.prediction) + offset;
   const z = word(record, Loss.logits) + offset;
   const t = word(record, Loss.target) + offset;
-  const rate = load<f64>(word(record, Loss.rate) + step * word(record, Loss.rateStride));
-  const scale = (rate * <f64>word(record, Loss.factor)) / <f64>word(record, Loss.terms);
+  const scale = scaleOf(record, step);
   const term = (op == Op.crossEntropy ? from : from * width) * sizeof<T>();
   const losses = word(record, Loss.losses) + term;
   const hits = word(record, Loss.hits) + term;
@@ -366,6 +391,45 @@ function runUpdate<T>(op: Op, record: usize, offset: usize, count: usize, step: 
     case Op.adam: adam<T>(w, g, first, second, count, rates, settings, factor); break;
     default:
       adaptive<T>(w, g, first, second, word(record, Update.third) + offset, count, rates, settings, factor, variant);
+  }
+}
+
+function runRareLoss(op: Op, record: usize, from: usize, count: usize, width: usize, step: usize, wide: bool): void {
+  const bytes: usize = wide ? 8 : 4;
+  const offset = from * width * bytes;
+  const ofRows = op >= FIRST_ROW_LOSS;
+  const term = ofRows ? from * bytes : offset;
+  const d = word(record, Loss.gradient) + offset;
+  const losses = word(record, Loss.losses) + term;
+  const hits = word(record, Loss.hits) + term;
+  const y = word(record, Loss.prediction) + offset;
+  // Where an activation is fused, from the logits.
+  const fused = op == Op.binaryFocal || op == Op.focal || op == Op.klDivergence;
+  const x = fused ? word(record, Loss.logits) + offset : y;
+  const t = word(record, Loss.target) + offset;
+  const parameters = word(record, Loss.parameters);
+  const scale = scaleOf(record, step);
+  if (ofRows) rowLoss(op, d, losses, hits, y, x, t, count, width, scale, parameters, wide);
+  else elementLoss(op, d, losses, hits, y, x, t, count * width, scale, parameters, wide);
+}
+
+function runWeights(op: Op, record: usize, from: usize, count: usize, width: usize, wide: bool): void {
+  if (op == Op.reportWeights) {
+    reportWeights(word(record, ReportWeights.statistics), word(record, ReportWeights.shares), count, wide);
+    return;
+  }
+  const perRow = width / word(record, PrepareTargets.termWidth);
+  if (op == Op.prepareTargets) {
+    prepareTargets(
+      word(record, PrepareTargets.target), word(record, PrepareTargets.weights), word(record, PrepareTargets.shares),
+      word(record, PrepareTargets.sampleWeights), word(record, PrepareTargets.settings),
+      <ClassWeights>word(record, PrepareTargets.classes), from * perRow, count * perRow, perRow, width / perRow, wide,
+    );
+  } else {
+    weigh(
+      word(record, Weigh.gradient), word(record, Weigh.losses), word(record, Weigh.hits), word(record, Weigh.weights),
+      word(record, Weigh.shares), from * perRow, count * perRow, width / perRow, word(record, Word.count) * perRow, wide,
+    );
   }
 }
 

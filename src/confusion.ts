@@ -18,10 +18,10 @@ export function confusionMatrix(network: Network, inputs: Rows, targets: Rows): 
   modelOf(network);
   const { facts, outputs } = network;
   const { loss } = facts;
-  const { inputs: table, targets: truth, task } = finish(checkEvaluation(facts, inputs, targets, undefined));
+  const { inputs: table, targets: truth, task } = finish(checkEvaluation(facts, inputs, targets, {}));
   if (!task.classes && !(task.labels && outputs === 1)) {
     throw new RangeError(
-      `confusionMatrix takes a network that tells classes apart, but this one has loss "${loss}" and ${outputs} ` +
+      `confusionMatrix takes a network that tells classes apart, but this one has loss "${loss.name}" and ${outputs} ` +
         `output${outputs === 1 ? "" : "s"}: give it a last layer with activation "softmax", or with one sigmoid`,
     );
   }

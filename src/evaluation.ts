@@ -2,12 +2,12 @@
 
 import { sliceRows, type Table, type Targets } from "./dataset.js";
 import { type FloatArray, smaller } from "./dtype.js";
-import type { Figures, Loss } from "./losses.js";
+import type { Figures, SetLoss } from "./losses.js";
 import type { Measures } from "./measuring.js";
 import { measure } from "./metrics.js";
 import type { Pacer } from "./pacing.js";
 import { finish } from "./pieces.js";
-import { figuresOf, type Model, placeSnapshot, Statistics, type Sums } from "./plan.js";
+import { figuresOf, type Model, NO_SUMS, placeSnapshot, Statistics, type Sums } from "./plan.js";
 import { EVALUATION_BATCH, planSweep } from "./sweep.js";
 import { allocateData, copyInto, regionOf } from "./upload.js";
 import type { Snapshot } from "./whole-steps.js";
@@ -16,14 +16,16 @@ import type { Snapshot } from "./whole-steps.js";
 export interface Evaluation extends Measures {
   inputs: Table;
   targets: Targets;
-  loss: Loss;
+  /** Weights of the rows. */
+  weights?: Table | undefined;
+  loss: SetLoss;
 }
 
 /** Evaluates all rows at a stretch, with the parameters in the heap or with a copy. */
 export function evaluate(model: Model, evaluation: Evaluation, parameters: Snapshot | undefined): Figures {
   const { rows } = evaluation.inputs;
   const predictions = roomForPredictions(model, evaluation);
-  const sums = evaluateRows(model, evaluation, parameters, 0, rows, NOTHING, predictions);
+  const sums = evaluateRows(model, evaluation, parameters, 0, rows, NO_SUMS, predictions);
   const figures = finiteFigures(model, sums, evaluation);
   return { ...figures, ...(predictions && finish(measureAll(evaluation, predictions))) };
 }
@@ -35,7 +37,7 @@ export async function evaluateInSlices(
   parameters: Snapshot,
   pacer: Pacer,
 ): Promise<Figures> {
-  let sums = NOTHING;
+  let sums = NO_SUMS;
   const predictions = roomForPredictions(model, evaluation);
   await pacer.rows(evaluation.inputs.rows, EVALUATION_BATCH, (from, to) => {
     sums = evaluateRows(model, evaluation, parameters, from, to, sums, predictions);
@@ -67,12 +69,10 @@ function finiteFigures(model: Model, sums: Sums, { inputs, loss }: Evaluation): 
   );
 }
 
-const NOTHING: Sums = { lossSum: 0, hits: 0 };
-
 /** Adds the losses and hits of the rows `from` to `to`, in batches, to `sums`; writes their outputs to `predictions`. */
 function evaluateRows(
   model: Model,
-  { inputs, targets, loss }: Evaluation,
+  { inputs, targets, weights, loss }: Evaluation,
   parameters: Snapshot | undefined,
   from: number,
   to: number,
@@ -83,7 +83,12 @@ function evaluateRows(
   const mark = heap.top;
   try {
     const batch = Math.min(EVALUATION_BATCH, to - from);
-    const first = { inputs: sliceRows(inputs, 0, batch), targets: sliceRows(targets, 0, batch), density: 1 };
+    const first = {
+      inputs: sliceRows(inputs, 0, batch),
+      targets: sliceRows(targets, 0, batch),
+      weights: weights && sliceRows(weights, 0, batch),
+      density: 1,
+    };
     const placed = allocateData(heap, first, { order: undefined, batch });
     const kept = predictions && heap.region(batch * outputs * heap.elementBytes);
     if (kept) placed.predictions = kept;
@@ -95,6 +100,7 @@ function evaluateRows(
       const end = Math.min(to, start + batch);
       copyInto(heap, placed.inputs.data, sliceRows(inputs, start, end));
       copyInto(heap, regionOf(placed.targets), sliceRows(targets, start, end));
+      if (weights) copyInto(heap, placed.weights!.data, sliceRows(weights, start, end));
       executor.run((end - start === batch ? full : rest)!, 0, 1);
       if (kept) predictions!.set(heap.elements(kept.offset, (end - start) * outputs), start * outputs);
     }

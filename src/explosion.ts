@@ -1,12 +1,12 @@
 // Notices a loss that explodes but stays finite: such a training ends without an error, and is worth nothing.
 
 import { isClasses, statisticsOf, type Table } from "./dataset.js";
-import { classifies, type Loss } from "./losses.js";
+import type { SetLoss } from "./losses.js";
 import type { DataSet } from "./upload.js";
 
 /** What is known of a training. */
 interface Training {
-  loss: Loss;
+  loss: SetLoss;
   data: DataSet;
 }
 
@@ -49,7 +49,7 @@ export class Explosion {
   /** About the loss of a network whose outputs, resp. logits, are 0. */
   #lossOfZeros(): number {
     const { loss, data } = this.#training;
-    if (classifies(loss) || isClasses(data.targets)) return 1;
+    if (loss.classifies || isClasses(data.targets)) return 1;
     return statisticsOf(data.targets).meanSquare;
   }
 

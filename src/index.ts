@@ -46,7 +46,8 @@ export {
   type RescalingOptions,
 } from "./layers/preprocessing.js";
 export { Flatten, Reshape } from "./layers/reshape.js";
-export type { ClassifierFigures, ClassifyingLoss, Figures, Loss } from "./losses.js";
+export type { ClassifierFigures, ClassifyingLoss, Figures, Loss, LossSettings } from "./losses.js";
+export { focal, huber } from "./losses.js";
 export type { Metric, MetricFigures, MetricName, MetricOption, ValidationFigures } from "./metrics.js";
 export { auc, f1, precision, recall, topKAccuracy } from "./metrics.js";
 export type { NetworkConstructor } from "./network.js";
@@ -68,6 +69,7 @@ export type {
   ExecutorName,
   FiguresOf,
   PredictOptions,
+  Weights,
 } from "./options.js";
 export type { PenaltyOptions } from "./penalties.js";
 export type { Extent, LearningRate, Schedule, Watched, WatchingSchedule } from "./rates.js";

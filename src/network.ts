@@ -20,7 +20,7 @@ import { ReferenceExecutor } from "./executors/reference/executor.js";
 import { WasmExecutor } from "./executors/wasm/executor.js";
 import { Heap } from "./heap.js";
 import type { Layer } from "./layers/layer.js";
-import { defaultLoss, type Loss } from "./losses.js";
+import { defaultLoss, type Loss, type LossSettings, rowAfter, type SetLoss, setLoss } from "./losses.js";
 import {
   type ApplyGradientsOptions,
   type AsyncOptions,
@@ -34,6 +34,7 @@ import {
   checkThreads,
   checkTrainBatch,
   describeLayers,
+  EVALUATE_OPTIONS,
   type EvaluateOptions,
   type ExecutorName,
   type Facts,
@@ -246,14 +247,14 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
    *
    * @throws RangeError or TypeError for unusable data; Error where a parameter or the loss is not finite
    */
-  evaluate<G extends Loss | undefined = undefined>(
+  evaluate<G extends Loss | LossSettings | undefined = undefined>(
     inputs: Rows,
     targets: Rows,
     options: EvaluateOptions & { loss?: G } = {},
   ): FiguresOf<L, G> {
     const model = modelOf(this);
-    const { loss, metrics } = readOptions<EvaluateOptions>("evaluate", options, ["loss", "metrics"]);
-    const evaluation = finish(checkEvaluation(this.#facts, inputs, targets, loss, metrics));
+    const given = readOptions<EvaluateOptions>("evaluate", options, EVALUATE_OPTIONS);
+    const evaluation = finish(checkEvaluation(this.#facts, inputs, targets, given));
     refuseWritten(model);
     return evaluate(model, evaluation, model.wholeSteps?.read()) as FiguresOf<L, G>;
   }
@@ -265,19 +266,18 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
    *
    * @throws as `evaluate`, by rejecting, and with the signal's reason
    */
-  async evaluateAsync<G extends Loss | undefined = undefined>(
+  async evaluateAsync<G extends Loss | LossSettings | undefined = undefined>(
     inputs: Rows,
     targets: Rows,
     options: EvaluateOptions & AsyncOptions & { loss?: G } = {},
   ): Promise<FiguresOf<L, G>> {
     const model = modelOf(this);
-    const { loss, metrics, signal } = readOptions<EvaluateOptions & AsyncOptions>("evaluateAsync", options, [
-      "loss",
-      "metrics",
+    const given = readOptions<EvaluateOptions & AsyncOptions>("evaluateAsync", options, [
+      ...EVALUATE_OPTIONS,
       "signal",
     ]);
-    const { pacer, parameters } = this.#slices(signal);
-    const checking = pacer.drive(checkEvaluation(this.#facts, inputs, targets, loss, metrics));
+    const { pacer, parameters } = this.#slices(given.signal);
+    const checking = pacer.drive(checkEvaluation(this.#facts, inputs, targets, given));
     const evaluation = isPending(checking) ? await checking : checking;
     return (await evaluateInSlices(model, evaluation, parameters, pacer)) as FiguresOf<L, G>;
   }
@@ -431,7 +431,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     return this.#facts;
   }
 
-  #useLoss(loss: Loss): void {
+  #useLoss(loss: SetLoss): void {
     this.#facts.loss = loss;
   }
 
@@ -439,6 +439,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     const { inputShape, outputShape, dtype, layers } = this;
     const { heap, inputScale, entrance, descriptions } = this.#model;
     const { activation } = this.layers[this.layers.length - 1];
+    const name = defaultLoss(activation);
     return {
       inputShape,
       outputShape,
@@ -454,7 +455,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       entrance,
       owns: (buffer) => heap.owns(buffer),
       activation,
-      loss: defaultLoss(activation),
+      loss: setLoss(rowAfter(name, activation)!, { name }),
     };
   }
 }

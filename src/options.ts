@@ -20,12 +20,16 @@ import {
 } from "./check.js";
 import {
   type Format,
+  isClasses,
+  type NumericArray,
   type Rows,
+  refuseZeros,
   sliceRows,
   type Table,
   type Targets,
   toTable,
   toTargets,
+  toWeights,
 } from "./dataset.js";
 import { type ArrayOf, bytesOf, type DType, type FloatArray, largestOf, rounded, smaller } from "./dtype.js";
 import type { Entrance } from "./entrance.js";
@@ -38,8 +42,14 @@ import {
   type ClassifyingLoss,
   defaultLoss,
   type Figures,
+  fusedText,
   type Loss,
+  type LossSettings,
   losses,
+  rowAfter,
+  type SetLoss,
+  setLoss,
+  settingsOf,
   termsOf,
 } from "./losses.js";
 import { taskOf } from "./measuring.js";
@@ -54,6 +64,7 @@ import {
   type SetOptimizer,
 } from "./optimizers.js";
 import { finish, type Pieces } from "./pieces.js";
+import { ClassWeights } from "./program/builder.js";
 import { checkRates, type LearningRate } from "./rates.js";
 import { positionsOf, type Shape, shapeText, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
@@ -102,6 +113,9 @@ export interface NetworkOptions<D extends DType = DType, L extends readonly Laye
   executor?: ExecutorName;
 }
 
+/** Weights of rows or of classes. */
+export type Weights = NumericArray | readonly number[];
+
 export interface FitOptions<N = object> {
   /** Passes over the data; default 1. */
   epochs?: number;
@@ -116,10 +130,31 @@ export interface FitOptions<N = object> {
   optimizer?: Optimizer | OptimizerName;
   /** Whether to visit the rows in a new random order each epoch; default true. */
   shuffle?: boolean;
-  /** Default: what fits the last activation; softmax: crossEntropy, sigmoid: binaryCrossEntropy, else meanSquaredError. */
-  loss?: Loss;
-  /** Inputs and targets to evaluate after each epoch. */
-  validationData?: readonly [inputs: Rows, targets: Rows];
+  /**
+   * A name, or what `huber()` or `focal()` returns. Default: that of the last `fit`, at first what fits the last
+   * activation; softmax: crossEntropy, sigmoid: binaryCrossEntropy, else meanSquaredError. Targets that are NaN do not
+   * count: of a loss of elements the element, of one of rows (crossEntropy, focal after a softmax, klDivergence,
+   * categoricalHinge, cosineSimilarity) the row.
+   */
+  loss?: Loss | LossSettings;
+  /**
+   * Share s of a target that is spread over all K classes, t (1 - s) + s / K (PyTorch), with binaryCrossEntropy and focal
+   * after a sigmoid over both, t (1 - s) + s / 2 (Keras): 0 up to, but not, 1. For crossEntropy, binaryCrossEntropy and
+   * focal; it belongs to the loss, in validation too. Default 0, or, where no `loss` is given, as in the last `fit`.
+   */
+  labelSmoothing?: number;
+  /**
+   * How much each class counts in training, not in validation: a number of at least 0 for each, by index; for
+   * binaryCrossEntropy, hinge, squaredHinge and focal after a sigmoid two, of the lower target and of the upper one. For
+   * losses that classify. The mean is PyTorch's: sum(w loss) / sum(w) over the batch.
+   */
+  classWeights?: Weights;
+  /** How much each row counts, in the same mean: a number of at least 0 for each row of `inputs`. */
+  sampleWeights?: Weights;
+  /** Inputs and targets to evaluate after each epoch, and, as sampleWeights, weights of their rows. */
+  validationData?:
+    | readonly [inputs: Rows, targets: Rows]
+    | readonly [inputs: Rows, targets: Rows, sampleWeights: Weights];
   /** Share of the rows, from the end, to keep for validation: above 0, below 1. */
   validationSplit?: number;
   /**
@@ -147,18 +182,22 @@ export interface FitOptions<N = object> {
   signal?: Signal;
 }
 
-export interface EvaluateOptions<L extends Loss = Loss> {
+export interface EvaluateOptions<L extends Loss | LossSettings = Loss | LossSettings> {
   /** Default: the loss of the last `fit`, or what fits the last activation. */
   loss?: L;
   /** Metrics besides the loss, e.g. ["f1", "auc"]: see MetricName. */
   metrics?: readonly MetricOption[];
+  /** As in `fit`; default 0, or, where no `loss` is given, as in the last `fit`. */
+  labelSmoothing?: number;
+  /** As in `fit`: how much each row counts. */
+  sampleWeights?: Weights;
 }
 
 /** Options of `trainBatch`: as those of `fit`. */
-export type TrainBatchOptions = Pick<FitOptions, "optimizer" | "learningRate" | "loss">;
+export type TrainBatchOptions = GradientsOptions & ApplyGradientsOptions;
 
 /** Options of `gradients`: as those of `fit`. */
-export type GradientsOptions = Pick<FitOptions, "loss">;
+export type GradientsOptions = Pick<FitOptions, "loss" | "labelSmoothing" | "classWeights" | "sampleWeights">;
 
 /** Options of `applyGradients`: as those of `fit`. */
 export type ApplyGradientsOptions = Pick<FitOptions, "optimizer" | "learningRate">;
@@ -182,7 +221,9 @@ export interface AsyncOptions {
  * sigmoid: those have an accuracy. (Not after a `fit` with loss "meanSquaredError", whose loss evaluate takes over:
  * say `loss` then.)
  */
-export type FiguresOf<L extends readonly Layer[], G extends Loss | undefined> = [G] extends [ClassifyingLoss]
+export type FiguresOf<L extends readonly Layer[], G extends Loss | LossSettings | undefined> = [G] extends [
+  ClassifyingLoss | LossSettings<ClassifyingLoss>,
+]
   ? ClassifierFigures
   : [undefined] extends [G]
     ? L extends readonly [...Layer[], { readonly activation?: infer A }]
@@ -192,7 +233,7 @@ export type FiguresOf<L extends readonly Layer[], G extends Loss | undefined> = 
       : Figures
     : Figures;
 
-type Data = [inputs: Table, targets: Targets];
+type Data = [inputs: Table, targets: Targets, weights?: Table];
 
 /** What the checks need to know of a network. */
 export interface Facts {
@@ -210,7 +251,7 @@ export interface Facts {
   /** Of the last layer. */
   activation: Activation | undefined;
   /** The loss that a call without one takes. */
-  loss: Loss;
+  loss: SetLoss;
 }
 
 export const NETWORK_OPTIONS: readonly (keyof NetworkOptions)[] = [
@@ -231,6 +272,9 @@ const FIT_OPTIONS: readonly (keyof FitOptions)[] = [
   "optimizer",
   "shuffle",
   "loss",
+  "labelSmoothing",
+  "classWeights",
+  "sampleWeights",
   "validationData",
   "validationSplit",
   "metrics",
@@ -240,9 +284,15 @@ const FIT_OPTIONS: readonly (keyof FitOptions)[] = [
   "signal",
 ];
 
-const TRAIN_BATCH_OPTIONS = ["optimizer", "learningRate", "loss"] as const;
-const GRADIENTS_OPTIONS = ["loss"] as const;
+const GRADIENTS_OPTIONS = ["loss", "labelSmoothing", "classWeights", "sampleWeights"] as const;
+const TRAIN_BATCH_OPTIONS = ["optimizer", "learningRate", ...GRADIENTS_OPTIONS] as const;
 const APPLY_GRADIENTS_OPTIONS = ["optimizer", "learningRate"] as const;
+export const EVALUATE_OPTIONS: readonly (keyof EvaluateOptions)[] = [
+  "loss",
+  "labelSmoothing",
+  "sampleWeights",
+  "metrics",
+];
 
 /** Reads the options of `fit`, once. */
 export function readFitOptions(options: FitOptions): FitOptions {
@@ -254,7 +304,7 @@ export function readFitOptions(options: FitOptions): FitOptions {
 /** Checks everything that `fit` is given. */
 export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: FitOptions): Pieces<Settings> {
   const { epochs = 1, batchSize = 32, shuffle = true } = options;
-  const loss = checkLoss(facts, options.loss ?? facts.loss);
+  const loss = checkLoss(facts, options);
   const optimizer = checkOptimizer(facts, options);
   const checked = {
     epochs: checkInteger("epochs", epochs, 1),
@@ -272,16 +322,27 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
     loss,
     ...checkMeasures(facts, loss, options.metrics),
   };
-  const all = yield* checkData(facts, ["inputs", "targets"], inputs, targets, loss);
+  const { sampleWeights } = options;
+  const all = yield* checkData(
+    facts,
+    ["inputs", "targets", "sampleWeights"],
+    inputs,
+    targets,
+    loss,
+    sampleWeights,
+  );
   const held = yield* checkValidation(facts, all[0].rows, options, loss);
   const rows = typeof held === "number" ? all[0].rows - held : all[0].rows;
   checkBatches(facts, rows, checked.batchSize);
   yield* checkLearningRate(facts, checked, rows, held !== undefined);
-  const part = (from: number, to: number) => all.map((table) => sliceRows(table, from, to)) as Data;
+  const part = (from: number, to: number) =>
+    all.map((table) => table && sliceRows<Targets>(table, from, to)) as Data;
   const validation = typeof held === "number" ? part(rows, rows + held) : held;
+  const training = part(0, rows);
+  refuseNothing(training);
   return {
     ...checked,
-    data: yield* survey(part(0, rows), facts.takesSparse),
+    data: yield* survey(training, facts.takesSparse),
     validation: validation && (yield* survey(validation, facts.takesSparse)),
   };
 }
@@ -303,9 +364,10 @@ export function checkGradients(facts: Facts, inputs: Rows, targets: Rows, option
 }
 
 function checkBatch(facts: Facts, inputs: Rows, targets: Rows, options: GradientsOptions): Batch {
-  const loss = checkLoss(facts, options.loss ?? facts.loss);
-  const [x, t] = finish(checkData(facts, ["inputs", "targets"], inputs, targets, loss));
-  return { inputs: x, targets: t, loss };
+  const loss = checkLoss(facts, options);
+  const names = ["inputs", "targets", "sampleWeights"] as const;
+  const [x, t, weights] = finish(checkData(facts, names, inputs, targets, loss, options.sampleWeights));
+  return { inputs: x, targets: t, weights, loss };
 }
 
 /** Checks what `applyGradients` is given; returns the gradients, one array a tensor. */
@@ -340,22 +402,32 @@ export function checkApplyGradients(
   return { arrays, optimizer };
 }
 
+/** Refuses data of which nothing counts. */
+function refuseNothing([, targets, weights]: Data): void {
+  if (weights) refuseZeros("sampleWeights", weights, "rows");
+  if (isClasses(targets) || !targets.masked || !targets.data.every(Number.isNaN)) return;
+  throw new RangeError("targets is NaN everywhere, which means that nothing counts: give numbers for some");
+}
+
 /** What to validate with: nothing, data, or so many of the last rows. */
 function* checkValidation(
   facts: Facts,
   rows: number,
   { validationData, validationSplit }: FitOptions,
-  loss: Loss,
+  loss: SetLoss,
 ): Pieces<Data | number | undefined> {
   if (validationData !== undefined && validationSplit !== undefined) {
     throw new TypeError("both validationData and validationSplit are given: pass one of them");
   }
   if (validationData !== undefined) {
-    if (!Array.isArray(validationData) || validationData.length !== 2) {
+    if (!Array.isArray(validationData) || (validationData.length !== 2 && validationData.length !== 3)) {
       throw new TypeError(`validationData is ${quote(validationData)}, but must be [inputs, targets]`);
     }
-    const [first, second] = validationData as readonly [Rows, Rows];
-    return yield* checkData(facts, ["validationData[0]", "validationData[1]"], first, second, loss);
+    const names = ["validationData[0]", "validationData[1]", "validationData[2]"] as const;
+    const [first, second, third] = validationData as readonly [Rows, Rows, Weights?];
+    const data = yield* checkData(facts, names, first, second, loss, third);
+    if (data[2]) refuseZeros(names[2], data[2], "rows");
+    return data;
   }
   if (validationSplit === undefined) return undefined;
   if (typeof validationSplit !== "number" || Number.isNaN(validationSplit)) {
@@ -408,9 +480,9 @@ function* checkLearningRate(
 }
 
 /** Checks that a step is not 0 for every row of a batch. */
-function checkShare({ dtype, outputShape }: Facts, rate: number, loss: Loss, rows: number): void {
+function checkShare({ dtype, outputShape }: Facts, rate: number, loss: SetLoss, rows: number): void {
   checkRounded("learningRate", rate, dtype);
-  if (rounded(dtype, (rate * losses[loss].factor) / termsOf(loss, rows, outputShape)) !== 0) return;
+  if (rounded(dtype, (rate * loss.factor) / termsOf(loss, rows, outputShape)) !== 0) return;
   throw new RangeError(
     `learningRate is ${rate}, of which a row's share in a batch of ${rows} is 0 in the network's ${dtype}: ` +
       "take a larger learningRate or a smaller batchSize",
@@ -473,13 +545,14 @@ export function inputFormat({ inputShape, dtype, inputScale, entrance, owns }: F
   };
 }
 
-/** Checks inputs and targets for a loss. */
+/** Checks inputs and targets for a loss, and weights of the rows, if there are any. */
 export function* checkData(
   facts: Facts,
-  names: readonly [string, string],
+  names: readonly [inputs: string, targets: string, weights?: string],
   inputs: Rows,
   targets: Rows,
-  loss: Loss,
+  loss: SetLoss,
+  sampleWeights?: Weights,
 ): Pieces<Data> {
   const x = yield* toTable(names[0], inputs, inputFormat(facts));
   const { outputShape, dtype, owns } = facts;
@@ -489,8 +562,11 @@ export function* checkData(
     largest: largestOf(dtype),
     overflow: () => `which overflows the network's ${dtype}: ${smaller(dtype)}`,
     owns,
+    gaps: true,
   };
-  return [x, yield* toTargets(names[1], targets, x.rows, format, losses[loss].targets)];
+  const t = yield* toTargets(names[1], targets, x.rows, format, loss.targets);
+  if (sampleWeights === undefined) return [x, t];
+  return [x, t, yield* toWeights(names[2]!, sampleWeights, x.rows, "one for each row of inputs", dtype)];
 }
 
 /** Checks what `evaluate` is given. */
@@ -498,32 +574,66 @@ export function* checkEvaluation(
   facts: Facts,
   inputs: Rows,
   targets: Rows,
-  loss: Loss | undefined,
-  metrics?: readonly MetricOption[],
+  options: EvaluateOptions,
 ): Pieces<Evaluation> {
-  const known = checkLoss(facts, loss === undefined ? facts.loss : loss);
-  const measures = checkMeasures(facts, known, metrics);
-  const [x, t] = yield* checkData(facts, ["inputs", "targets"], inputs, targets, known);
-  return { inputs: x, targets: t, loss: known, ...measures };
+  const loss = checkLoss(facts, options);
+  const measures = checkMeasures(facts, loss, options.metrics);
+  const names = ["inputs", "targets", "sampleWeights"] as const;
+  const all = yield* checkData(facts, names, inputs, targets, loss, options.sampleWeights);
+  refuseNothing(all);
+  return { inputs: all[0], targets: all[1], weights: all[2], loss, ...measures };
 }
 
 /** Checks the metrics that a call is asked for. */
-function checkMeasures({ activation, outputShape }: Facts, loss: Loss, metrics: unknown) {
+function checkMeasures({ activation, outputShape }: Facts, loss: SetLoss, metrics: unknown) {
   const task = taskOf(loss, activation, outputShape);
-  return { task, metrics: checkMetrics(metrics, task, loss) };
+  return { task, metrics: checkMetrics(metrics, task, loss.name) };
 }
 
-/** Checks that a loss is known and fits the last activation. */
-export function checkLoss({ activation: last }: Facts, loss: Loss): Loss {
-  checkChoice("loss", loss, losses);
-  const { fused } = losses[loss];
-  if (fused !== undefined && fused !== last) {
+/** Checks that a loss is known, that it fits the last activation, and that what is given with it fits it. */
+export function checkLoss(
+  { activation: last, loss: before, outputShape, dtype }: Facts,
+  { loss, labelSmoothing, classWeights }: Pick<FitOptions, "loss" | "labelSmoothing" | "classWeights">,
+): SetLoss {
+  const given = typeof loss === "object" && loss !== null ? (loss as Partial<LossSettings>) : { name: loss };
+  const { name, ...parameters } = given;
+  const chosen = loss === undefined ? before.name : checkChoice("loss", name ?? loss, losses);
+  const row = rowAfter(chosen, last);
+  if (!row) {
+    const fused = fusedText(chosen);
     throw new RangeError(
-      `loss is "${loss}", which is computed together with ${fused}, but the last layer's activation is ` +
-        `"${last}": give the last layer activation "${fused}", or choose loss "${defaultLoss(last)}"`,
+      `loss is "${chosen}", which is computed together with ${fused}, but the last layer's activation is ` +
+        `"${last}": give the last layer activation "${fused.split(" ")[0]}", or choose loss "${defaultLoss(last)}"`,
     );
   }
-  return loss;
+  const smoothing = labelSmoothing ?? (loss === undefined ? before.labelSmoothing : 0);
+  if (!(typeof smoothing === "number" && smoothing >= 0 && smoothing < 1)) {
+    throw new RangeError(
+      `labelSmoothing is ${quote(smoothing)}, but must be at least 0 and less than 1, e.g. 0.1`,
+    );
+  }
+  if (smoothing > 0 && !row.smooths) throw unfit("labelSmoothing", chosen, (other) => other?.smooths);
+  let weights: number[] | undefined;
+  if (classWeights !== undefined) {
+    if (!row.classes) throw unfit("classWeights", chosen, (other) => other?.classes);
+    const sides = row.classes === ClassWeights.ofSides;
+    const classes = sides ? 2 : outputShape[outputShape.length - 1];
+    const of = sides ? "of the lower target and of the upper one" : "one for each class";
+    const table = finish(toWeights("classWeights", classWeights, classes, of, dtype));
+    refuseZeros("classWeights", table, "classes");
+    weights = [...table.data];
+  }
+  return loss === undefined
+    ? { ...before, labelSmoothing: smoothing, classWeights: weights }
+    : setLoss(row, settingsOf(chosen, parameters), smoothing, weights);
+}
+
+/** The error for an option that a loss does not take. */
+function unfit(option: string, loss: Loss, takes: (row: ReturnType<typeof rowAfter>) => unknown): Error {
+  const others = namesOf(losses).filter((name) => takes(losses[name]));
+  return new RangeError(
+    `${option} is given, but the loss "${loss}" takes none: leave it out, or choose ${others.join(", ")}`,
+  );
 }
 
 /** Checks the shape of inputs; a number is that of a row of so many. */

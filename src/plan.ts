@@ -6,8 +6,8 @@ import type { Entrance } from "./entrance.js";
 import type { Executor, Program } from "./executors/executor.js";
 import { type Heap, type Region, UNPLACED } from "./heap.js";
 import type { Cells, Description, Emitted, Layer, Pass } from "./layers/layer.js";
-import { classifies, type Figures, type Loss, losses, termsOf } from "./losses.js";
-import { Op, ProgramBuilder, Stat } from "./program/builder.js";
+import { type Figures, type SetLoss, termsOf } from "./losses.js";
+import { ClassWeights, Op, ProgramBuilder, Stat } from "./program/builder.js";
 import type { DenseSamples, Matrix, SparseSamples } from "./program/samples.js";
 import type { Residents } from "./residents.js";
 import { positionsOf, type Shape, sizeOf } from "./shape.js";
@@ -232,7 +232,7 @@ export interface PlannedStep {
  */
 export function planStep(
   model: Model,
-  loss: Loss,
+  loss: SetLoss,
   data: PlacedData,
   rows: number,
   statistics: Region,
@@ -248,7 +248,8 @@ export function planStep(
   if ("classes" in targets) builder.oneHot(target, targets, visit, outputs, rows);
   else builder.gather(target, targets, visit, outputs, rows, builder.cell(1));
 
-  const { op, fused, factor } = losses[loss];
+  const { fused, factor } = loss;
+  const scheme = schemeOf(builder, loss, data, outputs / positionsOf(outputShape), purpose);
   const ofInputs = purpose.kind === "gradients" && purpose.ofInputs === true;
   const first = ofInputs ? model.entrance.folded : firstTrained(model);
   const { emitted, output } = emitLayers(model, pass, x, fused === undefined, first);
@@ -264,10 +265,35 @@ export function planStep(
     logits: output,
     target,
   };
+  const prepared = scheme && { weights: builder.matrix(terms, 1), shares: builder.matrix(terms, 1) };
+  if (scheme) {
+    const { sampleWeights } = scheme;
+    const ofSamples = sampleWeights && builder.matrix(rows, 1);
+    if (ofSamples) builder.gather(ofSamples, sampleWeights, visit, 1, rows, builder.cell(1));
+    builder.prepareTargets(target, prepared!, rows, outputs, { ...scheme, sampleWeights: ofSamples });
+  }
   const folding = purpose.kind === "train" && !purpose.update.gradients ? purpose.update : undefined;
-  const rate = folding ? folding.rates : builder.cell(1);
-  const rateStride = folding?.stride;
-  builder.loss(op, buffers, rows * positions, outputs / positions, { rate, rateStride, factor, terms });
+  const mean = {
+    rate: folding ? folding.rates : builder.cell(1),
+    rateStride: folding?.stride,
+    factor,
+    terms,
+    parameters: loss.settings.length > 0 ? builder.cells(loss.settings) : undefined,
+  };
+  if (!scheme?.weighs) {
+    builder.loss(loss.op, buffers, rows * positions, outputs / positions, mean);
+    builder.late(() => {
+      builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(rows / terms));
+    });
+  } else {
+    const weighted = scheme.op === loss.op ? mean : { ...mean, parameters: builder.cells([0, 1]) };
+    builder.loss(scheme.op, buffers, rows * positions, outputs / positions, { ...weighted, terms: 1 });
+    builder.weigh(buffers, prepared!, rows, outputs, scheme.termWidth);
+    builder.late(() => {
+      builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(1));
+      builder.reportWeights(statistics, prepared!.shares, terms);
+    });
+  }
   if (data.predictions) {
     const { predictions } = data;
     builder.keep(
@@ -278,9 +304,6 @@ export function planStep(
       visit.batch * positions,
     );
   }
-  builder.late(() => {
-    builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(rows / terms));
-  });
 
   const inputGradient =
     purpose.kind !== "evaluate"
@@ -299,6 +322,31 @@ function recordsUpTo({ u32 }: Heap, { offset, count }: Program, op: Op): number 
   return count;
 }
 
+/** What the terms of a loss need done before it, where they do not all count alike or labels are smoothed. */
+function schemeOf(
+  builder: ProgramBuilder,
+  loss: SetLoss,
+  data: PlacedData,
+  columns: number,
+  { kind }: Purpose,
+) {
+  const { labelSmoothing, per } = loss;
+  const classWeights = kind === "evaluate" ? undefined : loss.classWeights;
+  const weighs = data.masked || data.weights !== undefined || classWeights !== undefined;
+  if (!weighs && labelSmoothing === 0) return undefined;
+  const classes = classWeights ? loss.classes! : ClassWeights.none;
+  const labels = per === "row" ? columns : 2;
+  return {
+    weighs,
+    // Targets that are weighted do not sum to 1, as crossEntropy wants it; the focal loss with gamma 0 takes them.
+    op: loss.op === Op.crossEntropy && classWeights ? Op.focal : loss.op,
+    sampleWeights: data.weights,
+    settings: builder.cells([1 - labelSmoothing, labelSmoothing / labels, ...(classWeights ?? [])]),
+    classes,
+    termWidth: per === "row" ? columns : 1,
+  };
+}
+
 /** Where the parameters to read begin: in the heap, or in room taken for a copy. */
 export function placeSnapshot({ heap, store }: Model, snapshot: Snapshot | undefined): Region {
   const { bytes } = store.region;
@@ -309,15 +357,15 @@ export function placeSnapshot({ heap, store }: Model, snapshot: Snapshot | undef
   return copy;
 }
 
-/** Mean loss and, for losses that classify, accuracy over `rows` rows. */
+/** Mean loss and, for losses that classify, accuracy over `rows` rows; where nothing counts, 0. */
 export function figuresOf(
   { outputShape }: Model,
-  { lossSum, hits }: Sums,
+  { lossSum, hits, weightSum, counted }: Sums,
   rows: number,
-  loss: Loss,
+  loss: SetLoss,
 ): Figures {
-  const figures: Figures = { loss: lossSum / rows };
-  if (classifies(loss)) figures.accuracy = hits / termsOf(loss, rows, outputShape);
+  const figures: Figures = { loss: lossSum / (weightSum || rows) };
+  if (loss.classifies) figures.accuracy = hits / (counted || termsOf(loss, rows, outputShape));
   return figures;
 }
 
@@ -333,23 +381,30 @@ export class Statistics {
   }
 
   clear(): void {
-    this.set({ lossSum: 0, hits: 0 });
+    this.set(NO_SUMS);
   }
 
   /** The sums so far. */
   get sums(): Sums {
     const cells = this.#heap.f64;
     const first = this.region.offset / 8;
-    return { lossSum: cells[first + Stat.lossSum], hits: cells[first + Stat.hits] };
+    return {
+      lossSum: cells[first + Stat.lossSum],
+      hits: cells[first + Stat.hits],
+      weightSum: cells[first + Stat.weightSum],
+      counted: cells[first + Stat.counted],
+    };
   }
 
   /** Goes on from sums of before. */
-  set({ lossSum, hits }: Sums): void {
+  set({ lossSum, hits, weightSum, counted }: Sums): void {
     const cells = this.#heap.f64;
     const first = this.region.offset / 8;
     cells[first + Stat.lossSum] = lossSum;
     cells[first + Stat.hits] = hits;
     cells[first + Stat.badStep] = -1;
+    cells[first + Stat.weightSum] = weightSum;
+    cells[first + Stat.counted] = counted;
   }
 
   /** First step whose loss was not finite, or -1. */
@@ -362,4 +417,9 @@ export class Statistics {
 export interface Sums {
   lossSum: number;
   hits: number;
+  /** Where terms do not all count alike: the sum of their weights, and how many are not 0. Else 0. */
+  weightSum: number;
+  counted: number;
 }
+
+export const NO_SUMS: Sums = { lossSum: 0, hits: 0, weightSum: 0, counted: 0 };

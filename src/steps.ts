@@ -5,7 +5,7 @@ import { RECORD_WORDS } from "../assembly/ops.js";
 import { isClasses, type Table, type Targets } from "./dataset.js";
 import type { FloatArray } from "./dtype.js";
 import type { Program } from "./executors/executor.js";
-import type { Figures, Loss } from "./losses.js";
+import type { Figures, SetLoss } from "./losses.js";
 import type { SetOptimizer } from "./optimizers.js";
 import { figuresOf, type Model, type Purpose, placeSnapshot, planStep, Statistics } from "./plan.js";
 import { ProgramBuilder } from "./program/builder.js";
@@ -19,7 +19,9 @@ import { allocateData, copyInto, type PlacedData, regionOf } from "./upload.js";
 export interface Batch {
   inputs: Table;
   targets: Targets;
-  loss: Loss;
+  /** Weights of the rows. */
+  weights: Table | undefined;
+  loss: SetLoss;
 }
 
 /** Gradients of a loss, as `gradients` returns and `applyGradients` takes them. */
@@ -39,23 +41,31 @@ interface PlacedBatch {
   statistics: Statistics;
 }
 
-function placeBatch(model: Model, { inputs, targets }: Batch): PlacedBatch {
+function placeBatch(model: Model, { inputs, targets, weights }: Batch): PlacedBatch {
   const visit = { order: undefined, batch: inputs.rows };
   return {
-    placed: allocateData(model.heap, { inputs, targets, density: 1 }, visit),
+    placed: allocateData(model.heap, { inputs, targets, weights, density: 1 }, visit),
     statistics: new Statistics(model.heap),
   };
 }
 
-function enter({ heap }: Model, { inputs, targets }: Batch, { placed, statistics }: PlacedBatch): void {
+function enter(
+  { heap }: Model,
+  { inputs, targets, weights }: Batch,
+  { placed, statistics }: PlacedBatch,
+): void {
   copyInto(heap, placed.inputs.data, inputs);
   copyInto(heap, regionOf(placed.targets), targets);
+  if (weights) copyInto(heap, placed.weights!.data, weights);
   statistics.clear();
 }
 
 /** What plans for batches like this one have in common. */
-function keyOf({ inputs, targets, loss }: Batch): readonly unknown[] {
-  return [inputs.rows, inputs.dataType, isClasses(targets) ? "classes" : targets.dataType, loss];
+function keyOf({ inputs, targets, weights, loss }: Batch): readonly unknown[] {
+  const { name, settings, labelSmoothing, classWeights } = loss;
+  const kind = isClasses(targets) ? "classes" : targets.masked ? "masked" : targets.dataType;
+  const ofLoss = [name, labelSmoothing, settings.join(), classWeights?.join()];
+  return [inputs.rows, inputs.dataType, kind, weights?.dataType, ...ofLoss];
 }
 
 /** Trains a step on a batch; returns its loss before the step. */

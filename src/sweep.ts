@@ -1,7 +1,7 @@
 // A pass over a whole data set in batches.
 
 import type { Program } from "./executors/executor.js";
-import type { Loss } from "./losses.js";
+import type { SetLoss } from "./losses.js";
 import type { Pacer } from "./pacing.js";
 import { type Manner, type Model, type Purpose, planStep, type Statistics } from "./plan.js";
 import type { PlacedData } from "./upload.js";
@@ -22,7 +22,7 @@ export function planSweep(
   model: Model,
   data: PlacedData,
   rows: number,
-  loss: Loss,
+  loss: SetLoss,
   statistics: Statistics,
   purpose: Purpose,
   manner?: Manner,

@@ -4,7 +4,7 @@ import { type Callback, type EpochEntry, Hooks, type Run } from "./callbacks/cal
 import { RunFailure } from "./executors/executor.js";
 import { Explosion } from "./explosion.js";
 import type { Cells } from "./layers/layer.js";
-import { classifies, type Figures, type Loss } from "./losses.js";
+import type { Figures, SetLoss } from "./losses.js";
 import { type Measures, measurePlaced } from "./measuring.js";
 import { type MetricFigures, ofValidation } from "./metrics.js";
 import type { SetOptimizer } from "./optimizers.js";
@@ -28,7 +28,7 @@ export interface Settings extends Measures {
   batchSize: number;
   optimizer: SetOptimizer;
   shuffle: boolean;
-  loss: Loss;
+  loss: SetLoss;
   callbacks: readonly Callback[];
   signal: Signal | undefined;
 }
@@ -195,7 +195,7 @@ async function runEpoch(
   if (!hooks.has("onBatch")) {
     await runSweep(sweep, pacer, () => {
       // A pacer's first slice is one step.
-      explosion.firstBatch(statistics.sums.lossSum / batch);
+      explosion.firstBatch(figuresOf(model, statistics.sums, batch, loss).loss);
       return statistics.badStep >= 0;
     });
     return { steps: sweep.steps, callbacks: 0, on: true };
@@ -246,7 +246,7 @@ function describeRun(
   { data, placed, sweep }: PlacedSweep,
 ): Run {
   const { store } = model;
-  const names = ["loss", ...(classifies(loss) ? ["accuracy"] : []), ...metrics.map(({ metric }) => metric)];
+  const names = ["loss", ...(loss.classifies ? ["accuracy"] : []), ...metrics.map(({ metric }) => metric)];
   return {
     network,
     epochs,

@@ -80,6 +80,7 @@ describe("this test", () => {
     expect(sources.size).toBeGreaterThan(20);
     expect(sources.get("src/losses.ts")).toEqual([
       { target: "src/activations.ts", typeOnly: true },
+      { target: "src/check.ts", typeOnly: false },
       { target: "src/dataset.ts", typeOnly: true },
       { target: "src/metrics.ts", typeOnly: true },
       { target: "src/program/builder.ts", typeOnly: false },
@@ -129,12 +130,12 @@ describe("the sources", () => {
     ["src/data/", "build/"],
     ["assembly/index.ts"],
     ["assembly/program.ts"],
-    ["assembly/losses.ts", "assembly/sparse.ts", "assembly/gemm.ts"],
+    ["assembly/losses.ts", "assembly/rare-losses.ts", "assembly/sparse.ts", "assembly/gemm.ts"],
     ["assembly/curves.ts"],
     ["assembly/activations.ts", "assembly/batches.ts", "assembly/reductions.ts", "assembly/optimizers.ts"],
-    ["assembly/noise.ts", "assembly/normalization.ts"],
+    ["assembly/noise.ts", "assembly/weights.ts", "assembly/normalization.ts"],
     ["assembly/math.ts", "assembly/random.ts", "assembly/transpose.ts", "assembly/threads.ts"],
-    ["assembly/lanes.ts"],
+    ["assembly/lanes.ts", "assembly/wide.ts"],
     ["assembly/ops.ts"],
   ];
 

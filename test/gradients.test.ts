@@ -11,7 +11,7 @@ import {
   type Loss,
   Network,
 } from "../src/index.js";
-import { losses } from "../src/losses.js";
+import { losses, rowAfter } from "../src/losses.js";
 import { namesOf } from "../src/table.js";
 import { executorNames, expectClose, parameters, random, randomValues } from "./helpers.js";
 
@@ -33,7 +33,7 @@ const hidden = namesOf(activations).filter((name) => !activations[name].onlyLast
 /** Every last activation with every loss that goes with it. */
 const lasts = namesOf(activations).flatMap((last) =>
   namesOf(losses)
-    .filter((loss) => (losses[loss].fused ?? last) === last)
+    .filter((loss) => rowAfter(loss, last))
     .map((loss): [Activation, Loss] => [last, loss]),
 );
 
@@ -61,16 +61,23 @@ function rowsOf(values: Float64Array, width: number): number[][] {
   ]);
 }
 
-/** Random probabilities, whose rows sum to 1 if the loss asks for that. */
-function makeTargets(loss: Loss): number[][] {
+/** Random probabilities, whose rows sum to 1 if the loss asks for that, or signs. */
+function makeTargets(loss: Loss, last?: Activation): number[][] {
   const rows = rowsOf(randomValues(ROWS * OUTPUTS, 2, 0, 1), OUTPUTS);
-  if (losses[loss].targets !== "distribution") return rows;
+  const targets = rowAfter(loss, last)?.targets ?? losses[loss].targets;
+  if (targets === "sign") return rows.map((row) => row.map((value) => (value < 0.5 ? -1 : 1)));
+  if (targets !== "distribution") return rows;
   return rows.map((row) => row.map((value) => value / row.reduce((sum, other) => sum + other, 0)));
 }
 
 /** The first network from seed 0 on whose pre-activations are all away from 0. */
-function makeSmooth(activations: Activation[], executor: Network["executor"], x: number[][]): Network {
-  for (let seed = 0; seed < 1000; seed++) {
+function makeSmooth(
+  activations: Activation[],
+  executor: Network["executor"],
+  x: number[][],
+  loss: Loss,
+): Network {
+  for (let seed = 0; seed < 20_000; seed++) {
     const layers = activations.map(
       (activation, i) =>
         new Dense(i < activations.length - 1 ? HIDDEN : OUTPUTS, {
@@ -83,11 +90,36 @@ function makeSmooth(activations: Activation[], executor: Network["executor"], x:
     const next = random(seed);
     for (const { biases } of layers)
       biases.forEach((_, j) => {
-        biases[j] = next() - 0.5;
+        // So that the outputs of poisson are above 0.
+        biases[j] = loss === "poisson" ? 2 * next() : next() - 0.5;
       });
-    if (isSmooth(network, x)) return network;
+    if (takesOutputs(network, x, loss) && isSmooth(network, x)) return network;
   }
   throw new Error("every network has a pre-activation at a kink");
+}
+
+/**
+ * Whether a loss has outputs that it takes: poisson those above 0, where its logarithm is and its derivatives are of about 1,
+ * and others are not at a kink of theirs.
+ */
+function takesOutputs(network: Network, x: number[][], loss: Loss): boolean {
+  const outputs = rowsOf(Float64Array.from(network.predict(x)), OUTPUTS);
+  if (loss === "poisson") return outputs.flat().every((value) => value > 0.2);
+  const targets = makeTargets(loss, network.layers[network.layers.length - 1].activation);
+  return outputs.every((row, r) => {
+    const target = targets[r];
+    if (loss === "categoricalHinge") {
+      const rivals = row.map((value, j) => (1 - target[j]) * value).sort((a, b) => b - a);
+      const own = row.reduce((sum, value, j) => sum + target[j] * value, 0);
+      return rivals[0] - rivals[1] > DISTANCE && Math.abs(1 + rivals[0] - own) > DISTANCE;
+    }
+    return row.every((value, j) => {
+      const distance = Math.abs(value - target[j]);
+      if (loss === "meanAbsoluteError") return distance > DISTANCE;
+      if (loss === "huber") return Math.abs(distance - 1) > DISTANCE;
+      return !(loss === "hinge" || loss === "squaredHinge") || Math.abs(1 - target[j] * value) > DISTANCE;
+    });
+  });
 }
 
 /** (loss(w + STEP) - loss(w - STEP)) / (2 STEP) for every parameter in turn. */
@@ -110,9 +142,9 @@ function differences(network: Network, x: number[][], targets: number[][], loss:
 
 function checkGradients(activations: Activation[], loss: Loss): void {
   const x = rowsOf(randomValues(ROWS * INPUTS, 1, -1, 1), INPUTS);
-  const targets = makeTargets(loss);
+  const targets = makeTargets(loss, activations[activations.length - 1]);
   for (const executor of executorNames) {
-    const network = makeSmooth(activations, executor, x);
+    const network = makeSmooth(activations, executor, x, loss);
     const expected = differences(network, x, targets, loss);
     const { layers } = gradientsOf(network, x, targets, { loss });
     for (const [i, gradients] of layers.entries()) {

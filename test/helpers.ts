@@ -9,9 +9,17 @@ import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
 import { type Build, chooseBuild } from "../src/executors/wasm/module.js";
 import { Heap, type Region as Memory } from "../src/heap.js";
-import { Dense, Network, type NetworkOptions, type PenaltyOptions } from "../src/index.js";
+import {
+  type ActivationName as Activation,
+  Dense,
+  Network,
+  type NetworkOptions,
+  type PenaltyOptions,
+} from "../src/index.js";
+import { losses, rowAfter, type SetLoss, setLoss } from "../src/losses.js";
 import { DataType, ProgramBuilder } from "../src/program/builder.js";
 import type { SparseMatrix } from "../src/program/samples.js";
+import { namesOf } from "../src/table.js";
 import type { GoldenNetwork } from "./golden/networks.js";
 
 // A busy machine must not fail a test: no test here is about time.
@@ -342,6 +350,14 @@ export function expectClose(
       continue;
     throw new Error(`${label}: element ${i} is ${actual[i]}, expected ${expected[i]} (${difference} apart)`);
   }
+}
+
+/** Every loss, those too that a name means after another activation. */
+export function everyLoss(): SetLoss[] {
+  return namesOf(losses).flatMap((name) => {
+    const rows = new Set([undefined, "sigmoid", "softmax"].map((last) => rowAfter(name, last as Activation)));
+    return [...rows].flatMap((row) => (row ? setLoss(row, { name }) : []));
+  });
 }
 
 /** A network of 4 inputs and 3 classes: one of any kind. */

@@ -2,7 +2,17 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { auc, f1, precision, recall, topKAccuracy } from "../src/index.js";
+import {
+  type ActivationName,
+  auc,
+  f1,
+  type Loss,
+  precision,
+  recall,
+  type Shape,
+  topKAccuracy,
+} from "../src/index.js";
+import { rowAfter, setLoss } from "../src/losses.js";
 import { taskOf } from "../src/measuring.js";
 import { checkMetrics, falls, type Metric, measure } from "../src/metrics.js";
 import { finish } from "../src/pieces.js";
@@ -211,10 +221,15 @@ describe("a threshold", () => {
   });
 });
 
+/** The task of a loss after an activation. */
+function taskFor(name: Loss, last: ActivationName, shape: Shape) {
+  return taskOf(setLoss(rowAfter(name, last)!, { name }), last, shape);
+}
+
 describe("the checks", () => {
-  const softmax = taskOf("crossEntropy", "softmax", [4]);
-  const sigmoid = taskOf("binaryCrossEntropy", "sigmoid", [1]);
-  const linear = taskOf("meanSquaredError", "linear", [3]);
+  const softmax = taskFor("crossEntropy", "softmax", [4]);
+  const sigmoid = taskFor("binaryCrossEntropy", "sigmoid", [1]);
+  const linear = taskFor("meanSquaredError", "linear", [3]);
 
   test("give the metrics with their parameters", () => {
     expect(checkMetrics(["f1", topKAccuracy({ k: 3 })], softmax, "crossEntropy")).toMatchObject([
@@ -222,11 +237,11 @@ describe("the checks", () => {
       { metric: "topKAccuracy", k: 3 },
     ]);
     expect(checkMetrics(undefined, softmax, "crossEntropy")).toEqual([]);
-    expect(checkMetrics(["r2"], taskOf("meanSquaredError", "sigmoid", [1]), "meanSquaredError")).toHaveLength(
-      1,
-    );
     expect(
-      checkMetrics(["auc"], taskOf("meanSquaredError", "sigmoid", [1]), "meanSquaredError"),
+      checkMetrics(["r2"], taskFor("meanSquaredError", "sigmoid", [1]), "meanSquaredError"),
+    ).toHaveLength(1);
+    expect(
+      checkMetrics(["auc"], taskFor("meanSquaredError", "sigmoid", [1]), "meanSquaredError"),
     ).toHaveLength(1);
   });
 

@@ -3,11 +3,11 @@
 
 import { describe, expect, test } from "vitest";
 import { FIRST_BY_ROWS, FIRST_DERIVATIVE } from "../assembly/ops.js";
-import { losses } from "../src/losses.js";
 import { DataType, Op, Start, Stat } from "../src/program/builder.js";
 import {
   type Bench,
   elements,
+  everyLoss,
   factors,
   Lab,
   placeWithoutZeros,
@@ -281,7 +281,8 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
         builder.columnSums(bench.inPlace(randomValues(width, 1)), x, rows, width, Start.add);
         builder.transpose(matrix(), x, rows, width);
         const statistics = bench.place(new Float64Array(Stat.cells), { written: true });
-        for (const { op, per, fused } of Object.values(losses)) {
+        const parameters = builder.cells([2, 0.25]);
+        for (const { op, per, fused } of everyLoss()) {
           const terms = per === "row" ? rows : size;
           const buffers = {
             gradient: matrix(),
@@ -291,7 +292,7 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
             logits: x,
             target,
           };
-          builder.loss(op, buffers, rows, width, { rate: one, factor: 1, terms });
+          builder.loss(op, buffers, rows, width, { rate: one, factor: 1, terms, parameters });
           builder.report(statistics, buffers.losses, buffers.hits, terms, one);
         }
         builder.uniform(matrix(), size, builder.cell(-1), builder.cell(1), 3, 4);

@@ -174,7 +174,7 @@ test("the learning rate changes without a new plan", () => {
     const update = new UpdatePlan(model, checkSettings(sgd()), 1);
     const purpose = { kind: "train", update, cells } as const;
     const { region } = new Statistics(heap);
-    const make = () => planStep(model, "crossEntropy", data, 8, region, purpose).program;
+    const make = () => planStep(model, network.facts.loss, data, 8, region, purpose).program;
     const programs = Array.from({ length: plans }, make);
     for (const [i, rate] of rates.entries()) {
       update.fill(1, () => rate);

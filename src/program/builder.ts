@@ -4,6 +4,7 @@
 import {
   Adjust,
   Backward,
+  type ClassWeights,
   ClipFactor,
   COLUMN_BLOCK_BYTES,
   ColumnMoments,
@@ -35,8 +36,10 @@ import {
   PACKED_TERM_BYTES,
   PANEL_PADDING,
   PANEL_ROW_BYTES,
+  PrepareTargets,
   Product,
   Report,
+  ReportWeights,
   Shuffle,
   SortByColumn,
   SparseGradient,
@@ -50,6 +53,7 @@ import {
   Transpose,
   Uniform,
   Update,
+  Weigh,
 } from "../../assembly/ops.js";
 import type { Program } from "../executors/executor.js";
 import { type Heap, type Region, UNPLACED } from "../heap.js";
@@ -65,7 +69,18 @@ import type {
   Visit,
 } from "./samples.js";
 
-export { Curve, DataType, Op, Rate, Setting, Start, Stat, Variant } from "../../assembly/ops.js";
+export {
+  ClassWeights,
+  Curve,
+  DataType,
+  FIRST_ROW_LOSS,
+  Op,
+  Rate,
+  Setting,
+  Start,
+  Stat,
+  Variant,
+} from "../../assembly/ops.js";
 
 /**
  * Whether a product is worth packing: a packed row of B serves m / 4 tiles and a packed tile of A serves
@@ -131,6 +146,12 @@ export interface Step {
 /** Chunks of `size` elements whose squares are summed at a stretch. */
 export function chunksOf(size: number): number {
   return Math.ceil(size / SQUARES_CHUNK);
+}
+
+/** How much each term of a loss counts: see PrepareTargets in assembly/ops.ts. */
+interface TermWeights {
+  weights: Region;
+  shares: Region;
 }
 
 export class ProgramBuilder {
@@ -657,7 +678,14 @@ export class ProgramBuilder {
       rateStride = 0,
       factor,
       terms,
-    }: { rate: Region; rateStride?: number; factor: number; terms: number },
+      parameters,
+    }: {
+      rate: Region;
+      rateStride?: number | undefined;
+      factor: number;
+      terms: number;
+      parameters?: Region | undefined;
+    },
   ): void {
     this.#emit(op, Cut.batch, rows, width, [
       [Loss.gradient, gradient],
@@ -670,6 +698,63 @@ export class ProgramBuilder {
       [Loss.rateStride, rateStride],
       [Loss.factor, factor],
       [Loss.terms, terms],
+      [Loss.parameters, parameters],
+    ]);
+  }
+
+  /** f64 cells holding `values`, next to each other. */
+  cells(values: readonly number[]): Region {
+    const region = this.heap.region(values.length * 8);
+    this.heap.f64.set(values, region.offset / 8);
+    return region;
+  }
+
+  /** See PrepareTargets in assembly/ops.ts; rows are samples. */
+  prepareTargets(
+    target: Region,
+    { weights, shares }: TermWeights,
+    rows: number,
+    width: number,
+    {
+      sampleWeights,
+      settings,
+      classes,
+      termWidth,
+    }: { sampleWeights?: Region; settings: Region; classes: ClassWeights; termWidth: number },
+  ): void {
+    this.#emit(Op.prepareTargets, Cut.batch, rows, width, [
+      [PrepareTargets.target, target],
+      [PrepareTargets.weights, weights],
+      [PrepareTargets.shares, shares],
+      [PrepareTargets.sampleWeights, sampleWeights],
+      [PrepareTargets.settings, settings],
+      [PrepareTargets.classes, classes],
+      [PrepareTargets.termWidth, termWidth],
+    ]);
+  }
+
+  /** See Weigh in assembly/ops.ts. */
+  weigh(
+    { gradient, losses, hits }: Pick<LossBuffers, "gradient" | "losses" | "hits">,
+    { weights, shares }: TermWeights,
+    rows: number,
+    width: number,
+    termWidth: number,
+  ): void {
+    this.#emit(Op.weigh, Cut.batch, rows, width, [
+      [Weigh.gradient, gradient],
+      [Weigh.losses, losses],
+      [Weigh.hits, hits],
+      [Weigh.weights, weights],
+      [Weigh.shares, shares],
+      [Weigh.termWidth, termWidth],
+    ]);
+  }
+
+  reportWeights(statistics: Region, shares: Region, size: number): void {
+    this.#emit(Op.reportWeights, Cut.whole, size, 1, [
+      [ReportWeights.statistics, statistics],
+      [ReportWeights.shares, shares],
     ]);
   }
 

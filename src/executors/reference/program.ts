@@ -16,6 +16,7 @@ import {
   DataType,
   Epilogue,
   FIRST_DERIVATIVE,
+  FIRST_ROW_LOSS,
   Forward,
   Gather,
   GatherSparse,
@@ -30,9 +31,11 @@ import {
   NormalizeBackward,
   OneHot,
   Op,
+  PrepareTargets,
   Product,
   RECORD_WORDS,
   Report,
+  ReportWeights,
   Shuffle,
   SortByColumn,
   SparseGradient,
@@ -46,6 +49,7 @@ import {
   Transpose,
   Uniform,
   Update,
+  Weigh,
   Word,
 } from "../../../assembly/ops.js";
 import type { FloatArray } from "../../dtype.js";
@@ -59,9 +63,11 @@ import { dropout, normal } from "./noise.js";
 import { columnMoments, columnProducts, normalize, normalizeBackward } from "./normalization.js";
 import { adaptive, adjust, clipFactor, maxNorm, momentum, squares } from "./optimizers.js";
 import { shuffle, uniform } from "./random.js";
+import { elementLoss, rowLoss } from "./rare-losses.js";
 import { columnSums, report } from "./reductions.js";
 import { compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse.js";
 import { transpose } from "./transpose.js";
+import { prepareTargets, reportWeights, weigh } from "./weights.js";
 
 /** Does `part` of the `count` records from byte `offset` on: one operation after the other. */
 export function run(
@@ -161,12 +167,33 @@ function execute(machine: Machine, record: number, step: number, part: number, p
       const term = op === Op.crossEntropy ? from : offset;
       const losses = machine.element(Loss.losses) + term;
       const hits = machine.element(Loss.hits) + term;
-      const rate = machine.rowOf(Loss.rate, step * machine.word(Loss.rateStride));
-      const scale = (f64[rate] * machine.word(Loss.factor)) / machine.word(Loss.terms);
+      const scale = scaleOf(machine, step);
       if (op === Op.meanSquaredError) meanSquaredError(f, round, d, losses, hits, y, t, size, scale);
       else if (op === Op.binaryCrossEntropy)
         binaryCrossEntropy(f, round, d, losses, hits, y, z, t, size, scale);
       else crossEntropy(f, round, d, losses, hits, y, z, t, count, width, scale, machine.scratch(width));
+      break;
+    }
+    case Op.meanAbsoluteError:
+    case Op.huber:
+    case Op.logCosh:
+    case Op.hinge:
+    case Op.squaredHinge:
+    case Op.poisson:
+    case Op.binaryFocal:
+    case Op.focal:
+    case Op.klDivergence:
+    case Op.categoricalHinge:
+    case Op.cosineSimilarity:
+      runRareLoss(machine, op, from, count, width, step);
+      break;
+    case Op.prepareTargets:
+    case Op.weigh:
+      runWeights(machine, op, from, count, width, all);
+      break;
+    case Op.reportWeights: {
+      const shares = machine.element(ReportWeights.shares);
+      reportWeights(f, f64, machine.word(ReportWeights.statistics) / 8, shares, count);
       break;
     }
     case Op.report: {
@@ -494,6 +521,73 @@ function executeStandardize(
   const factor = machine.element(Columns.factor);
   const length = machine.word(Columns.length);
   standardize(f, round, machine.own(output), machine.own(input), count, width, mean, factor, length);
+}
+
+/** What a loss's gradient is multiplied by. */
+function scaleOf(machine: Machine, step: number): number {
+  const rate = machine.rowOf(Loss.rate, step * machine.word(Loss.rateStride));
+  return (machine.f64[rate] * machine.word(Loss.factor)) / machine.word(Loss.terms);
+}
+
+function runRareLoss(
+  machine: Machine,
+  op: Op,
+  from: number,
+  count: number,
+  width: number,
+  step: number,
+): void {
+  const { f, f64 } = machine;
+  const ofRows = op >= FIRST_ROW_LOSS;
+  const term = ofRows ? from : machine.offset;
+  const d = machine.own(Loss.gradient);
+  const losses = machine.element(Loss.losses) + term;
+  const hits = machine.element(Loss.hits) + term;
+  const y = machine.own(Loss.prediction);
+  // Where an activation is fused, from the logits.
+  const fused = op === Op.binaryFocal || op === Op.focal || op === Op.klDivergence;
+  const x = fused ? machine.own(Loss.logits) : y;
+  const t = machine.own(Loss.target);
+  const scale = scaleOf(machine, step);
+  const first = machine.word(Loss.parameters) / 8;
+  const parameters = f64.subarray(first, first + 2);
+  if (ofRows) rowLoss(f, op, d, losses, hits, y, x, t, count, width, scale, parameters);
+  else elementLoss(f, op, d, losses, hits, y, x, t, count * width, scale, parameters);
+}
+
+function runWeights(machine: Machine, op: Op, from: number, count: number, width: number, all: number): void {
+  const { f, f64 } = machine;
+  const termWidth = machine.word(PrepareTargets.termWidth);
+  const perRow = width / termWidth;
+  if (op === Op.prepareTargets) {
+    prepareTargets(
+      f,
+      f64,
+      machine.element(PrepareTargets.target),
+      machine.element(PrepareTargets.weights),
+      machine.element(PrepareTargets.shares),
+      machine.word(PrepareTargets.sampleWeights) ? machine.element(PrepareTargets.sampleWeights) : undefined,
+      machine.word(PrepareTargets.settings) / 8,
+      machine.word(PrepareTargets.classes),
+      from * perRow,
+      count * perRow,
+      perRow,
+      termWidth,
+    );
+  } else {
+    weigh(
+      f,
+      machine.element(Weigh.gradient),
+      machine.element(Weigh.losses),
+      machine.element(Weigh.hits),
+      machine.element(Weigh.weights),
+      machine.element(Weigh.shares),
+      from * perRow,
+      count * perRow,
+      termWidth,
+      all * perRow,
+    );
+  }
 }
 
 /** `count` rows from the `from`th on, if it is cut by those of a batch; else all of it. */
