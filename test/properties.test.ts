@@ -35,7 +35,7 @@ const problems = fc.record({
       activation: fc.constantFrom(...namesOf(activations).filter((name) => !activations[name].onlyLast)),
       useBias: fc.boolean(),
       trainable: fc.boolean(),
-      then: fc.constantFrom("nothing", "dropout", "noise", "batch", "layer"),
+      next: fc.constantFrom("nothing", "dropout", "noise", "batch", "layer"),
     }),
     { maxLength: 2 },
   ),
@@ -62,16 +62,16 @@ function build(problem: Problem, executor: ExecutorName = "wasm"): Network {
   const { rows, batchSize } = problem;
   // A batch of one row has no variance.
   const alone = rows === 1 || batchSize === 1 || rows % batchSize === 1;
-  const others: Record<Problem["hidden"][0]["then"], () => Layer[]> = {
+  const others: Record<Problem["hidden"][0]["next"], () => Layer[]> = {
     nothing: () => [],
     dropout: () => [new Dropout(0.3)],
     noise: () => [new GaussianNoise(0.1)],
     batch: () => (alone ? [] : [new BatchNormalization()]),
     layer: () => [new LayerNormalization()],
   };
-  const hidden = problem.hidden.flatMap(({ size, then, ...options }) => [
+  const hidden = problem.hidden.flatMap(({ size, next, ...options }) => [
     new Dense(size, options),
-    ...others[then](),
+    ...others[next](),
   ]);
   const layers: Layer[] = [...hidden, new Dense(problem.outputs, { activation: problem.last })];
   return new AnyNetwork({
