@@ -80,7 +80,7 @@ function logOf<T>(x: v128): v128 {
 /**
  * The number that a standard normal one is below with the probability p, 2^-54 <= p < 1. Wichura 1988, "Algorithm AS 241:
  * The percentage points of the normal distribution", PPND7, without its branch for |z| above 6.66, which one number in
- * 10^11 is. Relative error: 1e-7, there 1e-5.
+ * 10^11 is. Relative error: 1.2e-7, there up to 3.5e-6.
  */
 function quantile(p: f64): f64 {
   const q = p - 0.5;
@@ -104,18 +104,18 @@ function quantile(p: f64): f64 {
 @inline const BELOW: f64 = 0.022750131948179195;
 
 /**
- * y = x + (mean + deviation z), or without x mean + deviation z, z by the inverse of the distribution from one uniform
+ * y = x + deviation z, or without x deviation z, z by the inverse of the distribution from one uniform
  * number an element; truncated, z is from -2 to 2. Drawn in f64, then rounded to T.
  */
 export function normal<T>(
-  y: usize, x: usize, row: usize, rows: usize, width: usize, mean: f64, deviation: f64, truncated: bool,
+  y: usize, x: usize, row: usize, rows: usize, width: usize, deviation: f64, truncated: bool,
   seedLow: u32, seedHigh: u32, stream: u32, step: u32,
 ): void {
   const end = row + rows;
   for (; row < end; row++) {
     for (let j: usize = 0; j < width; j++) {
       const u = max<f64>(uniform53(seedLow, seedHigh, stream, <u32>j, <u32>row, step), 5.551115123125783e-17);
-      const value = <T>(mean + deviation * quantile(truncated ? BELOW + u * (1 - 2 * BELOW) : u));
+      const value = <T>(deviation * quantile(truncated ? BELOW + u * (1 - 2 * BELOW) : u));
       if (x) {
         store<T>(y, <T>(load<T>(x) + value));
         x += sizeof<T>();

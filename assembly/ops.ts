@@ -559,7 +559,7 @@ export const enum Uniform {
  * dropout: mask = 0 where a 32-bit number is below `threshold`, else scale; output = input * mask. A block of counters has
  * four numbers: element j of a row has number j / 4 % 4 of the block at index 4 * (j / 16) + j % 4.
  *
- * normal: output = input + mean + scale * z, or without an input mean + scale * z, with z of the standard normal
+ * normal: output = input + scale * z, or without an input scale * z, with z of the standard normal
  * distribution, or, truncated, of its part from -2 to 2; element j of a row has the block at index j.
  */
 export const enum Noise {
@@ -578,10 +578,8 @@ export const enum Noise {
   scale = Role.read | 15,
   /** Of dropout alone. */
   threshold = 16,
-  /** f64 cell; of normal alone, as is the next */
-  mean = Role.read | 17,
-  /** 1: truncated. */
-  truncated = 18,
+  /** Of normal alone; 1: truncated. */
+  truncated = 17,
 }
 
 /**

@@ -336,7 +336,7 @@ function runNoise<T>(op: Op, record: usize, step: usize, from: usize, count: usi
     );
   } else {
     normal<T>(
-      output, input, from, count, width, cell(record, Noise.mean), scale, word(record, Noise.truncated) != 0,
+      output, input, from, count, width, scale, word(record, Noise.truncated) != 0,
       seedLow, seedHigh, stream, now,
     );
   }

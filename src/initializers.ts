@@ -1,6 +1,6 @@
 // The initializers: how initial weights and biases are drawn, one row each.
 
-import { checkPositive, quote, readOptions } from "./check.js";
+import { quote } from "./check.js";
 import { type DType, type FloatArray, rounded } from "./dtype.js";
 import type { Region } from "./heap.js";
 import type { ProgramBuilder } from "./program/builder.js";
@@ -20,14 +20,13 @@ interface Drawing {
   view(): FloatArray;
 }
 
-type Settings = Readonly<Record<string, number>>;
 type FanIn = (inputs: number, outputs: number) => number;
 
 interface InitializerRow {
-  /** Settings and their defaults. @internal */
-  settings?: Settings;
+  /** The number that it takes, where it is given without one. @internal */
+  usual?: number;
   /** Emits the drawing, or does it; returns what is to be done when all is drawn, if anything. @internal */
-  draw(drawing: Drawing, settings: Settings): (() => void) | undefined;
+  draw(drawing: Drawing, value: number): (() => void) | undefined;
 }
 
 /** Deviation of a standard normal distribution of which only the part from -2 to 2 is left. */
@@ -35,7 +34,7 @@ const TRUNCATED = 0.8796256610342398;
 
 function normal(
   { builder, region, seed, stream }: Drawing,
-  given: { mean?: number; deviation: number; truncated?: boolean },
+  given: { deviation: number; truncated?: boolean },
 ): undefined {
   const size = region.bytes / builder.heap.elementBytes;
   builder.normal(region, undefined, 1, size, given, { seed, stream, step: builder.cell(0) });
@@ -59,12 +58,10 @@ const normalLike = (squared: FanIn): InitializerRow => ({
   },
 });
 
-const filled = (value?: number): InitializerRow => ({
-  draw({ view }, settings) {
-    view().fill(value ?? settings.value);
-    return undefined;
-  },
-});
+const filled: InitializerRow["draw"] = ({ view }, value) => {
+  view().fill(value);
+  return undefined;
+};
 
 const glorot: FanIn = (inputs, outputs) => 6 / (inputs + outputs);
 const he: FanIn = (inputs) => 6 / inputs;
@@ -78,19 +75,19 @@ export const initializers = /* @__PURE__ */ rowsOf<InitializerRow>()({
   lecunUniform: /* @__PURE__ */ uniform(lecun),
   lecunNormal: /* @__PURE__ */ normalLike(lecun),
   truncatedNormal: {
-    settings: { mean: 0, stddev: 0.05 },
-    draw: (drawing, { mean, stddev }) => normal(drawing, { mean, deviation: stddev, truncated: true }),
+    usual: 0.05,
+    draw: (drawing, deviation) => normal(drawing, { deviation, truncated: true }),
   },
   orthogonal: {
-    settings: { gain: 1 },
-    draw(drawing, { gain }) {
+    usual: 1,
+    draw(drawing, gain) {
       normal(drawing, { deviation: 1 });
       return () => orthogonalize(drawing.view(), drawing.inputs, drawing.outputs, gain);
     },
   },
-  zeros: /* @__PURE__ */ filled(0),
-  ones: /* @__PURE__ */ filled(1),
-  constant: { settings: { value: 0 }, .../* @__PURE__ */ filled() },
+  zeros: { draw: (drawing) => filled(drawing, 0) },
+  ones: { draw: (drawing) => filled(drawing, 1) },
+  constant: { usual: Number.NaN, draw: filled },
 });
 
 type InitializerName = keyof typeof initializers;
@@ -101,9 +98,9 @@ type InitializerName = keyof typeof initializers;
  * - `"glorotUniform"`, `"glorotNormal"`: variance 2 / (n + m) (Glorot and Bengio 2010)
  * - `"heUniform"`, `"heNormal"`: variance 2 / n (He et al. 2015)
  * - `"lecunUniform"`, `"lecunNormal"`: variance 1 / n (LeCun et al. 1998)
- * - `"truncatedNormal"` or `{ truncatedNormal: { mean: 0, stddev: 0.05 } }`: a normal distribution without what is more than
- *   two standard deviations from the mean
- * - `"orthogonal"` or `{ orthogonal: { gain: 1 } }`: the rows or the columns, whichever are fewer, are of length `gain` and
+ * - `"truncatedNormal"` or `{ truncatedNormal: 0.05 }`: a normal distribution of that standard deviation around 0, without what
+ *   is more than two of them away
+ * - `"orthogonal"` or `{ orthogonal: 1 }`: the rows or the columns, whichever are fewer, are of that length and
  *   orthogonal to each other (Saxe et al. 2014: the Q of the QR decomposition of a normal matrix, R with a positive
  *   diagonal)
  * - `"zeros"`, `"ones"`, `{ constant: 0.1 }`
@@ -113,56 +110,37 @@ type InitializerName = keyof typeof initializers;
 export type Initializer =
   | Exclude<InitializerName, "constant">
   | { constant: number }
-  | { truncatedNormal: { mean?: number; stddev?: number } }
-  | { orthogonal: { gain?: number } };
+  | { truncatedNormal: number }
+  | { orthogonal: number };
 
-/** An initializer, checked, with all its settings. */
+/** An initializer, checked, with the number that it takes. */
 export interface SetInitializer {
   name: InitializerName;
-  settings: Settings;
+  value: number;
 }
 
 /** Reads the initializer that an option names. */
 export function readInitializer(option: string, given: Initializer): SetInitializer {
-  const [name, value] =
-    typeof given === "object" && given !== null && Object.keys(given).length === 1
-      ? Object.entries(given)[0]
-      : [given, {}];
-  const known = typeof name === "string" && Object.hasOwn(initializers, name);
-  if (!known || given === ("constant" as unknown)) {
-    const names = namesOf(initializers).filter((one) => one !== "constant");
-    throw new RangeError(
-      `${option} is ${quote(name)}, but must be one of ${names.map((one) => `"${one}"`).join(", ")}, or ` +
-        "{ constant: 0.1 }, { truncatedNormal: { stddev: 0.05 } }, { orthogonal: { gain: 1 } }",
-    );
-  }
-  const { settings: defaults = {} } = initializers[name as InitializerName];
-  const path = `${option}.${name}`;
-  const read =
-    name === "constant"
-      ? { value }
-      : readOptions(path, value as Record<string, number>, Object.keys(defaults));
-  const settings: Record<string, number> = {};
-  for (const [key, usual] of Object.entries(defaults)) {
-    const setting: unknown = (read as Record<string, unknown>)[key] ?? usual;
-    const label = name === "constant" ? path : `${path}.${key}`;
-    if (key === "stddev") checkPositive(label, setting);
-    if (typeof setting !== "number" || !Number.isFinite(setting))
-      throw new RangeError(`${label} is ${quote(setting)}, but must be a finite number`);
-    settings[key] = setting;
-  }
-  return { name: name as InitializerName, settings };
+  const entries = typeof given === "object" && given !== null ? Object.entries(given) : [];
+  const [name, value] = entries.length === 1 ? entries[0] : [given];
+  const row = Object.hasOwn(initializers, name as string) ? initializers[name as InitializerName] : undefined;
+  const number: unknown = value ?? row?.usual ?? 0;
+  if (row && Number.isFinite(number) && (value === undefined || row.usual !== undefined))
+    return { name: name as InitializerName, value: number as number };
+  throw new RangeError(
+    `${option} is ${row && value !== undefined ? `{ ${name}: ${quote(value)} }` : quote(name)}, but must be one of ` +
+      `"${namesOf(initializers).slice(0, -1).join('", "')}", or { constant: 0.1 }, { truncatedNormal: 0.05 } or ` +
+      "{ orthogonal: 1 } with a finite number",
+  );
 }
 
 /** Throws RangeError if what an initializer draws would overflow the element type. */
-export function checkInitializer(option: string, { name, settings }: SetInitializer, dtype: DType): void {
-  for (const [key, value] of Object.entries(settings)) {
-    // Four times as much: a normal number is at most two standard deviations from the mean.
-    if (Number.isFinite(rounded(dtype, 4 * value))) continue;
-    throw new RangeError(
-      `${option}.${name}, ${key} ${value}, overflows the network's ${dtype}: take a smaller one`,
-    );
-  }
+export function checkInitializer(option: string, { name, value }: SetInitializer, dtype: DType): void {
+  // Twice as much: a truncated normal number is at most two standard deviations from 0.
+  if (Number.isFinite(rounded(dtype, 2 * value))) return;
+  throw new RangeError(
+    `${option} is { ${name}: ${value} }, which overflows the network's ${dtype}: take a smaller number`,
+  );
 }
 
 /** Bounds that values are drawn from uniformly, checked. */
@@ -186,8 +164,8 @@ export function checkWidth(bounds: readonly [number, number], dtype: DType): voi
 }
 
 /** Draws the initial values of a tensor: see InitializerRow.draw. */
-export function drawInitial({ name, settings }: SetInitializer, drawing: Drawing): (() => void) | undefined {
-  return initializers[name].draw(drawing, settings);
+export function drawInitial({ name, value }: SetInitializer, drawing: Drawing): (() => void) | undefined {
+  return initializers[name].draw(drawing, value);
 }
 
 /**

@@ -319,6 +319,25 @@ describe("Dropout", () => {
     expect(layers[1].parameterCount).toBe(0);
   });
 
+  test("makes no thread wait once more, and its way back is a product's epilogue", async () => {
+    const planned = [];
+    for (const between of [[], [new Dropout(0.5)]]) {
+      const layers = [
+        new Dense(32, { activation: "relu" }),
+        ...between,
+        new Dense(3, { activation: "linear" }),
+      ];
+      const network = new Network({ inputs: 4, layers, threads: 2 });
+      const { executor } = modelOf(network as AnyNetwork);
+      const spy = vi.spyOn(executor, "runParallel");
+      await network.fit(x, randomValues(40 * 3, 2), { batchSize: 40 });
+      const [{ phases, count }] = spy.mock.calls[0];
+      planned.push({ phases: phases.length, count });
+    }
+    // The dropout itself, and relu's derivative, whose product has an epilogue now.
+    expect(planned[1]).toEqual({ phases: planned[0].phases, count: planned[0].count + 2 });
+  });
+
   test("at rate 0 trains as if it were not there", async () => {
     const networks = [[new Dropout(0)], []].map(
       (between) =>

@@ -507,19 +507,18 @@ export class ProgramBuilder {
     ]);
   }
 
-  /** output = input + mean + deviation * z, z of the standard normal distribution or its part from -2 to 2. */
+  /** output = input + deviation * z, or without an input deviation * z, z of the standard normal distribution or its part from -2 to 2. */
   normal(
     output: Region,
     input: Region | undefined,
     rows: number,
     width: number,
-    { mean = 0, deviation, truncated = false }: { mean?: number; deviation: number; truncated?: boolean },
+    { deviation, truncated = false }: { deviation: number; truncated?: boolean },
     source: NoiseSource,
   ): void {
     this.#emit(Op.normal, Cut.batch, rows, width, [
       [Noise.output, output],
       [Noise.input, input],
-      [Noise.mean, this.cell(mean)],
       [Noise.truncated, truncated ? 1 : 0],
       ...noiseOperands(source, this.cell(deviation)),
     ]);

@@ -1,42 +1,39 @@
-// Random numbers for every element of a batch: see assembly/noise.ts.
+// Random numbers for every element of a batch: see assembly/noise.ts. Both read their operands themselves.
 
-import type { FloatArray } from "../../dtype.js";
+import { Noise } from "../../../assembly/ops.js";
+import type { Machine } from "./machine.js";
 import { log64 } from "./math.js";
 import { philox, uniform53 } from "./random.js";
-import type { Round } from "./round.js";
 
-/** Where random numbers of a batch come from. */
-export interface Source {
-  /** Number of the first row. */
-  row: number;
-  seedLow: number;
-  seedHigh: number;
-  stream: number;
-  step: number;
-}
-
-export function dropout(
-  f: FloatArray,
-  round: Round,
-  y: number,
-  mask: number,
-  x: number,
+/** Calls `draw` for every element of the rows from the `from`th on, with what it is drawn from. */
+function eachElement(
+  machine: Machine,
+  step: number,
+  from: number,
   rows: number,
   width: number,
-  threshold: number,
-  scale: number,
-  { row, seedLow, seedHigh, stream, step }: Source,
+  draw: (at: number, column: number, ...source: Parameters<typeof philox>) => void,
 ): void {
-  const kept = round(scale);
-  for (let r = 0; r < rows; r++) {
-    for (let j = 0; j < width; j++) {
-      const words = philox(seedLow, seedHigh, stream, 4 * (j >>> 4) + (j & 3), row + r, step);
-      const at = r * width + j;
-      const factor = words[(j >>> 2) & 3] < threshold ? 0 : kept;
-      f[mask + at] = factor;
-      f[y + at] = f[x + at] * factor;
-    }
+  const [low, high] = [machine.word(Noise.seedLow), machine.word(Noise.seedHigh)];
+  const stream = machine.word(Noise.stream);
+  const now = machine.cell(Noise.step) + step;
+  for (let i = 0; i < rows * width; i++) {
+    const column = i % width;
+    draw(i, column, low, high, stream, column, from + (i - column) / width, now);
   }
+}
+
+export function dropout(machine: Machine, step: number, from: number, rows: number, width: number): void {
+  const { f } = machine;
+  const kept = machine.round(machine.cell(Noise.scale));
+  const threshold = machine.word(Noise.threshold);
+  const [y, mask, x] = [machine.own(Noise.output), machine.own(Noise.mask), machine.own(Noise.input)];
+  eachElement(machine, step, from, rows, width, (at, j, low, high, stream, _, row, now) => {
+    const words = philox(low, high, stream, 4 * (j >>> 4) + (j & 3), row, now);
+    const factor = words[(j >>> 2) & 3] < threshold ? 0 : kept;
+    f[mask + at] = factor;
+    f[y + at] = f[x + at] * factor;
+  });
 }
 
 function quantile(p: number): number {
@@ -57,25 +54,14 @@ function quantile(p: number): number {
 
 const BELOW = 0.022750131948179195;
 
-/** @param x 0: there is no input */
-export function normal(
-  f: FloatArray,
-  round: Round,
-  y: number,
-  x: number,
-  rows: number,
-  width: number,
-  mean: number,
-  deviation: number,
-  truncated: boolean,
-  { row, seedLow, seedHigh, stream, step }: Source,
-): void {
-  for (let r = 0; r < rows; r++) {
-    for (let j = 0; j < width; j++) {
-      const u = Math.max(uniform53(seedLow, seedHigh, stream, j, row + r, step), 2 ** -54);
-      const value = round(mean + deviation * quantile(truncated ? BELOW + u * (1 - 2 * BELOW) : u));
-      const at = r * width + j;
-      f[y + at] = x ? f[x + at] + value : value;
-    }
-  }
+export function normal(machine: Machine, step: number, from: number, rows: number, width: number): void {
+  const { f, round } = machine;
+  const deviation = machine.cell(Noise.scale);
+  const truncated = machine.word(Noise.truncated) !== 0;
+  const [y, x] = [machine.own(Noise.output), machine.owned(Noise.input)];
+  eachElement(machine, step, from, rows, width, (at, _, ...source) => {
+    const u = Math.max(uniform53(...source), 2 ** -54);
+    const value = round(deviation * quantile(truncated ? BELOW + u * (1 - 2 * BELOW) : u));
+    f[y + at] = x ? f[x + at] + value : value;
+  });
 }

@@ -1,8 +1,15 @@
-// Normalization by columns and by rows: see assembly/normalization.ts.
+// Normalization by columns and by rows: see assembly/normalization.ts. All read their operands themselves.
 
-import { Start } from "../../../assembly/ops.js";
-import type { FloatArray } from "../../dtype.js";
+import {
+  ColumnMoments,
+  ColumnProducts,
+  Normalize,
+  NormalizeBackward,
+  Start,
+  Sum,
+} from "../../../assembly/ops.js";
 import { rowSum } from "./activations.js";
+import type { Machine } from "./machine.js";
 import type { Round } from "./round.js";
 
 /** Sum of `term(r)` over r < n, in this order. */
@@ -12,27 +19,31 @@ function sumOf(round: Round, n: number, term: (r: number) => number): number {
   return sum;
 }
 
+/** Mean of `term(j)` over j < n, as SIMD lanes add. */
+function rowMean({ round, scratch }: Lanes, n: number, term: (j: number) => number): number {
+  for (let j = 0; j < n; j++) scratch[j] = term(j);
+  return round(rowSum(scratch, round, 0, n) / round(n));
+}
+
+/** What rowMean() works in. */
+interface Lanes {
+  round: Round;
+  scratch: Machine["f"];
+}
+
 const inverseOf = (round: Round, variance: number, epsilon: number) =>
   round(1 / round(Math.sqrt(round(variance + round(epsilon)))));
 
-/** @param rows 0: there is no input, and the running ones are taken */
-export function columnMoments(
-  f: FloatArray,
-  round: Round,
-  mean: number,
-  inverse: number,
-  runningMean: number,
-  runningVariance: number,
-  x: number,
-  rows: number,
-  width: number,
-  momentum: number,
-  epsilon: number,
-): void {
-  const all = round(rows);
-  const fresh = round(momentum);
-  const kept = round(1 - momentum);
-  const running = (at: number, value: number) => {
+export function columnMoments(machine: Machine, width: number): void {
+  const { f, round } = machine;
+  const [mean, inverse] = [machine.element(ColumnMoments.mean), machine.element(ColumnMoments.inverse)];
+  const runningMean = machine.element(ColumnMoments.runningMean);
+  const runningVariance = machine.element(ColumnMoments.runningVariance);
+  const x = machine.element(ColumnMoments.input);
+  const rows = machine.word(ColumnMoments.rows);
+  const momentum = machine.cell(ColumnMoments.momentum);
+  const [fresh, kept, all] = [round(momentum), round(1 - momentum), round(rows)];
+  const run = (at: number, value: number) => {
     f[at] = round(fresh * value) + round(kept * f[at]);
   };
   for (let j = 0; j < width; j++) {
@@ -45,110 +56,89 @@ export function columnMoments(
         return round(d * d);
       });
       variance = round(squares / all);
-      running(runningMean + j, m);
-      running(runningVariance + j, round(squares / round(rows - 1)));
+      run(runningMean + j, m);
+      run(runningVariance + j, round(squares / round(rows - 1)));
     }
     f[mean + j] = m;
-    f[inverse + j] = inverseOf(round, variance, epsilon);
+    f[inverse + j] = inverseOf(round, variance, machine.cell(ColumnMoments.epsilon));
   }
 }
 
-/** @param mean 0: mean and inverse are those of each row */
-export function normalize(
-  f: FloatArray,
-  round: Round,
-  y: number,
-  normalized: number,
-  x: number,
-  rows: number,
-  width: number,
-  scale: number,
-  shift: number,
-  mean: number,
-  inverse: number,
-  rowInverse: number,
-  epsilon: number,
-  terms: FloatArray,
-): void {
+export function normalize(machine: Machine, from: number, rows: number, width: number): void {
+  const { f, round } = machine;
+  const lanes = { round, scratch: machine.scratch(width) };
+  const [y, normalized] = [machine.own(Normalize.output), machine.owned(Normalize.normalized)];
+  const [scale, shift] = [machine.element(Normalize.scale), machine.element(Normalize.shift)];
+  const [mean, inverse] = [machine.element(Normalize.mean), machine.element(Normalize.inverse)];
+  const rowInverse = machine.element(Normalize.rowInverse);
+  const input = machine.own(Normalize.input);
   let m = 0;
   let i = 0;
   for (let r = 0; r < rows; r++) {
-    const row = r * width;
+    const x = input + r * width;
     if (!mean) {
-      const all = round(width);
-      m = round(rowSum(f, round, x + row, width) / all);
-      for (let j = 0; j < width; j++) {
-        const d = round(f[x + row + j] - m);
-        terms[j] = d * d;
-      }
-      i = inverseOf(round, round(rowSum(terms, round, 0, width) / all), epsilon);
-      if (rowInverse) f[rowInverse + r] = i;
+      m = rowMean(lanes, width, (j) => f[x + j]);
+      const variance = rowMean(lanes, width, (j) => {
+        const d = round(f[x + j] - m);
+        return d * d;
+      });
+      i = inverseOf(round, variance, machine.cell(Normalize.epsilon));
+      if (rowInverse) f[rowInverse + from + r] = i;
     }
     for (let j = 0; j < width; j++) {
       if (mean) {
         m = f[mean + j];
         i = f[inverse + j];
       }
-      const value = round(round(f[x + row + j] - m) * i);
-      if (normalized) f[normalized + row + j] = value;
-      f[y + row + j] = round(value * f[scale + j]) + f[shift + j];
+      const value = round(round(f[x + j] - m) * i);
+      if (normalized) f[normalized + r * width + j] = value;
+      f[y + r * width + j] = round(value * f[scale + j]) + f[shift + j];
     }
   }
 }
 
-export function normalizeBackward(
-  f: FloatArray,
-  round: Round,
-  dx: number,
-  dy: number,
-  normalized: number,
-  rows: number,
-  width: number,
-  scale: number,
-  inverse: number,
-  rowInverse: number,
-  sums: number,
-  products: number,
-  count: number,
-  terms: FloatArray,
-): void {
+export function normalizeBackward(machine: Machine, from: number, rows: number, width: number): void {
+  const { f, round } = machine;
+  const lanes = { round, scratch: machine.scratch(width) };
+  const scale = machine.element(NormalizeBackward.scale);
+  const inverse = machine.element(NormalizeBackward.inverse);
+  const rowInverse = machine.element(NormalizeBackward.rowInverse);
+  const sums = machine.element(NormalizeBackward.sums);
+  const products = machine.element(NormalizeBackward.products);
+  const terms = round(machine.word(NormalizeBackward.terms));
   let s = 0;
   let p = 0;
   for (let r = 0; r < rows; r++) {
-    const row = r * width;
+    const dx = machine.own(NormalizeBackward.output) + r * width;
+    const dy = machine.own(NormalizeBackward.gradient) + r * width;
+    const normalized = machine.own(NormalizeBackward.normalized) + r * width;
     if (rowInverse) {
-      const all = round(width);
-      for (let j = 0; j < width; j++) terms[j] = f[dy + row + j] * f[scale + j];
-      s = round(rowSum(terms, round, 0, width) / all);
-      for (let j = 0; j < width; j++) terms[j] *= f[normalized + row + j];
-      p = round(rowSum(terms, round, 0, width) / all);
+      s = rowMean(lanes, width, (j) => f[dy + j] * f[scale + j]);
+      p = rowMean(lanes, width, (j) => round(f[dy + j] * f[scale + j]) * f[normalized + j]);
     }
     for (let j = 0; j < width; j++) {
       const g = f[scale + j];
       if (sums) {
-        const share = round(g / round(count));
+        const share = round(g / terms);
         s = round(share * f[sums + j]);
         p = round(share * f[products + j]);
       }
-      const rest = round(round(f[normalized + row + j] * p) + s);
-      f[dx + row + j] =
-        round(round(f[dy + row + j] * g) - rest) * f[rowInverse ? rowInverse + r : inverse + j];
+      const rest = round(round(f[normalized + j] * p) + s);
+      const i = f[rowInverse ? rowInverse + from + r : inverse + j];
+      f[dx + j] = round(round(f[dy + j] * g) - rest) * i;
     }
   }
 }
 
-export function columnProducts(
-  f: FloatArray,
-  round: Round,
-  output: number,
-  a: number,
-  b: number,
-  rows: number,
-  width: number,
-  start: Start,
-): void {
+export function columnProducts(machine: Machine, width: number): void {
+  const { f, round } = machine;
+  const output = machine.element(ColumnProducts.output);
+  const [a, b] = [machine.element(ColumnProducts.left), machine.element(ColumnProducts.right)];
+  const add = machine.word(Sum.start) === Start.add;
   for (let j = 0; j < width; j++) {
-    const sum = sumOf(round, rows, (r) => round(f[a + r * width + j] * f[b + r * width + j]));
-    f[output + j] = start === Start.add ? f[output + j] + sum : sum;
+    const sum = sumOf(round, machine.word(ColumnProducts.rows), (r) =>
+      round(f[a + r * width + j] * f[b + r * width + j]),
+    );
+    f[output + j] = add ? f[output + j] + sum : sum;
   }
 }

@@ -4,8 +4,6 @@ import {
   Adjust,
   Backward,
   ClipFactor,
-  ColumnMoments,
-  ColumnProducts,
   ColumnSums,
   Columns,
   Compress,
@@ -26,9 +24,6 @@ import {
   Loss,
   MaxNorm,
   NO_EPILOGUE,
-  Noise,
-  Normalize,
-  NormalizeBackward,
   OneHot,
   Op,
   PrepareTargets,
@@ -306,89 +301,23 @@ function execute(machine: Machine, record: number, step: number, part: number, p
       executeProduct(machine, from, count);
       break;
     case Op.dropout:
-    case Op.normal: {
-      const source = {
-        row: from,
-        seedLow: machine.word(Noise.seedLow),
-        seedHigh: machine.word(Noise.seedHigh),
-        stream: machine.word(Noise.stream),
-        step: machine.cell(Noise.step) + step,
-      };
-      const output = machine.own(Noise.output);
-      const scale = machine.cell(Noise.scale);
-      if (op === Op.dropout) {
-        const threshold = machine.word(Noise.threshold);
-        const [mask, input] = [machine.own(Noise.mask), machine.own(Noise.input)];
-        dropout(f, round, output, mask, input, count, width, threshold, scale, source);
-      } else {
-        const truncated = machine.word(Noise.truncated) !== 0;
-        const mean = machine.cell(Noise.mean);
-        normal(f, round, output, machine.owned(Noise.input), count, width, mean, scale, truncated, source);
-      }
+      dropout(machine, step, from, count, width);
       break;
-    }
+    case Op.normal:
+      normal(machine, step, from, count, width);
+      break;
     case Op.columnMoments:
-      columnMoments(
-        f,
-        round,
-        machine.element(ColumnMoments.mean),
-        machine.element(ColumnMoments.inverse),
-        machine.element(ColumnMoments.runningMean),
-        machine.element(ColumnMoments.runningVariance),
-        machine.element(ColumnMoments.input),
-        machine.word(ColumnMoments.rows),
-        count,
-        machine.cell(ColumnMoments.momentum),
-        machine.cell(ColumnMoments.epsilon),
-      );
+      columnMoments(machine, count);
       break;
-    case Op.normalize: {
-      const rowInverse = machine.element(Normalize.rowInverse);
-      normalize(
-        f,
-        round,
-        machine.own(Normalize.output),
-        machine.owned(Normalize.normalized),
-        machine.own(Normalize.input),
-        count,
-        width,
-        machine.element(Normalize.scale),
-        machine.element(Normalize.shift),
-        machine.element(Normalize.mean),
-        machine.element(Normalize.inverse),
-        rowInverse && rowInverse + from,
-        machine.cell(Normalize.epsilon),
-        machine.scratch(width),
-      );
+    case Op.normalize:
+      normalize(machine, from, count, width);
       break;
-    }
-    case Op.normalizeBackward: {
-      const rowInverse = machine.element(NormalizeBackward.rowInverse);
-      normalizeBackward(
-        f,
-        round,
-        machine.own(NormalizeBackward.output),
-        machine.own(NormalizeBackward.gradient),
-        machine.own(NormalizeBackward.normalized),
-        count,
-        width,
-        machine.element(NormalizeBackward.scale),
-        machine.element(NormalizeBackward.inverse),
-        rowInverse && rowInverse + from,
-        machine.element(NormalizeBackward.sums),
-        machine.element(NormalizeBackward.products),
-        machine.word(NormalizeBackward.terms),
-        machine.scratch(width),
-      );
+    case Op.normalizeBackward:
+      normalizeBackward(machine, from, count, width);
       break;
-    }
-    case Op.columnProducts: {
-      const [left, right] = [machine.element(ColumnProducts.left), machine.element(ColumnProducts.right)];
-      const rows = machine.word(ColumnProducts.rows);
-      const output = machine.element(ColumnProducts.output);
-      columnProducts(f, round, output, left, right, rows, count, machine.word(Sum.start));
+    case Op.columnProducts:
+      columnProducts(machine, count);
       break;
-    }
     case Op.columnSums: {
       const output = machine.element(ColumnSums.output);
       const input = machine.element(ColumnSums.input);
