@@ -2,7 +2,7 @@
 
 import { checkBoolean, checkNotNegative, checkPositive, quote, readOptions } from "./check.js";
 import { Op, Rate, Setting, Variant } from "./program/builder.js";
-import { type LearningRate, power, type WatchingSchedule } from "./rates.js";
+import type { LearningRate, WatchingSchedule } from "./rates.js";
 import { rowsOf } from "./table.js";
 
 /**
@@ -194,19 +194,25 @@ export function writeSettings(optimizer: SetOptimizer, cells: Float64Array): voi
   cells[Setting.clipNorm] = optimizer.clipNorm ?? Number.POSITIVE_INFINITY;
 }
 
-/** Writes Rate.columns cells from the `index`th on, for the `t`-th step of an optimizer, counted from 1, at a learning rate. */
+/**
+ * Writes Rate.columns cells from the `index`th on, for the t-th step of an optimizer, counted from 1, at a learning rate.
+ *
+ * @param power1 beta1^t
+ * @param power2 beta2^t
+ */
 export function writeRates(
   optimizer: SetOptimizer,
   learningRate: number,
-  t: number,
+  power1: number,
+  power2: number,
   cells: Float64Array,
   index: number,
 ): void {
   const { corrected, decoupled } = optimizers[optimizer.name];
-  const { beta1, beta2, epsilon = 0, weightDecay } = optimizer;
+  const { epsilon = 0, weightDecay } = optimizer;
   // rate m / c1 / (sqrt(v) / root + epsilon), with one division for all of it
-  const root = corrected ? Math.sqrt(1 - power(beta2, t)) : 1;
-  cells[index + Rate.rate] = (-learningRate * root) / (corrected ? 1 - power(beta1, t) : 1);
+  const root = corrected ? Math.sqrt(1 - power2) : 1;
+  cells[index + Rate.rate] = (-learningRate * root) / (corrected ? 1 - power1 : 1);
   cells[index + Rate.epsilon] = epsilon * root;
   cells[index + Rate.keep] = decoupled ? 1 - learningRate * weightDecay : 1;
 }

@@ -4,6 +4,7 @@
 import type { Heap, Region } from "./heap.js";
 import { isPlain, optimizers, type SetOptimizer, slotsOf, writeRates, writeSettings } from "./optimizers.js";
 import { chunksOf, type ProgramBuilder, Rate, Setting } from "./program/builder.js";
+import { Powers } from "./rates.js";
 import { sizeOf } from "./shape.js";
 import type { Store, Tensor } from "./store.js";
 
@@ -50,6 +51,8 @@ export class UpdatePlan {
   readonly #store: Store;
   readonly #optimizer: SetOptimizer;
   readonly #settings: Region;
+  readonly #powers1: Powers;
+  readonly #powers2: Powers;
 
   /**
    * For `steps` steps from step 0 on, again and again; after takeSlots().
@@ -60,6 +63,8 @@ export class UpdatePlan {
     this.#heap = heap;
     this.#store = store;
     this.#optimizer = optimizer;
+    this.#powers1 = new Powers(optimizer.beta1);
+    this.#powers2 = new Powers(optimizer.beta2);
     const changes = typeof optimizer.learningRate !== "number" || optimizers[optimizer.name].corrected;
     this.stride = changes ? Rate.columns * 8 : 0;
     this.rates = heap.region((changes ? steps : 1) * Rate.columns * 8);
@@ -73,7 +78,7 @@ export class UpdatePlan {
     const optimizer = this.#optimizer;
     const counter = counterOf(this.#store, optimizer);
     const { f64 } = this.#heap;
-    const taken = counter ? f64[counter.offset / 8] : 0;
+    const before = counter ? f64[counter.offset / 8] : 0;
     const first = this.rates.offset / 8;
     const rows = this.stride > 0 ? steps : 1;
     let last = 0;
@@ -81,7 +86,10 @@ export class UpdatePlan {
     for (let step = 0; step < rows; step++) {
       last = rateOf(step);
       highest = Math.max(highest, last);
-      writeRates(optimizer, last, taken + step + 1, f64, first + step * Rate.columns);
+      const t = before + step + 1;
+      const power1 = counter ? this.#powers1.at(t) : 0;
+      const power2 = counter ? this.#powers2.at(t) : 0;
+      writeRates(optimizer, last, power1, power2, f64, first + step * Rate.columns);
     }
     return { last, highest };
   }
