@@ -4,7 +4,7 @@
 // The gradient that all of them work with is g * factor + weightDecay * w. What the letters of the formulas stand for lies
 // in `rates` (Rate) and `settings` (Setting), which src/optimizers.ts fills in.
 
-import { lanes, madd, splat, storeLanes, storePartial } from "./lanes";
+import { lanes, lanesBelow, madd, splat, storeLanes, storePartial } from "./lanes";
 import { Rate, Setting, SQUARES_CHUNK, Variant } from "./ops";
 
 /** A cell in every lane. */
@@ -108,6 +108,15 @@ export function adam<T>(
 }
 
 /**
+ * Stores the lanes of `value` that the mask has, and writes those in memory back to the others: only where nobody else
+ * writes to them, as behind the end of a region of the heap.
+ */
+// @ts-ignore: decorator
+@inline function storeMasked(pointer: usize, value: v128, mask: v128): void {
+  v128.store(pointer, v128.bitselect(value, v128.load(pointer), mask));
+}
+
+/**
  * The rarer ones in one loop. With Variant.sign: w = keep w + rate sign(decay1 first + share1 g), then
  * first = decay2 first + share2 g. Else second = decay2 second + share2 g^2 and w = keep w + rate d, where d is g divided by
  * sqrt(second) + epsilon. Each variant changes one of it: `mean` divides first = decay1 first + share1 g; `centered`
@@ -129,37 +138,38 @@ export function adaptive<T>(
   const factors = splat<T>(factor);
   for (let left = n; ; left -= lanes<T>()) {
     if (<isize>left <= 0) return;
+    const mask = lanesBelow<T>(left);
     const old = v128.load(w);
     const gradient = multiplyAdd<T>(weightDecay, old, v128.mul<T>(factors, v128.load(g)));
     let direction = gradient;
     if (variant & Variant.sign) {
       const before = v128.load(first);
       direction = sign<T>(multiplyAdd<T>(decay1, before, v128.mul<T>(share1, gradient)));
-      storeLanes<T>(first, flush<T>(multiplyAdd<T>(decay2, before, v128.mul<T>(share2, gradient))), left);
+      storeMasked(first, flush<T>(multiplyAdd<T>(decay2, before, v128.mul<T>(share2, gradient))), mask);
     } else {
       let square = multiplyAdd<T>(decay2, v128.load(second), v128.mul<T>(share2, v128.mul<T>(gradient, gradient)));
-      storeLanes<T>(second, square, left);
+      storeMasked(second, square, mask);
       if (variant & Variant.centered) {
         const mean = flush<T>(multiplyAdd<T>(decay2, v128.load(third), v128.mul<T>(share2, gradient)));
-        storeLanes<T>(third, mean, left);
+        storeMasked(third, mean, mask);
         // Rounding may leave less than nothing.
         square = v128.max<T>(splat<T>(0), v128.sub<T>(square, v128.mul<T>(mean, mean)));
       }
       if (variant & Variant.maximum) {
         square = v128.max<T>(v128.load(third), square);
-        storeLanes<T>(third, square, left);
+        storeMasked(third, square, mask);
       }
       if (variant & Variant.mean) {
         direction = flush<T>(multiplyAdd<T>(decay1, v128.load(first), v128.mul<T>(share1, gradient)));
-        storeLanes<T>(first, direction, left);
+        storeMasked(first, direction, mask);
       }
       direction = v128.div<T>(direction, v128.add<T>(v128.sqrt<T>(square), epsilon));
       if (variant & Variant.velocity) {
         direction = flush<T>(multiplyAdd<T>(decay1, v128.load(first), direction));
-        storeLanes<T>(first, direction, left);
+        storeMasked(first, direction, mask);
       }
     }
-    storeLanes<T>(w, multiplyAdd<T>(rate, direction, v128.mul<T>(keep, old)), left);
+    storeMasked(w, multiplyAdd<T>(rate, direction, v128.mul<T>(keep, old)), mask);
     w += 16;
     g += 16;
     first += 16;
@@ -174,7 +184,7 @@ export function adjust<T>(g: usize, w: usize, n: usize, l1: f64, l2: f64, limit:
   for (; <isize>n > 0; n -= lanes<T>()) {
     const parameter = v128.load(w);
     const sum = multiplyAdd<T>(splat<T>(l2), parameter, multiplyAdd<T>(splat<T>(l1), sign<T>(parameter), v128.load(g)));
-    storeLanes<T>(g, v128.min<T>(v128.max<T>(sum, v128.neg<T>(limits)), limits), n);
+    storeMasked(g, v128.min<T>(v128.max<T>(sum, v128.neg<T>(limits)), limits), lanesBelow<T>(n));
     w += 16;
     g += 16;
   }
