@@ -12,8 +12,11 @@ export interface Extent {
 }
 
 /**
- * The learning rate of a step: `step` and `epoch` count from 0 at the beginning of the fit. All rates of an epoch are asked
- * for as it begins, and all of a fit once before, so a function of one's own must not count its calls.
+ * The learning rate of a step: `step` and `epoch` count from 0 at the beginning of the fit. It may be 0 in some steps.
+ *
+ * All rates of a fit are asked for once before it, and refused before anything changes where one is not a finite number of
+ * at least 0. Those of an epoch are asked for again as it begins, so that a function may read what `onEpoch` changes; it must
+ * not count its calls. One that only then is no such number ends the fit, with the weights of the epoch before.
  */
 export type Schedule = (step: number, epoch: number, fit: Extent) => number;
 
@@ -23,11 +26,11 @@ export interface Watched {
   validationLoss?: number;
 }
 
-/** What `reduceOnPlateau` returns: each fit begins it anew. */
+/** What `reduceOnPlateau` returns: a schedule that looks at what comes of it. Each fit begins it anew. */
 export interface WatchingSchedule {
-  /** What it needs, if it must be one of them. @internal */
+  /** What it needs, if it must be one of them. */
   readonly monitor: keyof Watched | undefined;
-  /** @internal */
+  /** The rates of a fit, and what is to be told of its epochs. */
   begin(): { rate: Schedule; epochEnded(entry: Watched): void };
 }
 
