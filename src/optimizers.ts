@@ -1,7 +1,7 @@
 // The optimizers: a factory for users and a row of the table each.
 
 import { checkBoolean, checkNotNegative, checkPositive, quote, readOptions } from "./check.js";
-import { Op, Rate, Setting, Variant } from "./program/builder.js";
+import { Op, Rate, Variant } from "./program/builder.js";
 import type { LearningRate, WatchingSchedule } from "./rates.js";
 import { rowsOf } from "./table.js";
 
@@ -184,14 +184,12 @@ export function isPlain(optimizer: SetOptimizer): boolean {
   return name === "sgd" && !momentum && !weightDecay && clipNorm === undefined && clipValue === undefined;
 }
 
-/** Writes what all steps have alike to Setting.columns cells. */
-export function writeSettings(optimizer: SetOptimizer, cells: Float64Array): void {
+/** Writes what all steps have alike: Setting.columns cells from the `index`th on. */
+export function writeSettings(optimizer: SetOptimizer, cells: Float64Array, index: number): void {
   const { means, decoupled } = optimizers[optimizer.name];
-  cells.fill(0);
-  cells[Setting.weightDecay] = decoupled ? 0 : optimizer.weightDecay;
-  cells.set(means(optimizer), Setting.decay1);
-  cells[Setting.clipValue] = optimizer.clipValue ?? Number.POSITIVE_INFINITY;
-  cells[Setting.clipNorm] = optimizer.clipNorm ?? Number.POSITIVE_INFINITY;
+  const { weightDecay, clipValue = Number.POSITIVE_INFINITY, clipNorm = 0 } = optimizer;
+  const [decay1, share1 = 0, decay2 = 0, share2 = 0] = means(optimizer);
+  cells.set([decoupled ? 0 : weightDecay, decay1, share1, decay2, share2, clipValue, clipNorm], index);
 }
 
 /**

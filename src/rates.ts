@@ -51,26 +51,20 @@ export function power(base: number, exponent: number): number {
 const ROW = 64;
 
 /** base^1, base^2, ...: cheap in a row, and the same bits wherever the row begins. */
-export class Powers {
-  readonly #base: number;
-  #exponent = -1;
-  #power = 1;
-
-  constructor(base: number) {
-    this.#base = base;
-  }
-
-  at(exponent: number): number {
+export function powersOf(base: number): (exponent: number) => number {
+  let last = -1;
+  let value = 1;
+  return (exponent) => {
     const place = exponent % ROW;
-    if (place > 0 && exponent === this.#exponent + 1) {
-      this.#power *= this.#base;
-    } else if (exponent !== this.#exponent) {
-      this.#power = power(this.#base, exponent - place);
-      for (let i = 0; i < place; i++) this.#power *= this.#base;
+    if (place > 0 && exponent === last + 1) {
+      value *= base;
+    } else if (exponent !== last) {
+      value = power(base, exponent - place);
+      for (let i = 0; i < place; i++) value *= base;
     }
-    this.#exponent = exponent;
-    return this.#power;
-  }
+    last = exponent;
+    return value;
+  };
 }
 
 /** The learning rates of a fit. */

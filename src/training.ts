@@ -14,7 +14,7 @@ import { Rates } from "./rates.js";
 import type { Signal } from "./signal.js";
 import type { Store } from "./store.js";
 import { EVALUATION_BATCH, planSweep, runSweep, type Sweep } from "./sweep.js";
-import { takeSlots, UpdatePlan } from "./update.js";
+import { planUpdate, takeSlots } from "./update.js";
 import { allocateData, type DataSet, type PlacedData, upload } from "./upload.js";
 import { WholeSteps } from "./whole-steps.js";
 
@@ -115,7 +115,7 @@ export async function train(
     const cells = { epoch: heap.cell(0) };
     const shuffle = settings.shuffle ? planShuffle(model, rows, seed, cells) : undefined;
     const steps = Math.ceil(rows / batch);
-    const update = new UpdatePlan(model, settings.optimizer, steps);
+    const update = planUpdate(model, settings.optimizer, steps);
     const purpose: Purpose = { kind: "train", update, cells };
     const training = placeSweep(model, data, { order: shuffle?.order, batch }, loss, purpose);
     const validation = settings.validation && planValidation(model, settings.validation, loss);

@@ -11,7 +11,7 @@ import { Dense, type FitOptions, Network, sgd } from "../src/index.js";
 import { modelOf } from "../src/network.js";
 import { checkSettings } from "../src/optimizers.js";
 import { planLoss, Statistics } from "../src/plan.js";
-import { UpdatePlan } from "../src/update.js";
+import { planUpdate } from "../src/update.js";
 import { expectSameBits, makeClassifier, parameters, randomValues } from "./helpers.js";
 
 /** The phases of a network's training step, as names of operations. */
@@ -101,7 +101,7 @@ test("the learning rate changes without a new plan", () => {
     heap.u32.set(targets, classes.offset / 4);
     const data = { inputs, targets: { classes }, visit: { order: undefined, batch: 8 } };
     const cells = { epoch: heap.cell(0) };
-    const update = new UpdatePlan(model, checkSettings(sgd()), 1);
+    const update = planUpdate(model, checkSettings(sgd()), 1);
     const purpose = { kind: "train", update, cells } as const;
     const { region } = new Statistics(heap);
     const make = () => planLoss(model, "crossEntropy", data, 8, region, purpose);
