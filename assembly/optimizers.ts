@@ -4,7 +4,7 @@
 // The gradient that all of them work with is g * factor + weightDecay * w. What the letters of the formulas stand for lies
 // in `rates` (Rate) and `settings` (Setting), which src/optimizers.ts fills in.
 
-import { lanes, madd, splat, storeLanes, storePartial } from "./lanes";
+import { lanes, lanesBelow, madd, splat, storeLanes, storePartial } from "./lanes";
 import { Rate, Setting, SQUARES_CHUNK, Variant } from "./ops";
 
 /** A cell in every lane. */
@@ -101,6 +101,21 @@ export function adam<T>(
   }
 }
 
+/** a * b + c rounded twice in every build: what is rare need not be fused, and then both binaries have the same code. */
+// @ts-ignore: decorator
+@inline function multiplyAdd<T>(a: v128, b: v128, c: v128): v128 {
+  return v128.add<T>(v128.mul<T>(a, b), c);
+}
+
+/**
+ * Stores the lanes of `value` that the mask has, and writes those in memory back to the others: only where nobody else
+ * writes to them, as behind the end of a region of the heap.
+ */
+// @ts-ignore: decorator
+@inline function storeMasked(pointer: usize, value: v128, mask: v128): void {
+  v128.store(pointer, v128.bitselect(value, v128.load(pointer), mask));
+}
+
 /**
  * The rarer ones in one loop. With Variant.sign: w = keep w + rate sign(decay1 first + share1 g), then
  * first = decay2 first + share2 g. Else second = decay2 second + share2 g^2 and w = keep w + rate d, where d is g divided by
@@ -123,37 +138,38 @@ export function adaptive<T>(
   const factors = splat<T>(factor);
   for (let left = n; ; left -= lanes<T>()) {
     if (<isize>left <= 0) return;
+    const mask = lanesBelow<T>(left);
     const old = v128.load(w);
-    const gradient = madd<T>(weightDecay, old, v128.mul<T>(factors, v128.load(g)));
+    const gradient = multiplyAdd<T>(weightDecay, old, v128.mul<T>(factors, v128.load(g)));
     let direction = gradient;
     if (variant & Variant.sign) {
       const before = v128.load(first);
-      direction = sign<T>(madd<T>(decay1, before, v128.mul<T>(share1, gradient)));
-      storeLanes<T>(first, flush<T>(madd<T>(decay2, before, v128.mul<T>(share2, gradient))), left);
+      direction = sign<T>(multiplyAdd<T>(decay1, before, v128.mul<T>(share1, gradient)));
+      storeMasked(first, flush<T>(multiplyAdd<T>(decay2, before, v128.mul<T>(share2, gradient))), mask);
     } else {
-      let square = madd<T>(decay2, v128.load(second), v128.mul<T>(share2, v128.mul<T>(gradient, gradient)));
-      storeLanes<T>(second, square, left);
+      let square = multiplyAdd<T>(decay2, v128.load(second), v128.mul<T>(share2, v128.mul<T>(gradient, gradient)));
+      storeMasked(second, square, mask);
       if (variant & Variant.centered) {
-        const mean = flush<T>(madd<T>(decay2, v128.load(third), v128.mul<T>(share2, gradient)));
-        storeLanes<T>(third, mean, left);
+        const mean = flush<T>(multiplyAdd<T>(decay2, v128.load(third), v128.mul<T>(share2, gradient)));
+        storeMasked(third, mean, mask);
         // Rounding may leave less than nothing.
         square = v128.max<T>(splat<T>(0), v128.sub<T>(square, v128.mul<T>(mean, mean)));
       }
       if (variant & Variant.maximum) {
         square = v128.max<T>(v128.load(third), square);
-        storeLanes<T>(third, square, left);
+        storeMasked(third, square, mask);
       }
       if (variant & Variant.mean) {
-        direction = flush<T>(madd<T>(decay1, v128.load(first), v128.mul<T>(share1, gradient)));
-        storeLanes<T>(first, direction, left);
+        direction = flush<T>(multiplyAdd<T>(decay1, v128.load(first), v128.mul<T>(share1, gradient)));
+        storeMasked(first, direction, mask);
       }
       direction = v128.div<T>(direction, v128.add<T>(v128.sqrt<T>(square), epsilon));
       if (variant & Variant.velocity) {
-        direction = flush<T>(madd<T>(decay1, v128.load(first), direction));
-        storeLanes<T>(first, direction, left);
+        direction = flush<T>(multiplyAdd<T>(decay1, v128.load(first), direction));
+        storeMasked(first, direction, mask);
       }
     }
-    storeLanes<T>(w, madd<T>(rate, direction, v128.mul<T>(keep, old)), left);
+    storeMasked(w, multiplyAdd<T>(rate, direction, v128.mul<T>(keep, old)), mask);
     w += 16;
     g += 16;
     first += 16;
@@ -167,8 +183,8 @@ export function adjust<T>(g: usize, w: usize, n: usize, l1: f64, l2: f64, limit:
   const limits = splat<T>(limit);
   for (; <isize>n > 0; n -= lanes<T>()) {
     const parameter = v128.load(w);
-    const sum = madd<T>(splat<T>(l2), parameter, madd<T>(splat<T>(l1), sign<T>(parameter), v128.load(g)));
-    storeLanes<T>(g, v128.min<T>(v128.max<T>(sum, v128.neg<T>(limits)), limits), n);
+    const sum = multiplyAdd<T>(splat<T>(l2), parameter, multiplyAdd<T>(splat<T>(l1), sign<T>(parameter), v128.load(g)));
+    storeMasked(g, v128.min<T>(v128.max<T>(sum, v128.neg<T>(limits)), limits), lanesBelow<T>(n));
     w += 16;
     g += 16;
   }
@@ -189,19 +205,15 @@ export function squares<T>(sums: usize, x: usize, n: usize): void {
   while (n) {
     let left = min(n, SQUARES_CHUNK);
     n -= left;
-    let s0 = f64x2.splat(0);
-    let s1 = s0;
-    let s2 = s0;
-    let s3 = s0;
-    for (; left >= 8; left -= 8) {
-      s0 = f64x2.add(s0, squarePair<T>(x));
-      s1 = f64x2.add(s1, squarePair<T>(x + 2 * sizeof<T>()));
-      s2 = f64x2.add(s2, squarePair<T>(x + 4 * sizeof<T>()));
-      s3 = f64x2.add(s3, squarePair<T>(x + 6 * sizeof<T>()));
-      x += 8 * sizeof<T>();
+    let even = f64x2.splat(0);
+    let odd = even;
+    for (; left >= 4; left -= 4) {
+      even = f64x2.add(even, squarePair<T>(x));
+      odd = f64x2.add(odd, squarePair<T>(x + 2 * sizeof<T>()));
+      x += 4 * sizeof<T>();
     }
-    const pair = f64x2.add(f64x2.add(s0, s1), f64x2.add(s2, s3));
-    let sum = f64x2.extract_lane(pair, 0) + f64x2.extract_lane(pair, 1);
+    even = f64x2.add(even, odd);
+    let sum = f64x2.extract_lane(even, 0) + f64x2.extract_lane(even, 1);
     for (; left; left--) {
       const value = <f64>load<T>(x);
       sum += value * value;
@@ -228,7 +240,7 @@ export function maxNorm<T>(x: usize, rows: usize, columns: usize, stride: usize,
     let sum = splat<T>(0);
     for (let row = x; row < end; row += stride) {
       const value = v128.load(row);
-      sum = madd<T>(value, value, sum);
+      sum = multiplyAdd<T>(value, value, sum);
     }
     const norm = v128.sqrt<T>(sum);
     const scaled = v128.div<T>(limits, v128.add<T>(norm, splat<T>(1e-7)));

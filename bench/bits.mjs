@@ -64,7 +64,7 @@ async function trained({ Network, Dense }, { sizes, density, loss, batchSize, ..
   for (const { weights, biases } of network.layers)
     for (const view of [weights, biases]) hash.update(view.slice());
   hash.update(network.predict(x)).update(network.predict(x.subarray(0, inputs)));
-  const figures = history.map(({ seconds: _, ...entry }) => entry);
+  const figures = history.map(({ seconds: _, learningRate: __, ...entry }) => entry);
   hash.update(JSON.stringify([figures, network.evaluate(x, t)]));
   return hash.digest("hex");
 }

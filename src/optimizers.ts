@@ -1,8 +1,8 @@
 // The optimizers: a factory for users and a row of the table each.
 
 import { checkBoolean, checkNotNegative, checkPositive, quote, readOptions } from "./check.js";
-import { Op, Rate, Setting, Variant } from "./program/builder.js";
-import { type LearningRate, power, type WatchingSchedule } from "./rates.js";
+import { Op, Rate, Variant } from "./program/builder.js";
+import type { LearningRate, WatchingSchedule } from "./rates.js";
 import { rowsOf } from "./table.js";
 
 /**
@@ -184,29 +184,33 @@ export function isPlain(optimizer: SetOptimizer): boolean {
   return name === "sgd" && !momentum && !weightDecay && clipNorm === undefined && clipValue === undefined;
 }
 
-/** Writes what all steps have alike to Setting.columns cells. */
-export function writeSettings(optimizer: SetOptimizer, cells: Float64Array): void {
+/** Writes what all steps have alike: Setting.columns cells from the `index`th on. */
+export function writeSettings(optimizer: SetOptimizer, cells: Float64Array, index: number): void {
   const { means, decoupled } = optimizers[optimizer.name];
-  cells.fill(0);
-  cells[Setting.weightDecay] = decoupled ? 0 : optimizer.weightDecay;
-  cells.set(means(optimizer), Setting.decay1);
-  cells[Setting.clipValue] = optimizer.clipValue ?? Number.POSITIVE_INFINITY;
-  cells[Setting.clipNorm] = optimizer.clipNorm ?? Number.POSITIVE_INFINITY;
+  const { weightDecay, clipValue = Number.POSITIVE_INFINITY, clipNorm = 0 } = optimizer;
+  const [decay1, share1 = 0, decay2 = 0, share2 = 0] = means(optimizer);
+  cells.set([decoupled ? 0 : weightDecay, decay1, share1, decay2, share2, clipValue, clipNorm], index);
 }
 
-/** Writes Rate.columns cells from the `index`th on, for the `t`-th step of an optimizer, counted from 1, at a learning rate. */
+/**
+ * Writes Rate.columns cells from the `index`th on, for the t-th step of an optimizer, counted from 1, at a learning rate.
+ *
+ * @param power1 beta1^t
+ * @param power2 beta2^t
+ */
 export function writeRates(
   optimizer: SetOptimizer,
   learningRate: number,
-  t: number,
+  power1: number,
+  power2: number,
   cells: Float64Array,
   index: number,
 ): void {
   const { corrected, decoupled } = optimizers[optimizer.name];
-  const { beta1, beta2, epsilon = 0, weightDecay } = optimizer;
+  const { epsilon = 0, weightDecay } = optimizer;
   // rate m / c1 / (sqrt(v) / root + epsilon), with one division for all of it
-  const root = corrected ? Math.sqrt(1 - power(beta2, t)) : 1;
-  cells[index + Rate.rate] = (-learningRate * root) / (corrected ? 1 - power(beta1, t) : 1);
+  const root = corrected ? Math.sqrt(1 - power2) : 1;
+  cells[index + Rate.rate] = (-learningRate * root) / (corrected ? 1 - power1 : 1);
   cells[index + Rate.epsilon] = epsilon * root;
   cells[index + Rate.keep] = decoupled ? 1 - learningRate * weightDecay : 1;
 }

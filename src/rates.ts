@@ -12,8 +12,11 @@ export interface Extent {
 }
 
 /**
- * The learning rate of a step: `step` and `epoch` count from 0 at the beginning of the fit. All rates of an epoch are asked
- * for as it begins, and all of a fit once before, so a function of one's own must not count its calls.
+ * The learning rate of a step: `step` and `epoch` count from 0 at the beginning of the fit. It may be 0 in some steps.
+ *
+ * All rates of a fit are asked for once before it, and refused before anything changes where one is not a finite number of
+ * at least 0. Those of an epoch are asked for again as it begins, so that a function may read what `onEpoch` changes; it must
+ * not count its calls. One that only then is no such number ends the fit, with the weights of the epoch before.
  */
 export type Schedule = (step: number, epoch: number, fit: Extent) => number;
 
@@ -23,25 +26,45 @@ export interface Watched {
   validationLoss?: number;
 }
 
-/** What `reduceOnPlateau` returns: each fit begins it anew. */
+/** What `reduceOnPlateau` returns: a schedule that looks at what comes of it. Each fit begins it anew. */
 export interface WatchingSchedule {
-  /** What it needs, if it must be one of them. @internal */
+  /** What it needs, if it must be one of them. */
   readonly monitor: keyof Watched | undefined;
-  /** @internal */
+  /** The rates of a fit, and what is to be told of its epochs. */
   begin(): { rate: Schedule; epochEnded(entry: Watched): void };
 }
 
 /** A learning rate: a number above 0, or a schedule. */
 export type LearningRate = number | Schedule | WatchingSchedule;
 
-/** base to an integer power, the same bits in every engine: Math.pow need not be. */
+/** base to the power of an integer from 0 to 2^31 - 1, the same bits in every engine: Math.pow need not be. */
 export function power(base: number, exponent: number): number {
   let result = 1;
-  for (let factor = base; exponent > 0; factor *= factor) {
-    if (exponent % 2 === 1) result *= factor;
-    exponent = Math.floor(exponent / 2);
+  for (let left = exponent | 0; left > 0; left >>= 1) {
+    if (left & 1) result *= base;
+    base *= base;
   }
   return result;
+}
+
+/** How many powers in a row are made by one multiplication each. */
+const ROW = 64;
+
+/** base^1, base^2, ...: cheap in a row, and the same bits wherever the row begins. */
+export function powersOf(base: number): (exponent: number) => number {
+  let last = -1;
+  let value = 1;
+  return (exponent) => {
+    const place = exponent % ROW;
+    if (place > 0 && exponent === last + 1) {
+      value *= base;
+    } else if (exponent !== last) {
+      value = power(base, exponent - place);
+      for (let i = 0; i < place; i++) value *= base;
+    }
+    last = exponent;
+    return value;
+  };
 }
 
 /** The learning rates of a fit. */

@@ -12,7 +12,7 @@ import { ProgramBuilder } from "./program/builder.js";
 import { Rates } from "./rates.js";
 import { sizeOf } from "./shape.js";
 import type { Tensor } from "./store.js";
-import { hasSlots, takeSlots, UpdatePlan } from "./update.js";
+import { hasSlots, planUpdate, takeSlots } from "./update.js";
 import { allocateData, copyInto, type PlacedData, regionOf } from "./upload.js";
 
 /** A batch, checked. */
@@ -77,7 +77,7 @@ export function trainBatch(model: Model, batch: Batch, optimizer: SetOptimizer):
   const plan = residents.take(key, () => {
     const { placed, statistics } = placeBatch(model, batch);
     const cells = { epoch: heap.cell(0), step: heap.cell(0) };
-    const update = new UpdatePlan(model, optimizer, 1);
+    const update = planUpdate(model, optimizer, 1);
     const purpose: Purpose = { kind: "train", update, cells };
     const planned = planStep(model, batch.loss, placed, rows, statistics.region, purpose);
     const [forward, backward] = split(planned.program, planned.forward);
@@ -138,7 +138,7 @@ export function applyGradients(
   makeRoom(model, optimizer);
   const key = ["applyGradients", trainedOf(model), ...settingsOf(optimizer)];
   const plan = residents.take(key, () => {
-    const update = new UpdatePlan(model, optimizer, 1, { folding: false });
+    const update = planUpdate(model, optimizer, 1, { folding: false });
     const { offset, bytes } = update.gradients!;
     // What lies between tensors is updated with them.
     heap.u8.fill(0, offset, offset + bytes);

@@ -203,17 +203,32 @@ export class Store {
   firstNotFinite(): string | undefined {
     for (const tensor of this.#tensors) {
       const values = this.view(tensor);
-      // Zero times a number is 0, and NaN if it is none. A call for each (every, Number.isFinite) takes ten times as long.
-      let sum = 0;
-      for (let i = 0; i < values.length; i++) sum += 0 * values[i];
-      if (sum === 0) continue;
+      if (allFinite(values)) continue;
       const index = values.findIndex((value) => !Number.isFinite(value));
       return `${tensor.name.replace(/\.(\d+)/g, "[$1]")}[${index}] is ${values[index]}`;
     }
     return undefined;
   }
 
+  /** Whether what optimizers keep of the parameters is finite: squares of gradients overflow where parameters need not. */
+  slotsAreFinite(): boolean {
+    for (const slot of this.#slots.values()) {
+      if (slot.bytes !== this.region.bytes) continue;
+      for (const tensor of this.#tensors)
+        if (!allFinite(this.view({ ...tensor, region: this.within(slot, tensor.region) }))) return false;
+    }
+    return true;
+  }
+
   #dropUnused(): void {
     this.#lent = this.#lent.filter((reference) => reference.deref() !== undefined);
   }
+}
+
+/** Whether all values are finite. */
+function allFinite(values: FloatArray): boolean {
+  // Zero times a number is 0, and NaN if it is none. A call for each (every, Number.isFinite) takes ten times as long.
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += 0 * values[i];
+  return sum === 0;
 }

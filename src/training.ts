@@ -15,8 +15,9 @@ import { ProgramBuilder } from "./program/builder.js";
 import type { Visit } from "./program/samples.js";
 import { Rates } from "./rates.js";
 import type { Signal } from "./signal.js";
+import type { Store } from "./store.js";
 import { EVALUATION_BATCH, planSweep, runSweep, type Sweep } from "./sweep.js";
-import { takeSlots, UpdatePlan } from "./update.js";
+import { planUpdate, takeSlots } from "./update.js";
 import { allocateData, type DataSet, type PlacedData, upload } from "./upload.js";
 import { WholeSteps } from "./whole-steps.js";
 
@@ -97,7 +98,7 @@ export async function train(
     const cells = { epoch: heap.cell(0), step: heap.cell(0) };
     const shuffle = settings.shuffle ? planShuffle(model, rows, seed, cells) : undefined;
     const steps = Math.ceil(rows / batch);
-    const update = new UpdatePlan(model, settings.optimizer, steps);
+    const update = planUpdate(model, settings.optimizer, steps);
     const purpose: Purpose = { kind: "train", update, cells };
     const training = placeSweep(model, data, { order: shuffle?.order, batch }, settings, purpose);
     const validation = settings.validation && planValidation(model, settings.validation, settings);
@@ -137,9 +138,10 @@ export async function train(
         if (error instanceof RunFailure) wholeSteps.restore();
         throw withState(error, lastGood(epoch));
       }
-      if (statistics.badStep >= 0 || store.firstNotFinite()) {
+      const spoiled = spoiledBy(store);
+      if (statistics.badStep >= 0 || spoiled) {
         wholeSteps.restore();
-        throw diverged(model, highest, epoch, statistics.badStep, sweep.steps);
+        throw diverged(model, highest, epoch, statistics.badStep, sweep.steps, spoiled);
       }
       model.stepsTrained += outcome.steps;
       if (outcome.steps < sweep.steps) break;
@@ -291,6 +293,12 @@ function lastGood(epoch: number): string {
   return epoch > 1 ? `the end of epoch ${epoch - 1}` : "before this call of fit";
 }
 
+/** What a training has left not finite. */
+function spoiledBy(store: Store): string | undefined {
+  if (store.firstNotFinite()) return "a parameter";
+  return store.slotsAreFinite() ? undefined : "what the optimizer keeps of a parameter";
+}
+
 /** The error for an epoch that went wrong, once its weights are put back. */
 function diverged(
   { store, dtype }: Model,
@@ -298,6 +306,7 @@ function diverged(
   epoch: number,
   badStep: number,
   steps: number,
+  spoiled: string | undefined,
 ): Error {
   const written = store.firstNotFinite();
   if (written) {
@@ -316,7 +325,7 @@ function diverged(
   const where =
     badStep >= 0
       ? `the loss was no longer finite in batch ${badStep + 1} of ${steps}`
-      : `a parameter was no longer finite after batch ${steps} of ${steps}`;
+      : `${spoiled} was no longer finite after batch ${steps} of ${steps}`;
   return new Error(
     `training diverged in epoch ${epoch}: ${where}. The likely cause is a learningRate ` +
       `(${learningRate}) too high for these data: lower it, e.g. to ${learningRate / 10}, or scale the inputs ` +

@@ -4,6 +4,7 @@
 import type { Heap, Region } from "./heap.js";
 import { isPlain, optimizers, type SetOptimizer, slotsOf, writeRates, writeSettings } from "./optimizers.js";
 import { chunksOf, type ProgramBuilder, Rate, Setting } from "./program/builder.js";
+import { powersOf } from "./rates.js";
 import { sizeOf } from "./shape.js";
 import type { Store, Tensor } from "./store.js";
 
@@ -47,125 +48,111 @@ export interface FilledRates {
   highest: number;
 }
 
-export class UpdatePlan {
+export interface UpdatePlan {
   /** Where gradients go: a buffer laid out as the parameters are, or undefined where steps fold. */
   readonly gradients: Region | undefined;
   /** f64 (steps, Rate.columns): the first is all that a step that folds reads. */
   readonly rates: Region;
   /** Bytes from a step's row to that of the next; 0: all steps have the same. */
   readonly stride: number;
-  readonly #heap: Heap;
-  readonly #store: Store;
-  readonly #optimizer: SetOptimizer;
-  readonly #settings: Region;
-
-  /**
-   * For `steps` steps from step 0 on, again and again; after takeSlots().
-   *
-   * @param optimizer its settings as they are now: when others than the learning rate change, it takes a new plan
-   * @param options.folding false: steps never fold, for the gradients come from elsewhere
-   */
-  constructor(
-    { heap, store }: { heap: Heap; store: Store },
-    optimizer: SetOptimizer,
-    steps: number,
-    { folding = true } = {},
-  ) {
-    this.#heap = heap;
-    this.#store = store;
-    this.#optimizer = optimizer;
-    const changes = typeof optimizer.learningRate !== "number" || optimizers[optimizer.name].corrected;
-    this.stride = changes ? Rate.columns * 8 : 0;
-    this.rates = heap.region((changes ? steps : 1) * Rate.columns * 8);
-    this.#settings = heap.region(Setting.columns * 8);
-    this.gradients = folding && folds(store, optimizer) ? undefined : heap.region(store.region.bytes);
-    writeSettings(optimizer, heap.f64.subarray(this.#settings.offset / 8).subarray(0, Setting.columns));
-  }
-
   /** Writes the coefficients of the next `steps` steps, whose learning rates are rateOf(0), rateOf(1), ... */
-  fill(steps: number, rateOf: (step: number) => number): FilledRates {
-    const optimizer = this.#optimizer;
-    const counter = counterOf(this.#store, optimizer);
-    const { f64 } = this.#heap;
-    const taken = counter ? f64[counter.offset / 8] : 0;
-    const first = this.rates.offset / 8;
-    const rows = this.stride > 0 ? steps : 1;
+  fill(steps: number, rateOf: (step: number) => number): FilledRates;
+  /** Emits a step, after all gradients; nothing where steps fold. */
+  emit(builder: ProgramBuilder): void;
+}
+
+/**
+ * Plans the updates of `steps` steps from step 0 on, again and again; after takeSlots().
+ *
+ * @param optimizer its settings as they are now: when others than the learning rate change, it takes a new plan
+ * @param options.folding false: steps never fold, for the gradients come from elsewhere
+ */
+export function planUpdate(
+  { heap, store }: { heap: Heap; store: Store },
+  optimizer: SetOptimizer,
+  steps: number,
+  { folding = true } = {},
+): UpdatePlan {
+  const { name, learningRate, clipNorm, clipValue } = optimizer;
+  const { op, variant, corrected } = optimizers[name];
+  const counter = counterOf(store, optimizer);
+  const powers = [optimizer.beta1, optimizer.beta2].map(powersOf);
+  const changes = typeof learningRate !== "number" || corrected;
+  const stride = changes ? Rate.columns * 8 : 0;
+  const rates = heap.region((changes ? steps : 1) * Rate.columns * 8);
+  const settings = heap.region(Setting.columns * 8);
+  const settingOf = (setting: Setting): Region => ({ offset: settings.offset + 8 * setting, bytes: 8 });
+  writeSettings(optimizer, heap.f64, settings.offset / 8);
+  const gradients = folding && folds(store, optimizer) ? undefined : heap.region(store.region.bytes);
+
+  const fill = (steps: number, rateOf: (step: number) => number): FilledRates => {
+    const { f64 } = heap;
+    const before = counter ? f64[counter.offset / 8] : 0;
+    const first = rates.offset / 8;
+    const rows = changes ? steps : 1;
     let last = 0;
     let highest = 0;
     for (let step = 0; step < rows; step++) {
       last = rateOf(step);
       highest = Math.max(highest, last);
-      writeRates(optimizer, last, taken + step + 1, f64, first + step * Rate.columns);
+      const t = before + step + 1;
+      const power1 = counter ? powers[0](t) : 0;
+      const power2 = counter ? powers[1](t) : 0;
+      writeRates(optimizer, last, power1, power2, f64, first + step * Rate.columns);
     }
     return { last, highest };
-  }
+  };
 
-  /** Emits a step, after all gradients, unless steps fold. */
-  emit(builder: ProgramBuilder): void {
-    const { gradients, rates, stride } = this;
+  const emit = (builder: ProgramBuilder): void => {
     if (!gradients) return;
-    const store = this.#store;
-    const optimizer = this.#optimizer;
-    const { elementBytes } = builder.heap;
-    const { op, variant } = optimizers[optimizer.name];
     const trained = store.tensors.filter(({ trainable }) => trainable);
-    this.#emitAdjustments(builder, gradients, trained);
-    const factor = this.#emitClipFactor(builder, gradients, trained);
-    const slots = slotsOf(optimizer).map((name) => (name === undefined ? undefined : store.slot(name)));
+    const gradientOf = (region: Region) => store.within(gradients, region);
+    for (const { region, shape, l1, l2 } of trained) {
+      if (l1 === 0 && l2 === 0 && clipValue === undefined) continue;
+      const cells = [builder.cell(l1), builder.cell(2 * l2), settingOf(Setting.clipValue)] as const;
+      builder.adjust(gradientOf(region), region, sizeOf(shape), ...cells);
+    }
+
+    const factor = builder.cell(1);
+    if (clipNorm !== undefined) {
+      // Tensor by tensor, for nobody writes what lies between them.
+      const chunks = trained.map(({ shape }) => chunksOf(sizeOf(shape)));
+      const count = chunks.reduce((sum, own) => sum + own, 0);
+      const sums = heap.region(count * 8);
+      let { offset } = sums;
+      for (const [index, { region, shape }] of trained.entries()) {
+        const bytes = chunks[index] * 8;
+        builder.squares({ offset, bytes }, gradientOf(region), sizeOf(shape));
+        offset += bytes;
+      }
+      builder.clipFactor(factor, sums, count, settingOf(Setting.clipNorm));
+    }
+
+    const kept = slotsOf(optimizer).map((slot) => (slot === undefined ? undefined : store.slot(slot)));
     for (const run of store.trained) {
-      const own = store.within(gradients, run);
-      const kept = slots.map((slot) => slot && store.within(slot, run));
+      const own = gradientOf(run);
+      const slots = kept.map((slot) => slot && store.within(slot, run));
       builder.update(op(optimizer), {
         parameters: run,
         gradients: own,
         // Without a velocity the gradients take its place: see momentum() in assembly/optimizers.ts.
-        slots: kept.length === 1 && !kept[0] ? [own] : kept,
-        size: run.bytes / elementBytes,
+        slots: slots.length === 1 && !slots[0] ? [own] : slots,
+        size: run.bytes / heap.elementBytes,
         rates,
         stride,
-        settings: this.#settings,
+        settings,
         factor,
         variant: variant(optimizer),
       });
     }
+
     for (const { region, shape, maxNorm } of trained) {
       const columns = shape[shape.length - 1];
       if (maxNorm < Number.POSITIVE_INFINITY)
         builder.maxNorm(region, sizeOf(shape) / columns, columns, builder.cell(maxNorm));
     }
-    const counter = counterOf(store, optimizer);
     if (counter) builder.count(counter);
-  }
+  };
 
-  /** Penalties, and the limit of each value. */
-  #emitAdjustments(builder: ProgramBuilder, gradients: Region, trained: readonly Tensor[]): void {
-    const limit = this.#cellOf(Setting.clipValue);
-    for (const { region, shape, l1, l2 } of trained) {
-      if (l1 === 0 && l2 === 0 && this.#optimizer.clipValue === undefined) continue;
-      const own = this.#store.within(gradients, region);
-      builder.adjust(own, region, sizeOf(shape), builder.cell(l1), builder.cell(2 * l2), limit);
-    }
-  }
-
-  /** What all gradients are multiplied by, so that their norm is not above its limit. */
-  #emitClipFactor(builder: ProgramBuilder, gradients: Region, trained: readonly Tensor[]): Region {
-    const factor = builder.cell(1);
-    if (this.#optimizer.clipNorm === undefined) return factor;
-    // Tensor by tensor, for nobody writes what lies between them.
-    const chunks = trained.map(({ shape }) => chunksOf(sizeOf(shape)));
-    const count = chunks.reduce((sum, own) => sum + own, 0);
-    const sums = this.#heap.region(count * 8);
-    let { offset } = sums;
-    for (const [index, { region, shape }] of trained.entries()) {
-      const bytes = chunks[index] * 8;
-      builder.squares({ offset, bytes }, this.#store.within(gradients, region), sizeOf(shape));
-      offset += bytes;
-    }
-    builder.clipFactor(factor, sums, count, this.#cellOf(Setting.clipNorm));
-    return factor;
-  }
-
-  #cellOf(setting: Setting): Region {
-    return { offset: this.#settings.offset + 8 * setting, bytes: 8 };
-  }
+  return { gradients, rates, stride, fill, emit };
 }

@@ -305,7 +305,8 @@ describe("new Dense refuses", () => {
     [
       "an unknown name",
       [2, { units: 3 }],
-      'new Dense has no option "units": it takes activation, weightBounds, initializer, biasInitializer, useBias, trainable',
+      'new Dense has no option "units": it takes activation, weightBounds, initializer, biasInitializer, useBias, ' +
+        "trainable, l1, l2, maxNorm",
     ],
     ["the activation alone", [2, "relu"], 'new Dense takes an options object, but got "relu"'],
     ["null", [2, null], "new Dense takes an options object, but got null"],

@@ -2,10 +2,26 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
-import { adam, type ExecutorName, type FitOptions, type Network, type Optimizer, sgd } from "../src/index.js";
+import {
+  adagrad,
+  adam,
+  adamW,
+  type BatchEntry,
+  Dense,
+  type ExecutorName,
+  type FitOptions,
+  lion,
+  Network,
+  type NetworkOptions,
+  type Optimizer,
+  type PenaltyOptions,
+  rmsprop,
+  sgd,
+} from "../src/index.js";
 import { modelOf } from "../src/network.js";
-import { makeOptimizer } from "../src/optimizers.js";
+import { makeOptimizer, optimizers } from "../src/optimizers.js";
 import { chunksOf, Op, Variant } from "../src/program/builder.js";
+import { namesOf } from "../src/table.js";
 import { goldenNetworks, goldenTrajectories } from "./golden/networks.js";
 import {
   type Bench,
@@ -27,9 +43,24 @@ const ROWS = 40;
 const x = randomValues(ROWS * 4, 1);
 const classes = Array.from({ length: ROWS }, (_, r) => r % 3);
 
-const momenta: [string, () => Optimizer][] = [
+const factories = { sgd, rmsprop, adagrad, adam, adamW, lion };
+/** Every optimizer that keeps something, in every variant of it. */
+const kinds: [string, () => Optimizer][] = [
   ["a momentum", () => sgd({ learningRate: 0.1, momentum: 0.9 })],
   ["Nesterov's momentum", () => sgd({ learningRate: 0.1, momentum: 0.9, nesterov: true })],
+  ["rmsprop", () => rmsprop()],
+  ["centered rmsprop with a momentum", () => rmsprop({ centered: true, momentum: 0.5, weightDecay: 0.1 })],
+  ["adagrad", () => adagrad({ learningRate: 0.1 })],
+  ["adam", () => adam({ learningRate: 0.01 })],
+  ["amsgrad", () => adam({ learningRate: 0.01, beta2: 0.5, amsgrad: true })],
+  ["adamW and clipped gradients", () => adamW({ learningRate: 0.01, clipNorm: 0.1, clipValue: 0.05 })],
+  ["lion", () => lion({ learningRate: 0.01, weightDecay: 0.1 })],
+];
+/** Without anything that is kept. */
+const steady: [string, () => Optimizer][] = [
+  ["weight decay alone", () => sgd({ learningRate: 0.1, weightDecay: 0.1 })],
+  ["a clipped norm alone", () => sgd({ learningRate: 0.1, clipNorm: 0.1 })],
+  ["clipped values alone", () => sgd({ learningRate: 0.1, clipValue: 0.01 })],
 ];
 
 describe.each(
@@ -283,26 +314,29 @@ describe("an optimizer", () => {
     expect(sgd()).toMatchObject({ name: "sgd", learningRate: 0.01 });
   });
 
-  test.each(momenta)("with %s trains otherwise than without", async (_, optimizer) => {
+  test.each([...kinds, ...steady])("with %s trains otherwise than without", async (_, optimizer) => {
     const [one, other] = [make(), make()];
     await one.fit(x, classes, { learningRate: 0.1, epochs: 2 });
     await other.fit(x, classes, { optimizer: optimizer(), epochs: 2 });
     expect(parameters(one)).not.toEqual(parameters(other));
   });
 
-  test.each(momenta)("with %s: two calls of fit are one of twice the epochs", async (_, optimizer) => {
-    for (const dtype of dtypes) {
-      const [once, twice] = [make({ dtype }), make({ dtype })];
-      await once.fit(x, classes, { optimizer: optimizer(), epochs: 4 });
-      await twice.fit(x, classes, { optimizer: optimizer(), epochs: 2 });
-      twice.predict([1, 2, 3, 4]);
-      twice.evaluate(x, classes);
-      await twice.fit(x, classes, { optimizer: optimizer(), epochs: 2 });
-      expectSameBits(parameters(twice), parameters(once));
-    }
-  });
+  test.each([...kinds, ...steady])(
+    "with %s: two calls of fit are one of twice the epochs",
+    async (_, optimizer) => {
+      for (const dtype of dtypes) {
+        const [once, twice] = [make({ dtype }), make({ dtype })];
+        await once.fit(x, classes, { optimizer: optimizer(), epochs: 4 });
+        await twice.fit(x, classes, { optimizer: optimizer(), epochs: 2 });
+        twice.predict([1, 2, 3, 4]);
+        twice.evaluate(x, classes);
+        await twice.fit(x, classes, { optimizer: optimizer(), epochs: 2 });
+        expectSameBits(parameters(twice), parameters(once));
+      }
+    },
+  );
 
-  test.each(momenta)("with %s goes on where it was after a fit without", async (_, optimizer) => {
+  test.each(kinds)("with %s goes on where it was after a fit without", async (_, optimizer) => {
     const still = { learningRate: Number.MIN_VALUE * 2 ** 60, epochs: 1 };
     const [one, other] = [make(), make()];
     await one.fit(x, classes, { optimizer: optimizer(), shuffle: false });
@@ -313,10 +347,104 @@ describe("an optimizer", () => {
     expectSameBits(parameters(other), parameters(one));
   });
 
-  test.each(momenta)("with %s leaves the same bits on 1, 2, 3 and 8 threads", async (_, optimizer) => {
-    const networks = [1, 2, 3, 8].map((threads) => make({ threads }));
-    for (const network of networks) await network.fit(x, classes, { optimizer: optimizer(), epochs: 3 });
-    for (const network of networks) expectSameBits(parameters(network), parameters(networks[0]));
+  test.each([...kinds, ...steady])(
+    "with %s leaves the same bits on 1 to 5 and 8 threads",
+    async (_, optimizer) => {
+      const networks = [1, 2, 3, 4, 5, 8].map((threads) => make({ threads }));
+      for (const network of networks)
+        await network.fit(x, classes, { optimizer: optimizer(), epochs: 2, batchSize: 15 });
+      for (const network of networks) expectSameBits(parameters(network), parameters(networks[0]));
+    },
+  );
+
+  test.each([...kinds, ...steady])("with %s leaves the same bits on both executors", async (_, optimizer) => {
+    for (const dtype of dtypes) {
+      const [one, other] = [make({ dtype, deterministic: true }), make({ dtype, executor: "reference" })];
+      for (const network of [one, other])
+        await network.fit(x, classes, { optimizer: optimizer(), epochs: 3 });
+      expectSameBits(parameters(one), parameters(other));
+    }
+  });
+
+  test.each(namesOf(optimizers))(
+    "may be given by its name: %s, with a learning rate or its own",
+    async (name) => {
+      for (const rate of [{}, { learningRate: 0.03 }]) {
+        const [one, other] = [make(), make()];
+        await one.fit(x, classes, { optimizer: name, ...rate });
+        await other.fit(x, classes, { optimizer: factories[name](rate) });
+        expectSameBits(parameters(one), parameters(other));
+        expect(factories[name](rate)).toMatchObject({ name, ...rate });
+      }
+    },
+  );
+
+  test("may change between calls of fit, and goes on with what it keeps", async () => {
+    const optimizer = adam({ learningRate: 0.01 });
+    const [one, other] = [make(), make()];
+    await one.fit(x, classes, { optimizer, shuffle: false });
+    await other.fit(x, classes, { optimizer: adam({ learningRate: 0.01 }), shuffle: false });
+    optimizer.learningRate = 0.02;
+    optimizer.beta1 = 0.5;
+    optimizer.amsgrad = true;
+    optimizer.clipNorm = 0.1;
+    await one.fit(x, classes, { optimizer, shuffle: false });
+    const same = adam({ learningRate: 0.02, beta1: 0.5, amsgrad: true, clipNorm: 0.1 });
+    await other.fit(x, classes, { optimizer: same, shuffle: false });
+    expectSameBits(parameters(one), parameters(other));
+    // Nothing remembers the settings of before.
+    optimizer.clipNorm = undefined;
+    await one.fit(x, classes, { optimizer, shuffle: false });
+    await other.fit(x, classes, {
+      optimizer: adam({ learningRate: 0.02, beta1: 0.5, amsgrad: true }),
+      shuffle: false,
+    });
+    expectSameBits(parameters(one), parameters(other));
+  });
+
+  test("that changes in the middle of a fit does so in the next", async () => {
+    const optimizer = adam({ learningRate: 0.01 });
+    const [one, other] = [make(), make()];
+    const onEpoch = () => {
+      optimizer.learningRate = 1;
+    };
+    await one.fit(x, classes, { optimizer, epochs: 3, onEpoch });
+    await other.fit(x, classes, { optimizer: adam({ learningRate: 0.01 }), epochs: 3 });
+    expectSameBits(parameters(one), parameters(other));
+  });
+
+  test("counts its steps, those of a fit that is aborted too", async () => {
+    for (const threads of [1, 2]) {
+      const network = make({ threads });
+      const { heap, store } = modelOf(network);
+      const steps = () => heap.f64[store.slot("adam.steps", 8).offset / 8];
+      await network.fit(x, classes, { optimizer: "adam", batchSize: 10, epochs: 2 });
+      expect(steps()).toBe(8);
+      const controller = new AbortController();
+      const onBatch = ({ batch }: BatchEntry) => {
+        if (batch === 3) controller.abort();
+      };
+      const { signal } = controller;
+      const aborted = network.fit(x, classes, { optimizer: "adam", batchSize: 10, onBatch, signal });
+      await expect(aborted).rejects.toThrow();
+      expect(steps()).toBe(11);
+      await network.fit(x, classes, { optimizer: "adamW", batchSize: 10 });
+      expect(steps()).toBe(11);
+    }
+  });
+
+  test("clips the norm of all gradients together", async () => {
+    const [one, other] = [make(), make()];
+    const before = parameters(one);
+    const all = { batchSize: ROWS, shuffle: false };
+    await one.fit(x, classes, { ...all, optimizer: sgd({ learningRate: 1, clipNorm: 0.01 }) });
+    await other.fit(x, classes, { ...all, optimizer: sgd({ learningRate: 1 }) });
+    const steps = [one, other].map((network) => parameters(network).map((value, i) => value - before[i]));
+    const norms = steps.map((step) => Math.hypot(...step));
+    expect(norms[1]).toBeGreaterThan(0.1);
+    expect(norms[0]).toBeCloseTo((0.01 * norms[1]) / (norms[1] + 1e-6), 12);
+    const expected = steps[1].map((value) => (value * norms[0]) / norms[1]);
+    expectClose(steps[0], expected, { absolute: 1e-12 });
   });
 
   test("can be used for several networks, each with a velocity of its own", async () => {
@@ -339,8 +467,87 @@ describe("an optimizer", () => {
   });
 });
 
-describe("a fit with a momentum that fails leaves the network as before:", () => {
-  const optimizer = sgd({ learningRate: 0.1, momentum: 0.9 });
+describe("weights with penalties", () => {
+  const penalized: [string, PenaltyOptions][] = [
+    ["l1", { l1: 0.01 }],
+    ["l2", { l2: 0.01 }],
+    ["maxNorm", { maxNorm: 0.5 }],
+    ["all", { l1: 0.01, l2: 0.01, maxNorm: 0.5 }],
+  ];
+  const build = (penalties: PenaltyOptions, options: Partial<NetworkOptions> = {}) => {
+    const layers = [
+      new Dense(5, { activation: "tanh", ...penalties }),
+      new Dense(3, { activation: "softmax" }),
+    ];
+    return new Network({ inputs: 4, layers, seed: 7, ...options });
+  };
+
+  test.each(penalized)("%s: the same bits on both executors and 1 to 5 threads", async (_, penalties) => {
+    for (const dtype of dtypes) {
+      for (const optimizer of ["sgd", "adam"] as const) {
+        const networks = [1, 2, 3, 4, 5].map((threads) =>
+          build(penalties, { dtype, threads, deterministic: true }),
+        );
+        networks.push(build(penalties, { dtype, executor: "reference" }));
+        const without = build({}, { dtype, deterministic: true });
+        for (const network of [...networks, without])
+          await network.fit(x, classes, { optimizer, epochs: 2, learningRate: 0.05, batchSize: 15 });
+        for (const network of networks) expectSameBits(parameters(network), parameters(networks[0]));
+        expect(parameters(without)).not.toEqual(parameters(networks[0]));
+      }
+    }
+  });
+
+  test("report the loss of the data alone", async () => {
+    const [one, other] = [build({ l1: 1, l2: 1 }), build({})];
+    const all = { batchSize: ROWS, shuffle: false };
+    const [[a], [b]] = [await one.fit(x, classes, all), await other.fit(x, classes, all)];
+    expect(a.loss).toBe(b.loss);
+  });
+
+  test("of an l1 become small, and within maxNorm none is larger", async () => {
+    const network = build({ l1: 0.5 });
+    await network.fit(x, classes, { epochs: 200, learningRate: 0.01 });
+    expect(Math.max(...network.layers[0].weights.map(Math.abs))).toBeLessThan(0.02);
+    const bounded = build({ maxNorm: 0.25 });
+    await bounded.fit(x, classes, { epochs: 20, learningRate: 0.5 });
+    const { weights } = bounded.layers[0];
+    for (let j = 0; j < 5; j++)
+      expect(Math.hypot(...weights.filter((_, i) => i % 5 === j))).toBeLessThanOrEqual(0.25);
+  });
+
+  test.each<[object, string]>([
+    [{ l1: -0.1 }, "l1 is -0.1, but must be a finite number of at least 0"],
+    [{ l2: Number.NaN }, "l2 is NaN, but must be a finite number of at least 0"],
+    [{ l2: "1" }, 'l2 is "1", but must be a finite number of at least 0'],
+    [{ maxNorm: 0 }, "maxNorm is 0, but must be a finite number above 0, or undefined for none"],
+  ])("are refused: %j", (options, message) => {
+    expect(() => new Dense(3, options)).toThrow(message);
+  });
+});
+
+describe("a gradient that overflows", () => {
+  /** Finite losses of about 1e300, and gradients of about 1e160, whose squares are not finite. */
+  const steep = (optimizer: Optimizer) => {
+    const network = new Network({ inputs: 1, layers: [new Dense(1, { activation: "linear" })], seed: 1 });
+    return network.fit([1e10, 1e10], [1e150, 1e150], { optimizer, batchSize: 2 });
+  };
+
+  test("is no step that passes unnoticed: of a clipped norm the parameters, of squares what is kept", async () => {
+    await expect(steep(sgd({ clipNorm: 1 }))).rejects.toThrow(
+      "a parameter was no longer finite after batch 1 of 1",
+    );
+    await expect(steep(adam())).rejects.toThrow(
+      "what the optimizer keeps of a parameter was no longer finite after batch 1 of 1",
+    );
+  });
+});
+
+describe.each([
+  ["a momentum", sgd({ learningRate: 0.1, momentum: 0.9 }), sgd({ learningRate: 1.7e308, momentum: 0.99 })],
+  ["adam", adam({ learningRate: 0.1 }), adam({ learningRate: 1.7e308 })],
+  ["clipped amsgrad", adam({ amsgrad: true, clipNorm: 0.1 }), adam({ amsgrad: true, learningRate: 1.7e308 })],
+])("a fit with %s that fails leaves the network as before:", (_, optimizer, diverging) => {
   /** What the next fit makes of a network, the velocity included. */
   async function next(network: Network): Promise<Float64Array> {
     await network.fit(x, classes, { optimizer, shuffle: false });
@@ -348,7 +555,7 @@ describe("a fit with a momentum that fails leaves the network as before:", () =>
   }
 
   test.each<[string, FitOptions]>([
-    ["the training diverges", { optimizer: sgd({ learningRate: 1.7e308, momentum: 0.99 }), batchSize: 1 }],
+    ["the training diverges", { optimizer: diverging, batchSize: 1 }],
     ["a callback throws in the first epoch", { optimizer, onEpoch: () => expect.fail("on purpose") }],
   ])("%s", async (name, options) => {
     const [one, other] = [make(), make()];
@@ -414,6 +621,86 @@ describe("sgd refuses", () => {
     ["nesterov without a momentum", { nesterov: true }, "nesterov is true, but without a momentum"],
   ])("%s", (_, options, message) => {
     expect(() => sgd(options)).toThrow(message);
+  });
+});
+
+describe("an optimizer refuses", () => {
+  test.each<[string, () => unknown, string]>([
+    [
+      "a decay of 1",
+      () => adam({ beta2: 1 }),
+      "beta2 is 1, but must be at least 0 and less than 1, e.g. 0.9",
+    ],
+    [
+      "a rho below 0",
+      () => rmsprop({ rho: -1 }),
+      "rho is -1, but must be at least 0 and less than 1, e.g. 0.9",
+    ],
+    ["no epsilon", () => adam({ epsilon: 0 }), "epsilon is 0, but must be a finite number above 0"],
+    [
+      "a weight decay below 0",
+      () => adamW({ weightDecay: -1 }),
+      "weightDecay is -1, but must be a finite number of at",
+    ],
+    [
+      "a norm of 0",
+      () => lion({ clipNorm: 0 }),
+      "clipNorm is 0, but must be a finite number above 0, or undefined for",
+    ],
+    [
+      "an infinite value",
+      () => sgd({ clipValue: 1 / 0 }),
+      "clipValue is Infinity, but must be a finite number above 0",
+    ],
+    [
+      "amsgrad as a text",
+      () => adam({ amsgrad: "yes" as never }),
+      'amsgrad is "yes", but must be true or false',
+    ],
+    ["null for a setting", () => adam({ beta1: null as never }), "beta1 is null, but must be at least 0"],
+    [
+      "another's option",
+      () => lion({ epsilon: 1 } as never),
+      'lion has no option "epsilon": it takes learningRate, beta1',
+    ],
+    ["no object", () => adagrad(0.1 as never), "adagrad takes an options object, but got 0.1"],
+  ])("%s", (_, call, message) => {
+    expect(call).toThrow(message);
+  });
+});
+
+describe("fit refuses a setting that was changed into", () => {
+  test.each<[string, object, string]>([
+    ["no share", { beta1: 1 }, "beta1 is 1, but must be at least 0 and less than 1, e.g. 0.9"],
+    [
+      "no number",
+      { clipNorm: "1" },
+      'clipNorm is "1", but must be a finite number above 0, or undefined for none',
+    ],
+    ["no rate", { learningRate: 0 }, "learningRate is 0, but must be a finite number above 0"],
+    ["what float32 has not", { epsilon: 1e-60 }, "epsilon is 1e-60, which is 0 in the network's float32"],
+    [
+      "a limit that float32 has not",
+      { clipValue: 1e-60 },
+      "clipValue is 1e-60, which is 0 in the network's float32",
+    ],
+  ])("%s", async (_, change, message) => {
+    const network = make({ dtype: "float32" });
+    const before = parameters(network);
+    const { top } = modelOf(network).heap;
+    const optimizer = adam();
+    Object.assign(optimizer, change);
+    await expect(network.fit(x, classes, { optimizer })).rejects.toThrow(message);
+    expectSameBits(parameters(network), before);
+    expect(modelOf(network).heap.top).toBe(top);
+  });
+
+  test("Nesterov without a momentum", async () => {
+    const optimizer = sgd({ momentum: 0.9, nesterov: true });
+    optimizer.momentum = 0;
+    await expect(make().fit(x, classes, { optimizer })).rejects.toThrow(
+      "nesterov is true, but without a momentum",
+    );
   });
 });
 

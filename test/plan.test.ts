@@ -23,7 +23,7 @@ import {
 import { modelOf } from "../src/network.js";
 import { checkSettings } from "../src/optimizers.js";
 import { planStep, Statistics } from "../src/plan.js";
-import { UpdatePlan } from "../src/update.js";
+import { planUpdate } from "../src/update.js";
 import { expectSameBits, makeClassifier, parameters, randomValues } from "./helpers.js";
 
 /** The phases of a network's training step, as names of operations. */
@@ -171,7 +171,7 @@ test("the learning rate changes without a new plan", () => {
     heap.u32.set(targets, classes.offset / 4);
     const data = { inputs, targets: { classes }, visit: { order: undefined, batch: 8 } };
     const cells = { epoch: heap.cell(0), step: heap.cell(0) };
-    const update = new UpdatePlan(model, checkSettings(sgd()), 1);
+    const update = planUpdate(model, checkSettings(sgd()), 1);
     const purpose = { kind: "train", update, cells } as const;
     const { region } = new Statistics(heap);
     const make = () => planStep(model, network.facts.loss, data, 8, region, purpose).program;

@@ -6,6 +6,10 @@ import { activations } from "../src/activations.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { gradientsOf } from "../src/gradients.js";
 import {
+import {
+  adagrad,
+  adam,
+  adamW,
   Network as AnyNetwork,
   BatchNormalization,
   Dense,
@@ -14,9 +18,13 @@ import {
   GaussianNoise,
   type Layer,
   LayerNormalization,
+  lion,
   type Optimizer,
+  rmsprop,
+  type Schedule,
   sgd,
 } from "../src/index.js";
+
 import { modelOf } from "../src/network.js";
 import { namesOf } from "../src/table.js";
 import { dtypes, random, randomValues } from "./helpers.js";
@@ -25,6 +33,9 @@ type Network = AnyNetwork<"float64" | "float32", readonly Layer[]>;
 
 /** Small, for large layers of relus must not diverge. */
 const learningRate = 0.01;
+
+/** Another rate each step, the same ones in every epoch. */
+const falling: Schedule = (step, _, { stepsPerEpoch }) => learningRate / (1 + (step % stepsPerEpoch));
 
 /** A random network and what to train it with. */
 const problems = fc.record({
@@ -54,6 +65,14 @@ const problems = fc.record({
     () => sgd({ learningRate }),
     () => sgd({ learningRate, momentum: 0.5 }),
     () => sgd({ learningRate, momentum: 0.5, nesterov: true }),
+    () => sgd({ learningRate: falling, weightDecay: 0.1, clipValue: 0.01 }),
+    () => rmsprop({ learningRate: 1e-3 }),
+    () => rmsprop({ learningRate: 1e-3, centered: true, momentum: 0.5 }),
+    () => adagrad({ learningRate }),
+    () => adam({ learningRate: 1e-3 }),
+    () => adam({ learningRate: falling, amsgrad: true, clipNorm: 0.1 }),
+    () => adamW({ learningRate: 1e-3 }),
+    () => lion({ learningRate: 1e-3, weightDecay: 0.1 }),
   ),
 });
 type Problem = typeof problems extends fc.Arbitrary<infer T> ? T : never;

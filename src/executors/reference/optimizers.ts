@@ -1,100 +1,69 @@
 // Steps of the optimizers: see assembly/optimizers.ts for the formulas.
 
-import { Rate, Setting, SQUARES_CHUNK, Variant } from "../../../assembly/ops.js";
+import { Op, SQUARES_CHUNK, Variant } from "../../../assembly/ops.js";
 import type { FloatArray } from "../../dtype.js";
 import type { Round } from "./round.js";
 
-/** What an update works on: elements of `f`, and cells. */
-export interface Flat {
-  f: FloatArray;
-  round: Round;
-  w: number;
-  g: number;
-  first: number;
-  second: number;
-  third: number;
-  n: number;
-  factor: number;
-  variant: Variant;
-}
+type Multiplied = (a: number, b: number, c: number) => number;
 
-/** The cells of rates and settings, rounded, and what makes the gradient of them. */
-function open({ f, round, w, g, factor }: Flat, f64: Float64Array, rates: number, settings: number) {
-  const rate = (index: Rate) => round(f64[rates + index]);
-  const setting = (index: Setting) => round(f64[settings + index]);
-  const weightDecay = setting(Setting.weightDecay);
-  const factors = round(factor);
-  return {
-    rate,
-    decay1: setting(Setting.decay1),
-    share1: setting(Setting.share1),
-    decay2: setting(Setting.decay2),
-    share2: setting(Setting.share2),
-    gradient: (i: number) => round(round(weightDecay * f[w + i]) + round(factors * f[g + i])),
-  };
-}
+const multiplyAdd =
+  (round: Round): Multiplied =>
+  (a, b, c) =>
+    round(round(a * b) + c);
 
 function sign(x: number): number {
   return (x === 0 ? 0 : x < 0 ? -1 : 1) + (x - x);
 }
 
-/** x to a multiple of 2^-952, or in f32 of 2^-103. */
-function flusher(f: FloatArray, round: Round): (x: number) => number {
+/** momentum() as well as adam(), which is the variant `mean`, and adaptive(). */
+export function update(
+  f: FloatArray,
+  round: Round,
+  op: Op,
+  [w, g, first, second, third]: number[],
+  n: number,
+  rates: Float64Array,
+  settings: Float64Array,
+  factor: number,
+  variant: Variant,
+): void {
+  const madd = multiplyAdd(round);
+  const [rate, epsilon, keep] = rates.map(round);
+  const [weightDecay, decay1, share1, decay2, share2] = settings.map(round);
+  const factors = round(factor);
   const large = f instanceof Float64Array ? 2 ** -900 : 2 ** -80;
-  return (x) => round(round(x + large) - large);
-}
-
-export function momentum(flat: Flat, f64: Float64Array, rates: number, settings: number): void {
-  const { f, round, w, first: v, n, variant } = flat;
-  const { rate, decay1, gradient } = open(flat, f64, rates, settings);
-  const step = rate(Rate.rate);
+  /** cell = decay * cell + added */
+  const decayed = (at: number, decay: number, added: number) => {
+    const sum = madd(decay, f[at], added);
+    f[at] = op === Op.momentum ? sum : round(sum + large) - large;
+    return f[at];
+  };
   for (let i = 0; i < n; i++) {
-    const g = gradient(i);
-    const velocity = round(round(decay1 * f[v + i]) + g);
-    f[v + i] = velocity;
-    const direction = variant & Variant.nesterov ? round(round(decay1 * velocity) + g) : velocity;
-    f[w + i] += round(step * direction);
-  }
-}
-
-/** Also adam, which is the variant `mean` of it. */
-export function adaptive(flat: Flat, f64: Float64Array, rates: number, settings: number): void {
-  const { f, round, w, first, second, third, n, variant } = flat;
-  const { rate, decay1, share1, decay2, share2, gradient } = open(flat, f64, rates, settings);
-  const step = rate(Rate.rate);
-  const epsilon = rate(Rate.epsilon);
-  const keep = rate(Rate.keep);
-  const flush = flusher(f, round);
-  for (let i = 0; i < n; i++) {
-    const g = gradient(i);
-    let direction = g;
+    const parameter = f[w + i];
+    const gradient = madd(weightDecay, parameter, round(factors * f[g + i]));
+    let direction = gradient;
+    if (op === Op.momentum) {
+      direction = decayed(first + i, decay1, gradient);
+      if (variant & Variant.nesterov) direction = madd(decay1, direction, gradient);
+      f[w + i] = madd(rate, direction, parameter);
+      continue;
+    }
     if (variant & Variant.sign) {
-      const before = f[first + i];
-      direction = sign(round(round(decay1 * before) + round(share1 * g)));
-      f[first + i] = flush(round(round(decay2 * before) + round(share2 * g)));
+      direction = sign(madd(decay1, f[first + i], round(share1 * gradient)));
+      decayed(first + i, decay2, round(share2 * gradient));
     } else {
-      let square = round(round(decay2 * f[second + i]) + round(share2 * round(g * g)));
+      let square = madd(decay2, f[second + i], round(share2 * round(gradient * gradient)));
       f[second + i] = square;
       if (variant & Variant.centered) {
-        const mean = flush(round(round(decay2 * f[third + i]) + round(share2 * g)));
-        f[third + i] = mean;
+        const mean = decayed(third + i, decay2, round(share2 * gradient));
         square = Math.max(0, round(square - round(mean * mean)));
       }
-      if (variant & Variant.maximum) {
-        square = Math.max(f[third + i], square);
-        f[third + i] = square;
-      }
-      if (variant & Variant.mean) {
-        direction = flush(round(round(decay1 * f[first + i]) + round(share1 * g)));
-        f[first + i] = direction;
-      }
+      if (variant & Variant.maximum) square = f[third + i] = Math.max(f[third + i], square);
+      if (variant & Variant.mean) direction = decayed(first + i, decay1, round(share1 * gradient));
       direction = round(direction / round(round(Math.sqrt(square)) + epsilon));
-      if (variant & Variant.velocity) {
-        direction = flush(round(round(decay1 * f[first + i]) + direction));
-        f[first + i] = direction;
-      }
+      if (variant & Variant.velocity) direction = decayed(first + i, decay1, direction);
     }
-    f[w + i] = round(step * direction) + round(keep * f[w + i]);
+    f[w + i] = madd(rate, direction, round(keep * parameter));
   }
 }
 
@@ -108,22 +77,22 @@ export function adjust(
   l2: number,
   limit: number,
 ): void {
-  const [l1s, l2s, limits] = [round(l1), round(l2), round(limit)];
+  const madd = multiplyAdd(round);
   for (let i = 0; i < n; i++) {
-    const sum = round(round(l1s * sign(f[w + i])) + f[g + i]);
-    f[g + i] = Math.min(Math.max(round(round(l2s * f[w + i]) + sum), -limits), limits);
+    const sum = madd(round(l2), f[w + i], madd(round(l1), sign(f[w + i]), f[g + i]));
+    f[g + i] = Math.min(Math.max(sum, -round(limit)), round(limit));
   }
 }
 
 export function squares(f: FloatArray, f64: Float64Array, sums: number, x: number, n: number): void {
   for (let from = 0; from < n; from += SQUARES_CHUNK) {
-    const to = Math.min(n, from + SQUARES_CHUNK);
-    const whole = to - ((to - from) % 8);
-    const s = new Float64Array(8);
-    for (let i = from; i < whole; i++) s[(i - from) % 8] += f[x + i] * f[x + i];
-    const even = s[0] + s[2] + (s[4] + s[6]);
-    let sum = even + (s[1] + s[3] + (s[5] + s[7]));
-    for (let i = whole; i < to; i++) sum += f[x + i] * f[x + i];
+    const length = Math.min(n - from, SQUARES_CHUNK);
+    const whole = length - (length % 4);
+    const square = (i: number) => f[x + from + i] * f[x + from + i];
+    const s = [0, 0, 0, 0];
+    for (let i = 0; i < whole; i++) s[i % 4] += square(i);
+    let sum = s[0] + s[2] + (s[1] + s[3]);
+    for (let i = whole; i < length; i++) sum += square(i);
     f64[sums + from / SQUARES_CHUNK] = sum;
   }
 }
@@ -143,15 +112,12 @@ export function maxNorm(
   columns: number,
   limit: number,
 ): void {
-  const limits = round(limit);
+  const madd = multiplyAdd(round);
   for (let j = 0; j < columns; j++) {
     let sum = 0;
-    for (let r = 0; r < rows; r++) {
-      const value = f[x + r * columns + j];
-      sum = round(round(value * value) + sum);
-    }
+    for (let r = 0; r < rows; r++) sum = madd(f[x + r * columns + j], f[x + r * columns + j], sum);
     const norm = round(Math.sqrt(sum));
-    const factor = norm > limits ? round(limits / round(norm + round(1e-7))) : 1;
+    const factor = norm > round(limit) ? round(round(limit) / round(norm + round(1e-7))) : 1;
     for (let r = 0; r < rows; r++) f[x + r * columns + j] *= factor;
   }
 }

@@ -56,7 +56,7 @@ import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses.js"
 import type { Machine } from "./machine.js";
 import { dropout, normal } from "./noise.js";
 import { columnMoments, columnProducts, normalize, normalizeBackward } from "./normalization.js";
-import { adaptive, adjust, clipFactor, maxNorm, momentum, squares } from "./optimizers.js";
+import { adjust, clipFactor, maxNorm, squares, update } from "./optimizers.js";
 import { shuffle, uniform } from "./random.js";
 import { elementLoss, rowLoss } from "./rare-losses.js";
 import { columnSums, report } from "./reductions.js";
@@ -387,21 +387,13 @@ function execute(machine: Machine, record: number, step: number, part: number, p
     case Op.momentum:
     case Op.adam:
     case Op.adaptive: {
-      const flat = {
-        f,
-        round,
-        w: machine.own(Update.parameters),
-        g: machine.own(Update.gradients),
-        first: machine.own(Update.first),
-        second: machine.own(Update.second),
-        third: machine.own(Update.third),
-        n: size,
-        factor: machine.cell(Update.factor),
-        variant: machine.word(Update.variant),
-      };
-      const rates = machine.rowOf(Update.rates, step * machine.word(Update.stride));
-      const take = op === Op.momentum ? momentum : adaptive;
-      take(flat, f64, rates, machine.rowOf(Update.settings, 0));
+      const memory = [Update.parameters, Update.gradients, Update.first, Update.second, Update.third];
+      const rates = f64.subarray(machine.rowOf(Update.rates, step * machine.word(Update.stride)));
+      const settings = f64.subarray(machine.rowOf(Update.settings, 0));
+      const places = memory.map((operand) => machine.own(operand));
+      const factor = machine.cell(Update.factor);
+      const variant = machine.word(Update.variant);
+      update(f, round, op, places, size, rates.subarray(0, 3), settings.subarray(0, 5), factor, variant);
       break;
     }
     case Op.adjust: {
