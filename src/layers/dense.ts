@@ -9,7 +9,7 @@ import {
   type SetActivation,
   tensorsOf,
 } from "../activations.js";
-import { checkChoice, checkInteger, quote, readOptions } from "../check.js";
+import { checkInteger, quote, readOptions } from "../check.js";
 import { type DType, type FloatArray, rounded } from "../dtype.js";
 import type { Region } from "../heap.js";
 import { type ProgramBuilder, Start } from "../program/builder.js";
@@ -24,6 +24,7 @@ import {
   emitActivation,
   LAYER,
   type Layer,
+  lendTensor,
   type Pass,
 } from "./layer.js";
 
@@ -107,8 +108,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
    * @throws RangeError for an unknown name
    */
   tensor(name: string): FloatArray {
-    const { store, tensors } = placeOf(this);
-    return store.lend(tensors[checkChoice("the name of a tensor", name, tensors)]);
+    return lendTensor(placeOf(this), name);
   }
 
   /** Number of inputs, known once the layer is part of a network. */
