@@ -1,7 +1,18 @@
 // The public types: what they say of a network that is written out. The compiler checks them (npm run typecheck).
 
 import { expectTypeOf, test } from "vitest";
-import { Dense, type DType, type Figures, type FloatArray, Network } from "../src/index.js";
+import {
+  Activation,
+  type ActivationName,
+  Dense,
+  type DType,
+  elu,
+  type Figures,
+  type FloatArray,
+  leakyRelu,
+  Network,
+  type SetActivation,
+} from "../src/index.js";
 
 const softmax = () => [new Dense(4), new Dense(3, { activation: "softmax" })] as const;
 
@@ -33,4 +44,23 @@ test("a network of any kind is a Network", () => {
   const summary = (network: Network) => network.summary();
   expectTypeOf(summary).toBeCallableWith(new Network({ inputs: 2, layers: softmax(), dtype: "float32" }));
   expectTypeOf(summary).toBeCallableWith(new Network({ inputs: 2, layers: [new Dense(1)] }));
+});
+
+test("an activation with a parameter is taken as its name is, and the layer knows the name", () => {
+  expectTypeOf(elu({ alpha: 0.5 })).toEqualTypeOf<SetActivation<"elu">>();
+  expectTypeOf(new Dense(3, { activation: elu() })).toEqualTypeOf<Dense<"elu">>();
+  expectTypeOf(new Dense(3, { activation: leakyRelu() }).activation).toEqualTypeOf<"leakyRelu">();
+  expectTypeOf(new Activation(elu())).toEqualTypeOf<Activation<"elu">>();
+  expectTypeOf(new Dense(3, { activation: "relu" as ActivationName })).toEqualTypeOf<Dense>();
+  // @ts-expect-error: no such activation
+  expectTypeOf(() => new Activation("swish")).toBeFunction();
+  // @ts-expect-error: of elu and celu
+  expectTypeOf(() => leakyRelu({ alpha: 1 })).toBeFunction();
+});
+
+test("a last layer that is an activation says whether there is an accuracy", () => {
+  const last = <A extends ActivationName>(activation: A | SetActivation<A>) =>
+    new Network({ inputs: 2, layers: [new Dense(3, { activation: "linear" }), new Activation(activation)] });
+  expectTypeOf(last("softmax").evaluate([[1, 2]], [0]).accuracy).toEqualTypeOf<number>();
+  expectTypeOf(last(elu()).evaluate([[1, 2]], [[1, 2, 3]])).toEqualTypeOf<Figures>();
 });
