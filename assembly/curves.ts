@@ -40,8 +40,9 @@ function gaussian(x: v128): v128 {
 
 /**
  * Coefficients of the rational function that is erfc(a / sqrt(2)) exp(a^2 / 2) / 2 for a >= 0: pairs of numerator and
- * denominator, from the highest power down. Own fit, in Chebyshev nodes of (a - 4.25) / (a + 4.25) up to a = 6.5; relative
- * error 2.7e-16, up to 8 6e-13, up to 38 1e-7, of tails of 4e-11, 6e-16 and 3e-316. All are positive, so nothing cancels.
+ * denominator, from the highest power down. Own fit, in Chebyshev nodes of (a - 4.25) / (a + 4.25) up to a = 6.5, where
+ * its relative error is 2.7e-16. Beyond, where tails are below 4e-11, it grows: 6e-13 up to 8, 2e-10 up to 12, 3e-8 up to
+ * 37. All are positive, so nothing cancels.
  */
 const TAIL = memory.data<f64>([
   0.0, 5.142404626575894e-05, // 0000000000000000 3f0af604c6882d74
@@ -56,8 +57,9 @@ const TAIL = memory.data<f64>([
 ]);
 
 /**
- * The normal distribution's cumulative function, (1 + erf(x / sqrt(2))) / 2: gaussian(x) times a rational
- * function is the tail, which so keeps its digits. Error of x cumulative(x): 2 ulp above 0, 7 ulp down to -30.
+ * The normal distribution's cumulative function, (1 + erf(x / sqrt(2))) / 2: gaussian(x) times a rational function is the
+ * tail, which so keeps its digits. Error of x cumulative(x), which is gelu: 2.4 ulp above 0, 5 ulp from -6.5 to 0, and
+ * below what the rational function has.
  */
 function cumulative(x: v128): v128 {
   const a = f64x2.min(f64x2.abs(x), f64x2.splat(1000));
