@@ -421,19 +421,20 @@ export const enum Curve {
   elu,
   selu,
   celu,
-  gelu,
-  geluTanh,
-  silu,
-  mish,
   softplus,
   softsign,
-  hardSigmoid,
-  hardSwish,
   relu6,
   /** Only with a gradient: see Op.exp. */
   exponential,
   /** Row by row; all others work element by element. */
   logSoftmax,
+  hardSigmoid,
+  // Those that are x times a gate: hardSwish of hardSigmoid, gelu of the normal distribution's cumulative function, ...
+  hardSwish,
+  gelu,
+  geluTanh,
+  silu,
+  mish,
 }
 
 /**

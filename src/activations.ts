@@ -109,15 +109,12 @@ export interface SetActivation<A extends Activation = Activation> {
   readonly alpha?: number;
 }
 
-const factoryMade = /* @__PURE__ */ new WeakSet<object>();
-
+/** An activation with its option, if it is given one and has it, checked. */
 function set<A extends Activation>(name: A, options: Omit<SetActivation, "name">): SetActivation<A> {
-  const { option, parameter } = activations[name];
-  const { [option!]: value = parameter } = readOptions<typeof options>(name, options, [option!]);
-  checkPositive(option!, value);
-  const made = Object.freeze({ name, [option!]: value });
-  factoryMade.add(made);
-  return made;
+  const { option } = activations[name];
+  const read = readOptions(name, options, option ? [option] : []);
+  const value = option && read[option];
+  return Object.freeze(value === undefined ? { name } : { name, [option!]: checkPositive(option!, value) });
 }
 
 /**
@@ -147,16 +144,14 @@ export const celu = (options: { alpha?: number } = {}): SetActivation<"celu"> =>
 
 /** What a layer was given as its activation, checked. */
 export function checkActivation<A extends Activation>(given: A | SetActivation<A>): SetActivation<A> {
-  if (factoryMade.has(given as object)) return given as SetActivation<A>;
-  return { name: checkChoice("activation", given, activations) as A };
+  const { name, ...options } = typeof given === "object" && given ? given : { name: given };
+  return set(checkChoice("activation", name, activations) as A, options);
 }
 
 /** How to write it: "relu" in quotes, or elu({ alpha: 0.5 }). */
-export function activationText(activation: SetActivation): string {
-  const { name } = activation;
-  const { option } = activations[name];
-  const value = option && activation[option];
-  return value === undefined ? quote(name) : `${name}({ ${option}: ${value} })`;
+export function activationText({ name, ...options }: SetActivation): string {
+  const [setting] = Object.entries(options);
+  return setting ? `${name}({ ${setting.join(": ")} })` : quote(name);
 }
 
 /** The value of its parameter, if it has one. */

@@ -111,7 +111,7 @@ export function readOptions<T extends object>(
   }
   for (const key of Object.keys(options)) {
     if (!(known as readonly string[]).includes(key)) {
-      throw new TypeError(`${name} has no option ${quote(key)}: it takes ${known.join(", ")}`);
+      throw new TypeError(`${name} has no option ${quote(key)}: it takes ${known.join(", ") || "none"}`);
     }
   }
   const read = {} as T;

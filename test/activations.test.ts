@@ -510,6 +510,42 @@ test.each(builds)("threads leave the bits of one in every curve, in the %s build
   }
 });
 
+test.each(builds)("gelu is within 6 ulp of its exact values from -6.5 to 6, in the %s build", (build) => {
+  // Computed to 40 digits: x erfc(-x / sqrt(2)) / 2.
+  const exact = [
+    [-6.5, -2.6104003795084267e-10],
+    [-6, -5.9195258702261885e-9],
+    [-5, -1.4332578593959695e-6],
+    [-4, -0.0001266849673324797],
+    [-3, -0.0040496940948902835],
+    [-2, -0.04550026389635842],
+    [-1, -0.15865525393145705],
+    [-0.5, -0.15426876936299344],
+    [0, 0],
+    [0.5, 0.34573123063700656],
+    [1, 0.8413447460685429],
+    [2, 1.9544997361036416],
+    [3, 2.99595030590511],
+    [4, 3.9998733150326675],
+    [5, 4.999998566742141],
+    [6, 5.999999994080474],
+  ];
+  for (const dtype of dtypes) {
+    const y = apply(
+      new Lab(dtype, { build }),
+      "gelu",
+      exact.map(([x]) => x),
+    );
+    // In float32 it is computed in float64, and rounded once.
+    const relative = dtype === "float64" ? 6 * epsilon[dtype] : epsilon[dtype] / 2;
+    expectClose(
+      y,
+      exact.map(([, value]) => value),
+      { relative },
+    );
+  }
+});
+
 describe("PyTorch's float64", () => {
   const golden: Record<string, Record<"x" | "y" | "d", number[]>> = JSON.parse(
     readFileSync(new URL("./golden/activations.json", import.meta.url), "utf8"),

@@ -6,11 +6,10 @@ import { activations } from "../src/activations.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { gradientsOf } from "../src/gradients.js";
 import {
-import {
+  Network as AnyNetwork,
   adagrad,
   adam,
   adamW,
-  Network as AnyNetwork,
   BatchNormalization,
   Dense,
   Dropout,
@@ -36,6 +35,8 @@ const learningRate = 0.01;
 
 /** Another rate each step, the same ones in every epoch. */
 const falling: Schedule = (step, _, { stepsPerEpoch }) => learningRate / (1 + (step % stepsPerEpoch));
+/** All but the exponential, of which an exponential diverges at any learning rate. */
+const tame = namesOf(activations).filter((name) => name !== "exponential");
 
 /** A random network and what to train it with. */
 const problems = fc.record({
@@ -43,7 +44,7 @@ const problems = fc.record({
   hidden: fc.array(
     fc.record({
       size: fc.integer({ min: 1, max: 70 }),
-      activation: fc.constantFrom(...namesOf(activations).filter((name) => !activations[name].onlyLast)),
+      activation: fc.constantFrom(...tame.filter((name) => !activations[name].onlyLast)),
       useBias: fc.boolean(),
       trainable: fc.boolean(),
       behind: fc.constantFrom("nothing", "dropout", "noise", "batch", "layer"),
@@ -51,7 +52,7 @@ const problems = fc.record({
     { maxLength: 2 },
   ),
   outputs: fc.integer({ min: 1, max: 70 }),
-  last: fc.constantFrom(...namesOf(activations)),
+  last: fc.constantFrom(...tame),
   rows: fc.integer({ min: 1, max: 70 }),
   batchSize: fc.integer({ min: 1, max: 80 }),
   shuffle: fc.boolean(),
@@ -215,7 +216,9 @@ describe("for every network and data set", () => {
 
   test("another seed shuffles otherwise", async () => {
     // Rows enough that two orders agree with probability 1 / 30!.
-    const problem = fc.sample(problems, { numRuns: 1, seed: 4 })[0];
+    const sample = fc.sample(problems, { numRuns: 1, seed: 4 })[0];
+    // A sigmoid learns whatever the sample is; others may be saturated.
+    const problem: Problem = { ...sample, hidden: [], last: "sigmoid", density: 1 };
     const shuffled = { ...problem, rows: 30, batchSize: 1, shuffle: true };
     const one = build({ ...shuffled, seed: 1 });
     const other = build({ ...shuffled, seed: 2 });

@@ -2,6 +2,8 @@
 
 import { expectTypeOf, test } from "vitest";
 import {
+  Activation,
+  type ActivationName,
   type Callback,
   checkpoint,
   Dense,
@@ -9,11 +11,14 @@ import {
   type DType,
   type EpochEntry,
   earlyStopping,
+  elu,
   type Figures,
   type FitOptions,
   type FloatArray,
   f1,
+  leakyRelu,
   Network,
+  type SetActivation,
 } from "../src/index.js";
 
 const softmax = () => [new Dense(4), new Dense(3, { activation: "softmax" })] as const;
@@ -77,4 +82,23 @@ test("a network of any kind is a Network", () => {
   const summary = (network: Network) => network.summary();
   expectTypeOf(summary).toBeCallableWith(new Network({ inputs: 2, layers: softmax(), dtype: "float32" }));
   expectTypeOf(summary).toBeCallableWith(new Network({ inputs: 2, layers: [new Dense(1)] }));
+});
+
+test("an activation with a parameter is taken as its name is, and the layer knows the name", () => {
+  expectTypeOf(elu({ alpha: 0.5 })).toEqualTypeOf<SetActivation<"elu">>();
+  expectTypeOf(new Dense(3, { activation: elu() })).toEqualTypeOf<Dense<"elu">>();
+  expectTypeOf(new Dense(3, { activation: leakyRelu() }).activation).toEqualTypeOf<"leakyRelu">();
+  expectTypeOf(new Activation(elu())).toEqualTypeOf<Activation<"elu">>();
+  expectTypeOf(new Dense(3, { activation: "relu" as ActivationName })).toEqualTypeOf<Dense>();
+  // @ts-expect-error: no such activation
+  expectTypeOf(() => new Activation("swish")).toBeFunction();
+  // @ts-expect-error: of elu and celu
+  expectTypeOf(() => leakyRelu({ alpha: 1 })).toBeFunction();
+});
+
+test("a last layer that is an activation says whether there is an accuracy", () => {
+  const last = <A extends ActivationName>(activation: A | SetActivation<A>) =>
+    new Network({ inputs: 2, layers: [new Dense(3, { activation: "linear" }), new Activation(activation)] });
+  expectTypeOf(last("softmax").evaluate([[1, 2]], [0]).accuracy).toEqualTypeOf<number>();
+  expectTypeOf(last(elu()).evaluate([[1, 2]], [[1, 2, 3]])).toEqualTypeOf<Figures>();
 });

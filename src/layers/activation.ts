@@ -8,7 +8,6 @@ import {
   type SetActivation,
   tensorsOf,
 } from "../activations.js";
-import { checkChoice } from "../check.js";
 import type { FloatArray } from "../dtype.js";
 import type { Region } from "../heap.js";
 import type { ProgramBuilder } from "../program/builder.js";
@@ -23,6 +22,7 @@ import {
   emitActivation,
   LAYER,
   type Layer,
+  lendTensor,
   type Pass,
 } from "./layer.js";
 
@@ -44,7 +44,7 @@ export class Activation<A extends ActivationName = ActivationName> implements La
       if (typeof layer !== "object" || !(#place in layer)) throw notItself("Activation");
       if (layer.#place) return layer.#place;
       throw new Error(
-        `this ${layer.kind} is part of no network yet: give it to one first, new Network({ inputs, layers: [layer] })`,
+        "this Activation is part of no network yet: give it to one first, new Network({ inputs, layers: [layer] })",
       );
     };
   }
@@ -65,13 +65,13 @@ export class Activation<A extends ActivationName = ActivationName> implements La
    * @throws RangeError for an unknown name
    */
   tensor(name: string): FloatArray {
-    const { store, tensors } = placeOf(this);
-    return store.lend(tensors[checkChoice("the name of a tensor", name, tensors)]);
+    return lendTensor(placeOf(this), name);
   }
 
   /** Number of values that it learns: 0 but for "prelu". */
   get parameterCount(): number {
-    return Object.values(placeOf(this).tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    const { slope } = placeOf(this).tensors;
+    return slope ? sizeOf(slope.shape) : 0;
   }
 
   /** What console.log shows in Node. @internal */

@@ -9,7 +9,7 @@ import {
   type SetActivation,
   tensorsOf,
 } from "../activations.js";
-import { checkBoolean, checkChoice, checkInteger, readOptions } from "../check.js";
+import { checkBoolean, checkInteger, readOptions } from "../check.js";
 import type { DType, FloatArray } from "../dtype.js";
 import type { Region } from "../heap.js";
 import {
@@ -35,6 +35,7 @@ import {
   emitActivation,
   LAYER,
   type Layer,
+  lendTensor,
   type Pass,
 } from "./layer.js";
 
@@ -165,8 +166,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
    * @throws RangeError for an unknown name
    */
   tensor(name: string): FloatArray {
-    const { store, tensors } = placeOf(this);
-    return store.lend(tensors[checkChoice("the name of a tensor", name, tensors)]);
+    return lendTensor(placeOf(this), name);
   }
 
   /** Number of inputs, known once the layer is part of a network. */

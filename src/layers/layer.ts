@@ -1,7 +1,8 @@
 // What a layer is to the network: shapes, parameters, and the operations it emits.
 
 import { type Activation, activations, parameterOf, type SetActivation } from "../activations.js";
-import type { DType } from "../dtype.js";
+import { quote } from "../check.js";
+import type { DType, FloatArray } from "../dtype.js";
 import type { Region } from "../heap.js";
 import { Curve, type ProgramBuilder } from "../program/builder.js";
 import type { Columns, Matrix } from "../program/samples.js";
@@ -104,6 +105,17 @@ export interface Emitted {
    * asked to leave the activation out). Returns the gradient of the input, or undefined where it is not wanted.
    */
   backward(gradient: Region, inputWanted: boolean): Region | undefined;
+}
+
+/** A live view of a layer's tensor, for its user. */
+export function lendTensor(
+  { store, tensors }: { store: Store; tensors: Readonly<Record<string, Tensor>> },
+  name: string,
+): FloatArray {
+  if (Object.hasOwn(tensors, name)) return store.lend(tensors[name]);
+  throw new RangeError(
+    `the layer has no tensor ${quote(name)}: it has ${Object.keys(tensors).join(", ") || "none"}`,
+  );
 }
 
 /**

@@ -11,7 +11,8 @@ function softplus(x: number): number {
   return Math.max(x, 0) + (log64(u) + (w - (u - 1)) / u);
 }
 
-function gaussian(a: number): number {
+function gaussian(x: number): number {
+  const a = Math.min(Math.abs(x), 1000);
   const shifted = a * 134217729;
   const high = shifted - (shifted - a);
   const square = a * a;
@@ -21,19 +22,19 @@ function gaussian(a: number): number {
 }
 
 const NUMERATOR = [
-  1.3993048118643565e-6, 3.757916535870989e-5, 0.0004941506706428816, 0.004115983017212425,
-  0.023751350888201746, 0.0981308959658345, 0.2903132931433541, 0.5954446719693803, 0.7758577209030002, 0.5,
+  2.0515219155435792e-5, 0.0004591892188224045, 0.0048391390600926055, 0.030877813906686747,
+  0.12865434890201388, 0.3519513146294159, 0.593717171419749, 0.5,
 ];
 const DENOMINATOR = [
-  3.5075370062550256e-6, 9.419699842335464e-5, 0.0012421595801411335, 0.010411436397331716,
-  0.06076744505109421, 0.2561065130662715, 0.7848013162542371, 1.718839864814702, 2.5655989100829704,
-  2.349600002608859, 1,
+  5.142404626575894e-5, 0.001151015519180765, 0.01218138296719875, 0.07854949722166127, 0.33452604460102275,
+  0.9571947945450429, 1.7879579307461526, 1.9853189036423309, 1,
 ];
 
 const horner = (coefficients: number[], a: number) => coefficients.reduce((sum, next) => sum * a + next);
 
-function cumulative(x: number, a: number): number {
-  const tail = gaussian(a) * (horner(NUMERATOR, a) / horner(DENOMINATOR, a));
+function cumulative(x: number): number {
+  const a = Math.min(Math.abs(x), 1000);
+  const tail = gaussian(x) * (horner(NUMERATOR, a) / horner(DENOMINATOR, a));
   return x < 0 ? tail : 1 - tail;
 }
 
@@ -45,7 +46,7 @@ const SELU = 1.0507009873554805;
 
 const bend = (x: number, cubic: number) => 1.5957691216057308 + cubic * (x * x);
 
-/** f(x), with the parameter p. */
+/** f(x), with the parameter p, or the gate that f(x) is x times. */
 function valueAt(kind: Curve, x: number, p: number): number {
   switch (kind) {
     case Curve.leakyRelu:
@@ -58,31 +59,27 @@ function valueAt(kind: Curve, x: number, p: number): number {
       const y = x > 0 ? x : p * ((t + t) / (1 - t));
       return kind === Curve.selu ? y * SELU : y;
     }
-    case Curve.gelu:
-      return x * cumulative(x, Math.abs(clamp(x)));
-    case Curve.geluTanh: {
-      const c = clamp(x);
-      return x * sigmoid64(c * bend(c, CUBIC));
-    }
-    case Curve.silu:
-      return x * sigmoid64(x);
-    case Curve.mish:
-      return x * tanh64(softplus(x));
     case Curve.softplus:
       return softplus(x);
     case Curve.softsign:
       return x / (1 + Math.abs(x));
     case Curve.relu6:
       return relu6(x);
-    default: {
-      const y = relu6(x + 3);
-      return (kind === Curve.hardSwish ? x * y : y) / 6;
-    }
+    case Curve.gelu:
+      return cumulative(x);
+    case Curve.geluTanh:
+      return sigmoid64(clamp(x) * bend(clamp(x), CUBIC));
+    case Curve.silu:
+      return sigmoid64(x);
+    case Curve.mish:
+      return tanh64(softplus(x));
+    default:
+      return relu6(x + 3) / 6;
   }
 }
 
-/** f'(x), with the parameter p; of leakyRelu, relu6 and exponential from x = their output. */
-function slopeAt(kind: Curve, x: number, p: number): number {
+/** f'(x), with the parameter p, or the derivative of the gate y. */
+function slopeAt(kind: Curve, x: number, p: number, y: number): number {
   switch (kind) {
     case Curve.leakyRelu:
     case Curve.prelu:
@@ -95,23 +92,6 @@ function slopeAt(kind: Curve, x: number, p: number): number {
       const slope = x > 0 ? 1 : kind === Curve.celu ? exp64(x / p) : exp64(x) * p;
       return kind === Curve.selu ? slope * SELU : slope;
     }
-    case Curve.gelu: {
-      const c = clamp(x);
-      const a = Math.abs(c);
-      return cumulative(x, a) + c * (gaussian(a) * 0.3989422804014327);
-    }
-    case Curve.geluTanh:
-    case Curve.silu: {
-      const c = clamp(x);
-      const bent = kind === Curve.geluTanh;
-      const s = sigmoid64(bent ? c * bend(c, CUBIC) : c);
-      const rest = c * (1 - s);
-      return s * (1 + (bent ? rest * bend(c, 3 * CUBIC) : rest));
-    }
-    case Curve.mish: {
-      const t = tanh64(softplus(x));
-      return t + x * ((1 - t * t) * sigmoid64(x));
-    }
     case Curve.softplus:
       return sigmoid64(x);
     case Curve.softsign: {
@@ -122,11 +102,16 @@ function slopeAt(kind: Curve, x: number, p: number): number {
       return x > 0 && x < 6 ? 1 : 0;
     case Curve.exponential:
       return x;
-    default: {
-      const within = Math.abs(x) < 3;
-      if (kind === Curve.hardSigmoid) return within ? 1 / 6 : 0;
-      return within ? x / 3 + 0.5 : x > 0 ? 1 : 0;
-    }
+    case Curve.gelu:
+      return gaussian(x) * 0.3989422804014327;
+    case Curve.geluTanh:
+      return y * (1 - y) * bend(clamp(x), 3 * CUBIC);
+    case Curve.silu:
+      return y * (1 - y);
+    case Curve.mish:
+      return (1 - y * y) * sigmoid64(x);
+    default:
+      return y > 0 && y < 1 ? 1 / 6 : 0;
   }
 }
 
@@ -142,9 +127,17 @@ export function curve(
   cell: number,
   row: number,
 ): void {
+  const gated = kind >= Curve.hardSwish;
   for (let i = 0; i < n; i++) {
     const p = kind === Curve.prelu ? f[row + (i % width)] : cell;
-    f[y + i] = dy === undefined ? valueAt(kind, f[x + i], p) : f[dy + i] * slopeAt(kind, f[x + i], p);
+    const input = f[x + i];
+    const value = valueAt(kind, input, p);
+    if (dy === undefined) {
+      f[y + i] = gated ? input * value : value;
+    } else {
+      const slope = slopeAt(kind, input, p, value);
+      f[y + i] = f[dy + i] * (gated ? value + input * slope : slope);
+    }
   }
 }
 
