@@ -90,27 +90,33 @@ export function eachClass(outcome: Outcome, work: (truth: number, predicted: num
   });
 }
 
-/** Calls `work` for each yes or no, of an output with its column. */
+/**
+ * Calls `work` for each output of the columns `from` to `to`, with whether it should be a yes, and its column. Of several
+ * classes each column is the yes or no of one.
+ */
 export function eachLabel(
   outcome: Outcome,
   work: (truth: boolean, output: number, column: number) => void,
+  from = 0,
+  to = outcome.width,
 ): Pieces<void> {
-  const { width, threshold } = outcome;
+  const { width, threshold, classes } = outcome;
   return eachRow(outcome, (y, i, t, k) => {
-    for (let j = 0; j < width; j++) if (!Number.isNaN(t[k + j])) work(t[k + j] >= threshold, y[i + j], j);
+    const truth = classes ? classAt(t, k, width) : 0;
+    if (truth < 0) return;
+    for (let j = from; j < to; j++) {
+      if (classes || !Number.isNaN(t[k + j]))
+        work(classes ? truth === j : t[k + j] >= threshold, y[i + j], j);
+    }
   });
 }
 
+const sumOf = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0);
+
 /** The mean of the values that there are; NaN of none. */
-export function mean(values: ArrayLike<number>): number {
-  let sum = 0;
-  let count = 0;
-  for (let j = 0; j < values.length; j++) {
-    if (Number.isNaN(values[j])) continue;
-    sum += values[j];
-    count++;
-  }
-  return sum / count;
+export function mean(values: Float64Array): number {
+  const there = values.filter((value) => !Number.isNaN(value));
+  return sumOf(there) / there.length;
 }
 
 /** How often each class, or the yes of each column, is predicted rightly, predicted, and true; and in how many cases. */
@@ -135,8 +141,6 @@ function* count(outcome: Outcome, threshold = outcome.threshold) {
   }
   return counts;
 }
-
-const sumOf = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0);
 
 export function* accuracy(outcome: Outcome): Pieces<number> {
   const { hits, predicted, actual, cases } = yield* count(outcome);
@@ -177,21 +181,17 @@ export function* topKAccuracy(outcome: Outcome, { k: most = 5 }: Parameters): Pi
 }
 
 export function* auc(outcome: Outcome, { curve = "ROC" }: Parameters): Pieces<number> {
-  const { rows, width, classes, threshold } = outcome;
+  const { rows, width } = outcome;
   const areas = new Float64Array(width);
   for (let column = 0; column < width; column++) {
     // The scores of the rows that are of the class, from the beginning, and of the others, from the end.
     const scores = new Float64Array(rows);
     let yes = 0;
     let no = rows;
-    yield* eachRow(outcome, (y, i, t, k) => {
-      if (classes) {
-        const truth = classAt(t, k, width);
-        if (truth >= 0) scores[truth === column ? yes++ : --no] = y[i + column];
-      } else if (!Number.isNaN(t[k + column])) {
-        scores[t[k + column] >= threshold ? yes++ : --no] = y[i + column];
-      }
-    });
+    const place = (truth: boolean, output: number) => {
+      scores[truth ? yes++ : --no] = output;
+    };
+    yield* eachLabel(outcome, place, column, column + 1);
     areas[column] = areaUnder(curve, scores.subarray(0, yes).sort(), scores.subarray(no).sort());
     yield;
   }
