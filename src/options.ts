@@ -375,7 +375,7 @@ export function* checkEvaluation(
 
 /** Checks the metrics that a call is asked for. */
 function checkMeasures({ activation, outputShape }: Facts, loss: Loss, metrics: unknown) {
-  const task = taskOf(loss, activation, outputShape);
+  const task = taskOf(losses[loss], activation, outputShape);
   return { task, metrics: checkMetrics(metrics, task, loss) };
 }
 

@@ -4,7 +4,7 @@ import { type Callback, type EpochEntry, Hooks, type Run } from "./callbacks/cal
 import { RunFailure } from "./executors/executor.js";
 import { Explosion } from "./explosion.js";
 import type { Cells } from "./layers/layer.js";
-import { classifies, type Figures, type Loss } from "./losses.js";
+import type { Figures, Loss } from "./losses.js";
 import { type Measures, measurePlaced } from "./measuring.js";
 import { type MetricFigures, ofValidation } from "./metrics.js";
 import { optimizers, type SetOptimizer } from "./optimizers.js";
@@ -235,11 +235,11 @@ async function measureSweep(
 function describeRun(
   model: Model,
   network: object,
-  { epochs, metrics, loss, validation }: Settings,
+  { epochs, metrics, task, validation }: Settings,
   { data, placed, sweep }: PlacedSweep,
 ): Run {
   const { store } = model;
-  const names = ["loss", ...(classifies(loss) ? ["accuracy"] : []), ...metrics.map(({ metric }) => metric)];
+  const names = ["loss", ...(task.hits ? ["accuracy"] : []), ...metrics.map(({ metric }) => metric)];
   return {
     network,
     epochs,

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { auc, f1, precision, recall, topKAccuracy } from "../src/index.js";
+import { losses } from "../src/losses.js";
 import { taskOf } from "../src/measuring.js";
 import { checkMetrics, falls, type Metric, measure } from "../src/metrics.js";
 import { finish } from "../src/pieces.js";
@@ -215,22 +216,38 @@ describe("a threshold", () => {
   });
 });
 
+test("of a hinge loss a yes is above 0, in the targets and in the outputs", () => {
+  const task = taskOf({ classifies: true, targets: "sign" as "any" }, "linear", [1]);
+  const outputs = Float64Array.of(-0.5, 0, 5e-324, 2, -2);
+  const targets = Float64Array.of(-1, -1, 1, 1, 1);
+  const outcome = { ...task, rows: 5, read: () => ({ outputs, targets, order: undefined }) };
+  expect(figureOf({ metric: "accuracy" }, outcome)).toBe(0.8);
+  expect(figureOf(precision(), outcome)).toBe(1);
+  expect(() => checkMetrics(["logLoss"], task, "hinge")).toThrow("those that do are accuracy, precision");
+});
+
 describe("the checks", () => {
-  const softmax = taskOf("crossEntropy", "softmax", [4]);
-  const sigmoid = taskOf("binaryCrossEntropy", "sigmoid", [1]);
-  const linear = taskOf("meanSquaredError", "linear", [3]);
+  const softmax = taskOf(losses.crossEntropy, "softmax", [4]);
+  const sigmoid = taskOf(losses.binaryCrossEntropy, "sigmoid", [1]);
+  const linear = taskOf(losses.meanSquaredError, "linear", [3]);
 
   test("give the metrics with their parameters", () => {
     expect(checkMetrics(["f1", topKAccuracy({ k: 3 })], softmax, "crossEntropy")).toMatchObject([
       { metric: "f1" },
       { metric: "topKAccuracy", k: 3 },
     ]);
-    expect(checkMetrics(undefined, softmax, "crossEntropy")).toEqual([]);
-    expect(checkMetrics(["r2"], taskOf("meanSquaredError", "sigmoid", [1]), "meanSquaredError")).toHaveLength(
-      1,
+    // Targets that may be class indexes are no numbers to be near to.
+    const divergence = taskOf({ classifies: false, targets: "distribution" }, "softmax", [3]);
+    expect(() => checkMetrics(["r2"], divergence, "klDivergence")).toThrow(
+      "those that do are accuracy, topKAccuracy",
     );
+    expect(checkMetrics(["accuracy", "auc"], divergence, "klDivergence")).toHaveLength(2);
+    expect(checkMetrics(undefined, softmax, "crossEntropy")).toEqual([]);
     expect(
-      checkMetrics(["auc"], taskOf("meanSquaredError", "sigmoid", [1]), "meanSquaredError"),
+      checkMetrics(["r2"], taskOf(losses.meanSquaredError, "sigmoid", [1]), "meanSquaredError"),
+    ).toHaveLength(1);
+    expect(
+      checkMetrics(["auc"], taskOf(losses.meanSquaredError, "sigmoid", [1]), "meanSquaredError"),
     ).toHaveLength(1);
   });
 
