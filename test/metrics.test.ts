@@ -3,7 +3,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { auc, f1, precision, recall, topKAccuracy } from "../src/index.js";
-import { losses } from "../src/losses.js";
 import { taskOf } from "../src/measuring.js";
 import { checkMetrics, falls, type Metric, measure } from "../src/metrics.js";
 import { finish } from "../src/pieces.js";
@@ -227,9 +226,9 @@ test("of a hinge loss a yes is above 0, in the targets and in the outputs", () =
 });
 
 describe("the checks", () => {
-  const softmax = taskOf(losses.crossEntropy, "softmax", [4]);
-  const sigmoid = taskOf(losses.binaryCrossEntropy, "sigmoid", [1]);
-  const linear = taskOf(losses.meanSquaredError, "linear", [3]);
+  const softmax = taskOf({ classifies: true, targets: "distribution" }, "softmax", [4]);
+  const sigmoid = taskOf({ classifies: true, targets: "probability" }, "sigmoid", [1]);
+  const linear = taskOf({ classifies: false, targets: "any" }, "linear", [3]);
 
   test("give the metrics with their parameters", () => {
     expect(checkMetrics(["f1", topKAccuracy({ k: 3 })], softmax, "crossEntropy")).toMatchObject([
@@ -244,10 +243,14 @@ describe("the checks", () => {
     expect(checkMetrics(["accuracy", "auc"], divergence, "klDivergence")).toHaveLength(2);
     expect(checkMetrics(undefined, softmax, "crossEntropy")).toEqual([]);
     expect(
-      checkMetrics(["r2"], taskOf(losses.meanSquaredError, "sigmoid", [1]), "meanSquaredError"),
+      checkMetrics(["r2"], taskOf({ classifies: false, targets: "any" }, "sigmoid", [1]), "meanSquaredError"),
     ).toHaveLength(1);
     expect(
-      checkMetrics(["auc"], taskOf(losses.meanSquaredError, "sigmoid", [1]), "meanSquaredError"),
+      checkMetrics(
+        ["auc"],
+        taskOf({ classifies: false, targets: "any" }, "sigmoid", [1]),
+        "meanSquaredError",
+      ),
     ).toHaveLength(1);
   });
 
