@@ -1,5 +1,6 @@
 // The confusion matrix of a network.
 
+import { count } from "./check.js";
 import type { Rows } from "./dataset.js";
 import { modelOf, type Network } from "./network.js";
 import { checkEvaluation } from "./options.js";
@@ -21,8 +22,8 @@ export function confusionMatrix(network: Network, inputs: Rows, targets: Rows): 
   const { inputs: table, targets: truth, task } = finish(checkEvaluation(facts, inputs, targets, {}));
   if (!task.classes && !(task.labels && outputs === 1)) {
     throw new RangeError(
-      `confusionMatrix takes a network that tells classes apart, but this one has loss "${loss.name}" and ${outputs} ` +
-        `output${outputs === 1 ? "" : "s"}: give it a last layer with activation "softmax", or with one sigmoid`,
+      `confusionMatrix takes a network that tells classes apart, but this one has loss "${loss.name}" and ` +
+        `${count(outputs, "output")}: give it a last layer with activation "softmax", or with one sigmoid`,
     );
   }
   const predictions = network.predict(inputs);

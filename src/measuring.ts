@@ -1,7 +1,7 @@
 // Metrics of a data set in the heap.
 
 import type { Activation } from "./activations.js";
-import type { SetLoss } from "./losses.js";
+import type { TargetKind } from "./dataset.js";
 import { type Metric, type MetricFigures, measure } from "./metrics.js";
 import type { Pieces } from "./pieces.js";
 import type { Model } from "./plan.js";
@@ -16,13 +16,17 @@ export interface Measures {
 }
 
 /** What a loss and the last activation make of outputs of a shape. */
-export function taskOf({ classifies, targets }: SetLoss, last: Activation | undefined, shape: Shape): Task {
+export function taskOf(
+  { classifies, targets }: { classifies: boolean; targets: TargetKind },
+  last: Activation | undefined,
+  shape: Shape,
+): Task {
   const positions = positionsOf(shape);
   const classes = targets === "distribution" || last === "softmax";
   return {
     classes,
     labels: !classes && (classifies || last === "sigmoid"),
-    numbers: !classifies,
+    numbers: !classifies && targets !== "distribution",
     hits: classifies,
     probabilities: last === "softmax" || last === "sigmoid",
     // Of hinge losses a yes is above 0: from the smallest such number on.

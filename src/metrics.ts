@@ -1,6 +1,6 @@
 // The metrics: one row each, of which the type MetricName is the keys. scores.ts has the functions.
 
-import { checkChoice, checkInteger, quote, readOptions } from "./check.js";
+import { checkChoice, checkInteger, count, quote, readOptions } from "./check.js";
 import type { Pieces } from "./pieces.js";
 import {
   accuracy,
@@ -149,6 +149,7 @@ export function checkMetrics(asked: unknown, task: Task, loss: string): Metric[]
     );
   }
   const checked: Metric[] = [];
+  const outputs = count(task.width, "output");
   for (const [index, given] of asked.entries()) {
     const { metric: name, ...options } = typeof given === "object" && given ? given : { metric: given };
     const metric = checkMetric(checkChoice(`metrics[${index}]`, name, metrics), options);
@@ -159,15 +160,13 @@ export function checkMetrics(asked: unknown, task: Task, loss: string): Metric[]
       refuse(", which is there before: figures have one of a name");
     if (!metrics[metric.metric].fits(task)) {
       const fitting = namesOf(metrics).filter((other) => metrics[other].fits(task));
-      const outputs = `${task.width} output${task.width === 1 ? "" : "s"}`;
       refuse(`, which does not fit loss "${loss}" and ${outputs}: those that do are ${fitting.join(", ")}`);
     }
     const { average, threshold, k = name === "topKAccuracy" ? 5 : 1 } = metric;
-    if (k > task.width)
-      refuse(` with k ${k}, but there are only ${task.width} outputs to take the largest of`);
-    if (average && task.width === 1) refuse(` with an average, but one output has no others: leave it out`);
+    if (k > task.width) refuse(` with k ${k}, which is more than the ${outputs}`);
+    if (average && task.width === 1) refuse(" with an average, which one output has not: leave it out");
     if (threshold !== undefined && task.classes) {
-      refuse(" with a threshold, but of several classes the largest output is taken: leave it out");
+      refuse(" with a threshold, which a choice of classes has not: leave it out");
     }
     // Of a loss that classifies it is a figure anyway.
     if (name !== "accuracy" || !task.hits) checked.push(metric);

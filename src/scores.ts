@@ -56,7 +56,8 @@ function* eachRow(
   { rows, width, positions, read }: Outcome,
   work: (y: FloatArray, i: number, t: Numbers, k: number) => void,
 ): Pieces<void> {
-  yield* byRows(rows, width, (from, to) => {
+  // A value here takes several times as long as one that is checked or copied.
+  yield* byRows(rows, 16 * width, (from, to) => {
     const { outputs, targets, order } = read();
     const stride = targets instanceof Uint32Array ? 1 : width;
     for (let r = from; r < to; r++) {
@@ -90,27 +91,33 @@ export function eachClass(outcome: Outcome, work: (truth: number, predicted: num
   });
 }
 
-/** Calls `work` for each yes or no, of an output with its column. */
+/**
+ * Calls `work` for each output of the columns `from` to `to`, with whether it should be a yes, and its column. Of several
+ * classes each column is the yes or no of one.
+ */
 export function eachLabel(
   outcome: Outcome,
   work: (truth: boolean, output: number, column: number) => void,
+  from = 0,
+  to = outcome.width,
 ): Pieces<void> {
-  const { width, threshold } = outcome;
+  const { width, threshold, classes } = outcome;
   return eachRow(outcome, (y, i, t, k) => {
-    for (let j = 0; j < width; j++) if (!Number.isNaN(t[k + j])) work(t[k + j] >= threshold, y[i + j], j);
+    const truth = classes ? classAt(t, k, width) : 0;
+    if (truth < 0) return;
+    for (let j = from; j < to; j++) {
+      if (classes || !Number.isNaN(t[k + j]))
+        work(classes ? truth === j : t[k + j] >= threshold, y[i + j], j);
+    }
   });
 }
 
+const sumOf = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0);
+
 /** The mean of the values that there are; NaN of none. */
-export function mean(values: ArrayLike<number>): number {
-  let sum = 0;
-  let count = 0;
-  for (let j = 0; j < values.length; j++) {
-    if (Number.isNaN(values[j])) continue;
-    sum += values[j];
-    count++;
-  }
-  return sum / count;
+export function mean(values: Float64Array): number {
+  const there = values.filter((value) => !Number.isNaN(value));
+  return sumOf(there) / there.length;
 }
 
 /** How often each class, or the yes of each column, is predicted rightly, predicted, and true; and in how many cases. */
@@ -135,8 +142,6 @@ function* count(outcome: Outcome, threshold = outcome.threshold) {
   }
   return counts;
 }
-
-const sumOf = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0);
 
 export function* accuracy(outcome: Outcome): Pieces<number> {
   const { hits, predicted, actual, cases } = yield* count(outcome);
@@ -177,35 +182,61 @@ export function* topKAccuracy(outcome: Outcome, { k: most = 5 }: Parameters): Pi
 }
 
 export function* auc(outcome: Outcome, { curve = "ROC" }: Parameters): Pieces<number> {
-  const { rows, width, classes, threshold } = outcome;
+  const { rows, width } = outcome;
   const areas = new Float64Array(width);
   for (let column = 0; column < width; column++) {
     // The scores of the rows that are of the class, from the beginning, and of the others, from the end.
     const scores = new Float64Array(rows);
     let yes = 0;
     let no = rows;
-    yield* eachRow(outcome, (y, i, t, k) => {
-      if (classes) {
-        const truth = classAt(t, k, width);
-        if (truth >= 0) scores[truth === column ? yes++ : --no] = y[i + column];
-      } else if (!Number.isNaN(t[k + column])) {
-        scores[t[k + column] >= threshold ? yes++ : --no] = y[i + column];
-      }
-    });
-    areas[column] = areaUnder(curve, scores.subarray(0, yes).sort(), scores.subarray(no).sort());
-    yield;
+    let numbers = true;
+    const place = (truth: boolean, output: number) => {
+      scores[truth ? yes++ : --no] = output;
+      numbers &&= !Number.isNaN(output);
+    };
+    yield* eachLabel(outcome, place, column, column + 1);
+    const [ofYes, ofNo] = [yield* sorted(scores.subarray(0, yes)), yield* sorted(scores.subarray(no))];
+    areas[column] = numbers ? yield* areaUnder(curve, ofYes, ofNo) : Number.NaN;
   }
   return mean(areas);
 }
 
+/** Values, or scores, that make a piece. */
+const PIECE = 2 ** 13;
+
+/** Sorts numbers, ascending, in pieces; overwrites them. */
+function* sorted(values: Float64Array): Pieces<Float64Array> {
+  const { length } = values;
+  let from = values;
+  let to: Float64Array = new Float64Array(length);
+  for (let i = 0; i < length; i += PIECE) {
+    from.subarray(i, i + PIECE).sort();
+    yield;
+  }
+  // Merges of two runs each.
+  for (let run = PIECE; run < length; run *= 2) {
+    for (let i = 0; i < length; i += 2 * run) {
+      const middle = Math.min(length, i + run);
+      const end = Math.min(length, middle + run);
+      let a = i;
+      let b = middle;
+      for (let k = i; k < end; k++) {
+        to[k] = b === end || (a < middle && from[a] <= from[b]) ? from[a++] : from[b++];
+        if (k % PIECE === 0) yield;
+      }
+    }
+    [from, to] = [to, from];
+  }
+  return from;
+}
+
 /** The area under a curve, by ascending scores: the threshold falls from one score to the next. */
-function areaUnder(curve: Parameters["curve"], yes: Float64Array, no: Float64Array): number {
+function* areaUnder(curve: Parameters["curve"], yes: Float64Array, no: Float64Array): Pieces<number> {
   let area = 0;
   let p = yes.length;
   let n = no.length;
-  while (p + n > 0) {
+  for (let step = 1; p + n > 0; step++) {
     const threshold = Math.max(p ? yes[p - 1] : -1 / 0, n ? no[n - 1] : -1 / 0);
-    if (Number.isNaN(threshold)) return threshold;
     const before = p;
     const above = n;
     while (yes[p - 1] === threshold) p--;
@@ -214,6 +245,7 @@ function areaUnder(curve: Parameters["curve"], yes: Float64Array, no: Float64Arr
     // By trapezoids, or, of precision over recall, by steps.
     if (curve === "PR") area += ((before - p) * hits) / (hits + no.length - n);
     else area += (above - n) * (hits - (before - p) / 2);
+    if (step % PIECE === 0) yield;
   }
   return curve === "PR" ? area / yes.length || 0 : area / (yes.length * no.length);
 }

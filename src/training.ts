@@ -244,11 +244,11 @@ async function measureSweep(
 function describeRun(
   model: Model,
   network: object,
-  { epochs, metrics, loss, validation }: Settings,
+  { epochs, metrics, task, validation }: Settings,
   { data, placed, sweep }: PlacedSweep,
 ): Run {
   const { store } = model;
-  const names = ["loss", ...(loss.classifies ? ["accuracy"] : []), ...metrics.map(({ metric }) => metric)];
+  const names = ["loss", ...(task.hits ? ["accuracy"] : []), ...metrics.map(({ metric }) => metric)];
   return {
     network,
     epochs,

@@ -2,17 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import {
-  type ActivationName,
-  auc,
-  f1,
-  type Loss,
-  precision,
-  recall,
-  type Shape,
-  topKAccuracy,
-} from "../src/index.js";
-import { rowAfter, setLoss } from "../src/losses.js";
+import { auc, f1, precision, recall, topKAccuracy } from "../src/index.js";
 import { taskOf } from "../src/measuring.js";
 import { checkMetrics, falls, type Metric, measure } from "../src/metrics.js";
 import { finish } from "../src/pieces.js";
@@ -178,19 +168,20 @@ describe("without a value", () => {
 });
 
 test("an area is the share of pairs in the right order, of many rows", () => {
-  const rows = 2000;
+  // More than are sorted at a time, in numbers that are no multiple of it.
+  const rows = 30_001;
   const next = random(4);
-  const outputs = randomValues(rows, 3, 0, 1).map((value) => Math.round(value * 100) / 100);
+  const outputs = randomValues(rows, 3, 0, 1).map((value) => Math.round(value * 500) / 500);
   const targets = Float64Array.from({ length: rows }, (_, r) => Number(next() < outputs[r]));
+  // How many of each score, of either kind.
+  const counts = [0, 1].map(() => new Float64Array(501));
+  for (const [r, target] of targets.entries()) counts[target][Math.round(outputs[r] * 500)]++;
+  const [no, yes] = counts;
   let right = 0;
-  let pairs = 0;
-  for (let a = 0; a < rows; a++) {
-    for (let b = 0; b < rows; b++) {
-      if (targets[a] !== 1 || targets[b] !== 0) continue;
-      pairs++;
-      right += outputs[a] > outputs[b] ? 1 : outputs[a] === outputs[b] ? 0.5 : 0;
-    }
+  for (const [a, ofYes] of yes.entries()) {
+    for (const [b, ofNo] of no.entries()) right += ofYes * ofNo * (a > b ? 1 : a === b ? 0.5 : 0);
   }
+  const pairs = no.reduce((sum, count) => sum + count) * yes.reduce((sum, count) => sum + count);
   const outcome = outcomeOf({ kind: "labels", width: 1 }, { outputs, targets, order: undefined });
   expect(figureOf(auc(), outcome)).toBeCloseTo(right / pairs, 13);
 });
@@ -200,12 +191,15 @@ test("a piece of the work is short: many rows are many pieces", () => {
   const outputs = randomValues(rows, 3, 0, 1);
   const targets = outputs.map((value) => Number(value > 0.5));
   const outcome = outcomeOf({ kind: "labels", width: 1 }, { outputs, targets, order: undefined });
-  const pieces = measure([{ metric: "f1" }], outcome);
-  let count = 0;
-  let result = pieces.next();
-  for (; !result.done; result = pieces.next()) count++;
-  expect(count).toBeGreaterThan(3);
-  expect(result.value).toEqual({ f1: expect.any(Number) });
+  for (const metric of ["f1", "logLoss", "auc"] as const) {
+    const pieces = measure([{ metric }], outcome);
+    let count = 0;
+    let result = pieces.next();
+    for (; !result.done; result = pieces.next()) count++;
+    expect(count).toBeGreaterThan(50);
+    // All on the right side.
+    expect(result.value).toEqual({ [metric]: metric === "logLoss" ? expect.any(Number) : 1 });
+  }
 });
 
 describe("a threshold", () => {
@@ -221,27 +215,42 @@ describe("a threshold", () => {
   });
 });
 
-/** The task of a loss after an activation. */
-function taskFor(name: Loss, last: ActivationName, shape: Shape) {
-  return taskOf(setLoss(rowAfter(name, last)!, { name }), last, shape);
-}
+test("of a hinge loss a yes is above 0, in the targets and in the outputs", () => {
+  const task = taskOf({ classifies: true, targets: "sign" }, "linear", [1]);
+  const outputs = Float64Array.of(-0.5, 0, 5e-324, 2, -2);
+  const targets = Float64Array.of(-1, -1, 1, 1, 1);
+  const outcome = { ...task, rows: 5, read: () => ({ outputs, targets, order: undefined }) };
+  expect(figureOf({ metric: "accuracy" }, outcome)).toBe(0.8);
+  expect(figureOf(precision(), outcome)).toBe(1);
+  expect(() => checkMetrics(["logLoss"], task, "hinge")).toThrow("those that do are accuracy, precision");
+});
 
 describe("the checks", () => {
-  const softmax = taskFor("crossEntropy", "softmax", [4]);
-  const sigmoid = taskFor("binaryCrossEntropy", "sigmoid", [1]);
-  const linear = taskFor("meanSquaredError", "linear", [3]);
+  const softmax = taskOf({ classifies: true, targets: "distribution" }, "softmax", [4]);
+  const sigmoid = taskOf({ classifies: true, targets: "probability" }, "sigmoid", [1]);
+  const linear = taskOf({ classifies: false, targets: "any" }, "linear", [3]);
 
   test("give the metrics with their parameters", () => {
     expect(checkMetrics(["f1", topKAccuracy({ k: 3 })], softmax, "crossEntropy")).toMatchObject([
       { metric: "f1" },
       { metric: "topKAccuracy", k: 3 },
     ]);
+    // Targets that may be class indexes are no numbers to be near to.
+    const divergence = taskOf({ classifies: false, targets: "distribution" }, "softmax", [3]);
+    expect(() => checkMetrics(["r2"], divergence, "klDivergence")).toThrow(
+      "those that do are accuracy, topKAccuracy",
+    );
+    expect(checkMetrics(["accuracy", "auc"], divergence, "klDivergence")).toHaveLength(2);
     expect(checkMetrics(undefined, softmax, "crossEntropy")).toEqual([]);
     expect(
-      checkMetrics(["r2"], taskFor("meanSquaredError", "sigmoid", [1]), "meanSquaredError"),
+      checkMetrics(["r2"], taskOf({ classifies: false, targets: "any" }, "sigmoid", [1]), "meanSquaredError"),
     ).toHaveLength(1);
     expect(
-      checkMetrics(["auc"], taskFor("meanSquaredError", "sigmoid", [1]), "meanSquaredError"),
+      checkMetrics(
+        ["auc"],
+        taskOf({ classifies: false, targets: "any" }, "sigmoid", [1]),
+        "meanSquaredError",
+      ),
     ).toHaveLength(1);
   });
 
@@ -287,19 +296,19 @@ describe("the checks", () => {
       "more than there are, without a word",
       ["topKAccuracy"],
       softmax,
-      'metrics[0] is "topKAccuracy" with k 5, but there are only 4 outputs to take the largest of',
+      'metrics[0] is "topKAccuracy" with k 5, which is more than the 4 outputs',
     ],
     [
       "an average of one output",
       [f1({ average: "micro" })],
       sigmoid,
-      'metrics[0] is "f1" with an average, but one output has no others: leave it out',
+      'metrics[0] is "f1" with an average, which one output has not: leave it out',
     ],
     [
       "a threshold of classes",
       [f1({ threshold: 0.3 })],
       softmax,
-      'metrics[0] is "f1" with a threshold, but of several classes the largest output is taken: leave it out',
+      'metrics[0] is "f1" with a threshold, which a choice of classes has not: leave it out',
     ],
     ["an option of another", [{ metric: "auc", k: 3 }], softmax, 'auc has no option "k": it takes curve'],
     ["a number", [5], softmax, `metrics[0] is 5, but must be one of ${known}`],
