@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** What examples import, but is none. */
-const HELPERS = ["terminal"];
+/** What examples import, but are none. */
+const HELPERS = ["digits", "terminal"];
 
 const folder = fileURLToPath(new URL("../examples/", import.meta.url));
 const names = readdirSync(folder)

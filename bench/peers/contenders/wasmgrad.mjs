@@ -15,7 +15,7 @@ class Model {
       .map((units, i) => new Dense(units, { activation: i === sizes.length - 2 ? output : hidden }));
     this.network = new Network({ inputs: sizes[0], layers, seed: 1, dtype, ...(threads > 1 && { threads }) });
     const plain = task.optimizer !== "adam" || process.argv[4] === "sgd";
-    // As an option, so that a step's settings are read but once.
+    // One optimizer for all calls.
     this.options = { optimizer: (plain ? sgd : adam)({ learningRate }) };
     this.hot = targets(data.labels, sizes.at(-1), FloatArray);
     Object.assign(this, { task, data });
