@@ -23,6 +23,7 @@ import { Op } from "./ops";
   if (op == Op.sigmoidBackward) return v128.mul<T>(v128.mul<T>(dy, y), v128.sub<T>(splat<T>(1), y));
   // relu' = 1 where y > 0, else 0
   if (op == Op.reluBackward) return v128.and(dy, v128.gt<T>(y, splat<T>(0)));
+  if (op == Op.multiply) return v128.mul<T>(dy, y);
   // tanh' = 1 - y^2
   return v128.mul<T>(dy, v128.sub<T>(splat<T>(1), v128.mul<T>(y, y)));
 }
@@ -86,6 +87,7 @@ export function activateBackward<T>(op: Op, dx: usize, dy: usize, y: usize, n: u
     case Op.sigmoidBackward: mapBackward<T>(Op.sigmoidBackward, dx, dy, y, n); break;
     case Op.reluBackward: mapBackward<T>(Op.reluBackward, dx, dy, y, n); break;
     case Op.tanhBackward: mapBackward<T>(Op.tanhBackward, dx, dy, y, n); break;
+    case Op.multiply: mapBackward<T>(Op.multiply, dx, dy, y, n); break;
     default: unreachable();
   }
 }

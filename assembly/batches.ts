@@ -53,16 +53,68 @@ export function convertValues<T>(dataType: DataType, y: usize, x: usize, count: 
   return order ? <usize>load<u32>(order + position * 4) : position;
 }
 
-/** y[r] = T(data[sample at position + r]) scale for every row of the batch. */
+/** `vector`, which has `length` values, repeated to `width` in `room`; as it is if that is its length. */
+export function repeated<T>(room: usize, vector: usize, length: usize, width: usize): usize {
+  if (!vector || length == width) return vector;
+  for (let j: usize = 0; j < width; j++) {
+    store<T>(room + j * sizeof<T>(), load<T>(j < length ? vector + j * sizeof<T>() : room + (j - length) * sizeof<T>()));
+  }
+  return room;
+}
+
+/** y = (x - mean) * factor for every row, mean and factor being rows; y may be x. */
+export function standardize<T>(y: usize, x: usize, rows: usize, width: usize, mean: usize, factor: usize): void {
+  const end = width * sizeof<T>();
+  for (let r: usize = 0; r < rows; r++) {
+    for (let at: usize = 0; at < end; at += 16) {
+      const value = v128.mul<T>(v128.sub<T>(v128.load(x + at), v128.load(mean + at)), v128.load(factor + at));
+      if (at + 16 > end) storePartial<T>(y + at, value, (end - at) / sizeof<T>());
+      else v128.store(y + at, value);
+    }
+    y += end;
+    x += end;
+  }
+}
+
+/**
+ * y[r] = T(data[sample at position + r]) scale for every row of the batch, and where there is a mean,
+ * (y[r] - mean) * factor of that.
+ */
 export function gather<T>(
   y: usize, data: usize, order: usize, position: usize, rows: usize, width: usize, dataType: DataType, scale: f64,
+  mean: usize, columnFactor: usize,
 ): void {
   const factor = splat<T>(scale);
   const bytes = width * bytesOf(dataType);
   for (let r: usize = 0; r < rows; r++) {
     const x = data + sampleAt(order, position + r) * bytes;
     convertValues<T>(dataType, y, x, width, factor);
+    if (mean) standardize<T>(y, y, 1, width, mean, columnFactor);
     y += width * sizeof<T>();
+  }
+}
+
+/** y[i] = index i of the batch, for `from` <= i < `to`: index i modulo length of its row i / length; at most `last`. */
+export function indices(
+  y: usize, data: usize, order: usize, position: usize, from: usize, to: usize, length: usize, dataType: DataType,
+  last: u32,
+): void {
+  let row = from / length;
+  let j = from % length;
+  for (let i = from; i < to; i++) {
+    const at = sampleAt(order, position + row) * length + j;
+    let index: u32;
+    switch (dataType) {
+      case DataType.u8: index = load<u8>(data + at); break;
+      // These conversions saturate, and NaN becomes 0.
+      case DataType.f32: index = <u32>load<f32>(data + at * 4); break;
+      default: index = <u32>load<f64>(data + at * 8); break;
+    }
+    store<u32>(y + i * 4, min<u32>(index, last));
+    if (++j == length) {
+      j = 0;
+      row++;
+    }
   }
 }
 

@@ -47,6 +47,12 @@
   }
 }
 
+/** Stores the lanes of `value` that `left` elements have room for: not inlined, for what is rare. */
+export function storeLanes<T>(pointer: usize, value: v128, left: usize): void {
+  if (left < lanes<T>()) storePartial<T>(pointer, value, left);
+  else v128.store(pointer, value);
+}
+
 /** All ones in the first `count` lanes, zeros in the others. */
 // @ts-ignore: decorator
 @inline export function lanesBelow<T>(count: usize): v128 {

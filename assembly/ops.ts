@@ -139,6 +139,9 @@ export const enum Stat {
   hits = 1,
   /** First step whose loss is not finite, or -1. */
   badStep = 2,
+  /** Sum of the weights, and the number of those that are not 0: see ReportWeights. */
+  weightSum = 3,
+  counted = 4,
   cells = 8,
 }
 
@@ -153,21 +156,52 @@ export const enum Op {
   sigmoidBackward,
   reluBackward,
   tanhBackward,
+  /** A gradient times what is saved, the factors of a dropout. */
+  multiply,
   // Row by row.
   softmax,
   softmaxBackward,
-  // Losses.
+  // All rarer activations, both ways: see Curve. They are no epilogues.
+  curve,
+  // Losses of elements.
   meanSquaredError,
   binaryCrossEntropy,
+  meanAbsoluteError,
+  huber,
+  logCosh,
+  hinge,
+  squaredHinge,
+  poisson,
+  binaryFocal,
+  // Losses of rows.
   crossEntropy,
+  focal,
+  klDivergence,
+  categoricalHinge,
+  cosineSimilarity,
+  // What goes with losses.
+  prepareTargets,
+  weigh,
+  reportWeights,
   report,
   // Batches.
   gather,
   oneHot,
+  keep,
   gatherSparse,
   compress,
   sortByColumn,
   shuffle,
+  standardize,
+  indices,
+  // Noise.
+  dropout,
+  normal,
+  // Normalization.
+  columnMoments,
+  normalize,
+  normalizeBackward,
+  columnProducts,
   // Products and sums.
   product,
   columnSums,
@@ -177,11 +211,22 @@ export const enum Op {
   // Parameters.
   uniform,
   momentum,
+  adam,
+  adaptive,
+  // Gradients, and what bounds parameters.
+  adjust,
+  squares,
+  clipFactor,
+  maxNorm,
+  count,
 }
 
 /** The first of the derivatives, and the first operation that is not elementwise: see Op. */
 export const FIRST_DERIVATIVE = Op.sigmoidBackward;
 export const FIRST_BY_ROWS = Op.softmax;
+
+/** The first loss that has one value a row: see Op. */
+export const FIRST_ROW_LOSS = Op.crossEntropy;
 
 /** Element type of a data set as it lies in the heap. */
 export const enum DataType {
@@ -192,7 +237,7 @@ export const enum DataType {
 
 /**
  * Copies one batch out of a data set: output[r] = T(data[index]) * scale, where index is
- * order[step * batch + r], or step * batch + r itself where order is 0.
+ * order[step * batch + r], or step * batch + r itself where order is 0. See also Columns.
  */
 export const enum Gather {
   /** T (count, width) */
@@ -208,6 +253,41 @@ export const enum Gather {
   scale = Role.read | 13,
 }
 
+/**
+ * A mean and a factor for each column: what normalize applies, and gather too, to what it has scaled, where mean is not 0.
+ * Column j has those at j modulo length. Where length is not the width, they are repeated to it in the scratch.
+ */
+export const enum Columns {
+  /** T (length) */
+  mean = Role.read | 14,
+  /** T (length) */
+  factor = Role.read | 15,
+  length = 16,
+}
+
+/** output[r, j] = (input[r, j] - mean[j]) * factor[j], in place allowed. See also Columns. */
+export const enum Standardize {
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
+  input = Role.readOwn | 9,
+}
+
+/**
+ * As gather, for rows of `length` indices: output[r * length + j] = data[index][j]. count is that of the indices, rows x
+ * length. What is not an integer from 0 to `last` becomes one, for it is used as an address.
+ */
+export const enum Indices {
+  /** u32 (count) */
+  output = Role.writeOwn | 8,
+  /** dataType (samples, length) */
+  data = Role.read | 9,
+  order = Role.read | 10,
+  batch = 11,
+  dataType = 12,
+  length = 13,
+  last = 14,
+}
+
 /** As gather, for class indexes: output[r] is 1 at column data[index] and 0 elsewhere. */
 export const enum OneHot {
   /** T (count, width) */
@@ -216,6 +296,16 @@ export const enum OneHot {
   data = Role.read | 9,
   order = Role.read | 10,
   batch = 11,
+}
+
+/** Copies the rows of a batch to where they belong among those of all batches: output[step * batch + r] = input[r]. */
+export const enum Keep {
+  /** T (samples, width) */
+  output = Role.writeOwn | 8,
+  /** T (count, width) */
+  input = Role.readOwn | 9,
+  /** Rows of a full batch. */
+  batch = 10,
 }
 
 /** How the sums of a product start and end. */
@@ -307,12 +397,52 @@ export const enum Backward {
 }
 
 /**
+ * An activation, which `kind` says: output = f(input); where there is a gradient, output = gradient * f'(input), or, as the
+ * table in src/activations.ts says, f' as the output of f tells it. In place allowed.
+ */
+export const enum CurveOf {
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
+  /** T (count, width), or 0 */
+  gradient = Role.readOwn | 9,
+  input = Role.readOwn | 10,
+  /** f64 cell, or 0; of prelu T (width), one value for each column */
+  parameter = Role.read | 11,
+  /** Curve */
+  kind = 12,
+}
+
+/** What an operation `curve` computes. */
+export const enum Curve {
+  leakyRelu,
+  prelu,
+  /** Of prelu, the derivative by its slope: the negative part of the input. Only with a gradient. */
+  preluSlope,
+  elu,
+  selu,
+  celu,
+  gelu,
+  geluTanh,
+  silu,
+  mish,
+  softplus,
+  softsign,
+  hardSigmoid,
+  hardSwish,
+  relu6,
+  /** Only with a gradient: see Op.exp. */
+  exponential,
+  /** Row by row; all others work element by element. */
+  logSoftmax,
+}
+
+/**
  * The losses. Each writes the gradient, one loss for each of its terms and one 1 or 0 for a hit or a miss. The terms
- * are the elements, those of crossEntropy the rows. The gradient is multiplied by rate * factor / terms.
+ * are the elements, or the rows from FIRST_ROW_LOSS on. The gradient is multiplied by rate * factor / terms.
  *
- * meanSquaredError reads `prediction` and writes the gradient of it, without the 2, which is in the factor.
- * binaryCrossEntropy and crossEntropy are fused with sigmoid and softmax: they read `logits`, write `prediction`, and
- * their gradient is that of the logits, prediction - target.
+ * binaryCrossEntropy and binaryFocal are fused with sigmoid, crossEntropy, focal and klDivergence with softmax: they read
+ * `logits`, write `prediction`, and their gradient is that of the logits. The others read `prediction` and write the
+ * gradient of it; of squares without the 2, which is in the factor.
  */
 export const enum Loss {
   /** T (count, width) */
@@ -323,14 +453,78 @@ export const enum Loss {
   hits = Role.writeOwn | 10,
   /** T (count, width) */
   prediction = Role.writeOwn | 11,
-  /** T (count, width); unused by meanSquaredError */
+  /** T (count, width); unused where no activation is fused */
   logits = Role.readOwn | 12,
   /** T (count, width) */
   target = Role.readOwn | 13,
-  /** f64 cell: 1, or where the gradients are added to the parameters -learningRate */
+  /** f64 cell, one a step: 1, or where the gradients are added to the parameters -learningRate */
   rate = Role.read | 14,
+  /** Bytes from a step's `rate` to that of the next; 0: all steps have the same. */
+  rateStride = 30,
   factor = 15,
   terms = 16,
+  /** f64 (2): the delta of huber; gamma and alpha of focal and binaryFocal */
+  parameters = Role.read | 17,
+}
+
+/** How class weights count. */
+export const enum ClassWeights {
+  none,
+  /** There are two: of targets below 1/2, and of the others. */
+  ofSides,
+  /** One a column: a row's loss is multiplied by the mean of them, by its targets. */
+  ofRows,
+  /** One a column: each target of a row is multiplied by its own. */
+  ofTargets,
+}
+
+/**
+ * What comes before a loss whose terms do not all count alike: labels are smoothed, target = target * keep + add, and each
+ * term gets a weight, by which its loss is multiplied, and a share, which is its part of what the sum is divided by: that
+ * of its sample times that of its class, 0 where a target is NaN. Such targets become 0.
+ */
+export const enum PrepareTargets {
+  /** T (count, width), in place */
+  target = Role.writeOwn | 8,
+  /** T (terms) */
+  weights = Role.writeOwn | 9,
+  /** T (terms) */
+  shares = Role.writeOwn | 10,
+  /** T (count), or 0 */
+  sampleWeights = Role.readOwn | 11,
+  /** f64: keep, add, and the weights of the classes */
+  settings = Role.read | 12,
+  /** ClassWeights */
+  classes = 13,
+  /** Elements in a term. */
+  termWidth = 14,
+}
+
+/**
+ * What comes behind such a loss: losses[i] is multiplied by weights[i], the gradient of the term by weights[i] /
+ * sum(shares), and a hit counts where shares[i] is not 0. What has the weight 0 becomes 0, whatever it was.
+ */
+export const enum Weigh {
+  /** T (count, width) */
+  gradient = Role.writeOwn | 8,
+  /** T (terms) */
+  losses = Role.writeOwn | 9,
+  /** T (terms) */
+  hits = Role.writeOwn | 10,
+  /** T (terms) */
+  weights = Role.readOwn | 11,
+  /** T (terms), all of them */
+  shares = Role.read | 12,
+  /** As in PrepareTargets, at the same place. */
+  termWidth = 14,
+}
+
+/** Adds sum(shares), and how many of them are not 0, to the statistics. */
+export const enum ReportWeights {
+  /** f64 (Stat.cells) */
+  statistics = Role.write | 8,
+  /** T (count) */
+  shares = Role.read | 9,
 }
 
 /** Adds sum(losses) * weight and sum(hits) to the statistics and marks the first loss that is not finite. */
@@ -358,6 +552,114 @@ export const enum Uniform {
   stream = 13,
 }
 
+/**
+ * Random numbers of a batch, from Philox at the counter (index, row, stream, step): row is that of the batch, step counts
+ * the steps since the network was made.
+ *
+ * dropout: mask = 0 where a 32-bit number is below `threshold`, else scale; output = input * mask. A block of counters has
+ * four numbers: element j of a row has number j / 4 % 4 of the block at index 4 * (j / 16) + j % 4.
+ *
+ * normal: output = input + mean + scale * z, or without an input mean + scale * z, with z of the standard normal
+ * distribution, or, truncated, of its part from -2 to 2; element j of a row has the block at index j.
+ */
+export const enum Noise {
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
+  /** T (count, width); of dropout alone */
+  mask = Role.writeOwn | 9,
+  /** T (count, width) */
+  input = Role.readOwn | 10,
+  seedLow = 11,
+  seedHigh = 12,
+  stream = 13,
+  /** f64 cell: steps trained before the program's step 0 */
+  step = Role.read | 14,
+  /** f64 cell */
+  scale = Role.read | 15,
+  /** Of dropout alone. */
+  threshold = 16,
+  /** f64 cell; of normal alone, as is the next */
+  mean = Role.read | 17,
+  /** 1: truncated. */
+  truncated = 18,
+}
+
+/**
+ * For every column of input (rows, count): its mean, and inverse = 1 / sqrt(variance + epsilon) with the biased variance.
+ * The running ones are updated, running = (1 - momentum) running + momentum * that of the batch, the variance by the
+ * unbiased one. With rows 0 there is no input, and mean and inverse are those of the running ones, which stay.
+ */
+export const enum ColumnMoments {
+  /** T (count), as are the next three */
+  mean = Role.write | 8,
+  inverse = Role.write | 9,
+  runningMean = Role.write | 10,
+  runningVariance = Role.write | 11,
+  /** T (rows, count) */
+  input = Role.read | 12,
+  rows = 13,
+  /** f64 cell */
+  momentum = Role.read | 14,
+  /** f64 cell */
+  epsilon = Role.read | 15,
+}
+
+/**
+ * normalized = (input - mean) * inverse, output = normalized * scale + shift. Without a `mean`, mean and inverse are those
+ * of each row: as in ColumnMoments, and inverse is kept in `rowInverse`. `normalized` and `rowInverse` may be left out.
+ */
+export const enum Normalize {
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
+  /** T (count, width) */
+  normalized = Role.writeOwn | 9,
+  /** T (count, width) */
+  input = Role.readOwn | 10,
+  /** T (width), as are the next three */
+  scale = Role.read | 11,
+  shift = Role.read | 12,
+  mean = Role.read | 13,
+  inverse = Role.read | 14,
+  /** T (count) */
+  rowInverse = Role.writeOwn | 15,
+  /** f64 cell; where there is no mean */
+  epsilon = Role.read | 16,
+}
+
+/**
+ * The gradient of a Normalize's input from that of its output: inverse * (gradient * scale - s - normalized * p).
+ * By columns s = scale * sums / terms and p = scale * products / terms, or both 0 where there are no sums: the mean and
+ * the inverse were not those of the batch. By rows, where there is a rowInverse, they are the means over a row of
+ * gradient * scale and gradient * scale * normalized.
+ */
+export const enum NormalizeBackward {
+  /** T (count, width) */
+  output = Role.writeOwn | 8,
+  gradient = Role.readOwn | 9,
+  normalized = Role.readOwn | 10,
+  /** T (width) */
+  scale = Role.read | 11,
+  /** T (width) */
+  inverse = Role.read | 12,
+  /** T (count) */
+  rowInverse = Role.readOwn | 13,
+  /** T (width): sum over all rows of gradient */
+  sums = Role.read | 14,
+  /** T (width): sum over all rows of gradient * normalized */
+  products = Role.read | 15,
+  terms = 16,
+}
+
+/** output[j] = sum over r of left[r, j] * right[r, j], added to output[j] where start is Start.add. See also Sum. */
+export const enum ColumnProducts {
+  /** T (count) */
+  output = Role.write | 8,
+  /** T (rows, count) */
+  left = Role.read | 9,
+  right = Role.read | 10,
+  rows = 11,
+}
+
 /** order = a random permutation of 0 .. count - 1 (Fisher-Yates) from Philox(seed, stream + epoch, .). */
 export const enum Shuffle {
   /** u32 (count) */
@@ -369,23 +671,121 @@ export const enum Shuffle {
   epoch = Role.read | 12,
 }
 
-/**
- * A step of gradient descent with momentum, in PyTorch's form: velocity = momentum * velocity + gradient, and
- * parameters = parameters + rate * velocity, or, by Nesterov, + rate * (gradient + momentum * velocity).
- */
-export const enum Momentum {
+/** A step of an optimizer over parameters, gradients and what it keeps of each, which lie alike: see assembly/optimizers.ts. */
+export const enum Update {
   /** T (count) */
   parameters = Role.write | 8,
   /** T (count) */
   gradients = Role.read | 9,
+  /** T (count), or 0: the velocity or the mean of gradients */
+  first = Role.write | 10,
+  /** T (count), or 0: the mean or the sum of squares */
+  second = Role.write | 11,
+  /** T (count), or 0: what Variant.centered or Variant.maximum keeps */
+  third = Role.write | 12,
+  /** f64 (steps, Rate.columns) */
+  rates = Role.read | 13,
+  /** Bytes from a step's row to that of the next; 0: all steps have the same. */
+  stride = 14,
+  /** f64 (Setting.columns) */
+  settings = Role.read | 15,
+  /** f64 cell: what each gradient is multiplied by */
+  factor = Role.read | 16,
+  /** A sum of Variant. */
+  variant = 17,
+}
+
+/** What of an optimizer may be another one each step. A step of plain SGD has the first alone. */
+export const enum Rate {
+  /** Factor of the direction: -learningRate, corrected. */
+  rate = 0,
+  /** What is added to the root of the squares. */
+  epsilon = 1,
+  /** Factor of the parameters: 1 but for decoupled weight decay. */
+  keep = 2,
+  columns = 3,
+}
+
+/** What of an optimizer all steps have alike. */
+export const enum Setting {
+  /** What of the parameters is added to their gradients. */
+  weightDecay = 0,
+  /** Factor of `first`, and of what is added to it. */
+  decay1 = 1,
+  share1 = 2,
+  /** Of `second`, and of `third`. */
+  decay2 = 3,
+  share2 = 4,
+  clipValue = 5,
+  clipNorm = 6,
+  columns = 7,
+}
+
+/** Variants of optimizers: a sum of these. */
+export const enum Variant {
+  /** Momentum by Nesterov. */
+  nesterov = 1,
+  /** `first` is the mean of gradients, and what is divided by the root of the squares. */
+  mean = 2,
+  /** `first` is the velocity of what was divided. */
+  velocity = 4,
+  /** The squares are those of the distances from the mean of gradients, `third`. */
+  centered = 8,
+  /** Divided by the root of the largest squares so far, `third`. */
+  maximum = 16,
+  /** The sign of a mean alone, without squares. */
+  sign = 32,
+}
+
+/** gradients = clamp(gradients + l1 * sign(parameters) + l2 * parameters, -limit, limit) */
+export const enum Adjust {
   /** T (count) */
-  velocity = Role.write | 10,
-  /** f64 cell: -learningRate */
-  rate = Role.read | 11,
+  gradients = Role.write | 8,
+  /** T (count) */
+  parameters = Role.read | 9,
   /** f64 cell */
-  momentum = Role.read | 12,
-  /** 1: Nesterov's form. */
-  nesterov = 13,
+  l1 = Role.read | 10,
+  /** f64 cell: twice the penalty */
+  l2 = Role.read | 11,
+  /** f64 cell, Infinity for none */
+  limit = Role.read | 12,
+}
+
+/** Elements of which the squares are summed at a stretch, whatever the number of threads. */
+export const SQUARES_CHUNK = 4096;
+
+/** sums[i] = sum of the squares of the i-th SQUARES_CHUNK elements of the input, the last maybe fewer. */
+export const enum Squares {
+  /** f64 (count) */
+  sums = Role.write | 8,
+  /** T (size) */
+  input = Role.read | 9,
+  size = 10,
+}
+
+/** factor = min(1, limit / (sqrt(sum of sums) + 1e-6)), not a number where the root is none or infinite. */
+export const enum ClipFactor {
+  /** f64 cell */
+  factor = Role.write | 8,
+  /** f64 (count) */
+  sums = Role.read | 9,
+  /** f64 cell */
+  limit = Role.read | 10,
+}
+
+/** Multiplies each column of a matrix (rows, count) whose norm is above the limit by limit / (norm + 1e-7). */
+export const enum MaxNorm {
+  /** T (rows, count) */
+  matrix = Role.write | 8,
+  rows = 9,
+  /** f64 cell */
+  limit = Role.read | 10,
+}
+
+/** cell = cell + 1 */
+export const enum Count {
+  /** f64 cell */
+  cell = Role.write | 8,
 }
 
 // Sparse batches: rows whose zeros are left out. By rows, row r's entries begin at r * capacity and there are

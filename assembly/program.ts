@@ -5,20 +5,27 @@
 // know nothing of this: the cut is made here, once for all, in execute().
 
 import { activate, activateBackward, softmax, softmaxBackward } from "./activations";
-import { gather, oneHot } from "./batches";
+import { gather, indices, standardize, oneHot, repeated } from "./batches";
+import { curve, logSoftmax } from "./curves";
 import { product } from "./gemm";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses";
-import { momentum } from "./optimizers";
+import { dropout, normal } from "./noise";
+import { columnMoments, columnProducts, normalize, normalizeBackward } from "./normalization";
+import { adam, adaptive, adjust, clipFactor, maxNorm, momentum, squares } from "./optimizers";
 import {
-  Backward, ColumnSums, Compress, Cut, DataType, Epilogue, FIRST_DERIVATIVE, Forward, Gather, GatherSparse, Layout,
-  Loss, Momentum, NO_EPILOGUE, OneHot, Op, Operand, Product, RECORD_WORDS, Report, Shuffle, SortByColumn,
-  SparseGradient, SparseProduct, SparseSamples, Start, Sum, SUM_BLOCK, TILE_ROWS, Transpose, Uniform, Word,
+  Adjust, Backward, ClassWeights, ClipFactor, ColumnMoments, ColumnProducts, Columns, ColumnSums, Compress, Count, Curve,
+  CurveOf, Cut, DataType, Epilogue, FIRST_DERIVATIVE, FIRST_ROW_LOSS, Forward, Gather, GatherSparse, Indices, Keep, Layout,
+  Loss, MaxNorm, Noise, NO_EPILOGUE, Normalize, NormalizeBackward, OneHot, Op, Operand, PrepareTargets, Product,
+  RECORD_WORDS, Report, ReportWeights, Shuffle, SortByColumn, SparseGradient, SparseProduct, SparseSamples, Squares,
+  SQUARES_CHUNK, Standardize, Start, Sum, SUM_BLOCK, TILE_ROWS, Transpose, Uniform, Update, Variant, Weigh, Word,
 } from "./ops";
 import { shuffle, uniform } from "./random";
+import { elementLoss, rowLoss } from "./rare-losses";
 import { columnSums, report } from "./reductions";
 import { columnOfPart, compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse";
 import { abandoned, assemble, barrier, takePart } from "./threads";
 import { transpose } from "./transpose";
+import { prepareTargets, reportWeights, weigh } from "./weights";
 
 // Smallest parts worth the while: elements of an elementwise operation, and columns or rows of a matrix.
 // Both are multiples of the tile, so that every part but the last is of whole tiles.
@@ -45,6 +52,12 @@ import { transpose } from "./transpose";
 // @ts-ignore: decorator
 @inline function scratchOf(record: usize, thread: usize): usize {
   return word(record, Word.scratch) + thread * word(record, Word.scratchBytes);
+}
+
+/** The mean or the factor of every column, the `place`th of what is in the scratch; 0: there is none. */
+function columnsOf<T>(record: usize, operand: usize, width: usize, thread: usize, place: usize): usize {
+  const room = scratchOf(record, thread) + place * width * sizeof<T>();
+  return repeated<T>(room, word(record, operand), word(record, Columns.length), width);
 }
 
 /** Where `part` begins when `size` outputs are cut in multiples of `grain`. */
@@ -100,6 +113,7 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
     case Op.sigmoidBackward:
     case Op.reluBackward:
     case Op.tanhBackward:
+    case Op.multiply:
       activateBackward<T>(
         op, word(record, Backward.output) + offset, word(record, Backward.gradient) + offset,
         word(record, Backward.saved) + offset, count * width,
@@ -114,10 +128,31 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
         word(record, Backward.saved) + offset, count, width,
       );
       break;
+    case Op.curve:
+      runCurve(record, from, count, width * sizeof<T>(), sizeof<T>() == 8);
+      break;
     case Op.meanSquaredError:
     case Op.binaryCrossEntropy:
     case Op.crossEntropy:
-      runLoss<T>(op, record, from, count, width);
+      runLoss<T>(op, record, from, count, width, step);
+      break;
+    case Op.meanAbsoluteError:
+    case Op.huber:
+    case Op.logCosh:
+    case Op.hinge:
+    case Op.squaredHinge:
+    case Op.poisson:
+    case Op.binaryFocal:
+    case Op.focal:
+    case Op.klDivergence:
+    case Op.categoricalHinge:
+    case Op.cosineSimilarity:
+      runRareLoss(op, record, from, count, width, step, sizeof<T>() == 8);
+      break;
+    case Op.prepareTargets:
+    case Op.weigh:
+    case Op.reportWeights:
+      runWeights(op, record, from, count, width, sizeof<T>() == 8);
       break;
     case Op.report:
       report<T>(
@@ -129,13 +164,33 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
       gather<T>(
         word(record, Gather.output) + offset, word(record, Gather.data), word(record, Gather.order),
         step * word(record, Gather.batch) + from, count, width, <DataType>word(record, Gather.dataType),
-        cell(record, Gather.scale),
+        cell(record, Gather.scale), columnsOf<T>(record, Columns.mean, width, thread, 0),
+        columnsOf<T>(record, Columns.factor, width, thread, 1),
+      );
+      break;
+    case Op.standardize:
+      standardize<T>(
+        word(record, Standardize.output) + offset, word(record, Standardize.input) + offset, count, width,
+        columnsOf<T>(record, Columns.mean, width, thread, 0), columnsOf<T>(record, Columns.factor, width, thread, 1),
+      );
+      break;
+    case Op.indices:
+      indices(
+        word(record, Indices.output), word(record, Indices.data), word(record, Indices.order),
+        step * word(record, Indices.batch), from, from + count, word(record, Indices.length),
+        <DataType>word(record, Indices.dataType), <u32>word(record, Indices.last),
       );
       break;
     case Op.oneHot:
       oneHot<T>(
         word(record, OneHot.output) + offset, word(record, OneHot.data), word(record, OneHot.order),
         step * word(record, OneHot.batch) + from, count, width,
+      );
+      break;
+    case Op.keep:
+      memory.copy(
+        word(record, Keep.output) + step * word(record, Keep.batch) * width * sizeof<T>() + offset,
+        word(record, Keep.input) + offset, count * width * sizeof<T>(),
       );
       break;
     case Op.gatherSparse:
@@ -160,6 +215,43 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
       shuffle(
         word(record, Shuffle.order), count, <u32>word(record, Shuffle.seedLow), <u32>word(record, Shuffle.seedHigh),
         <u32>word(record, Shuffle.stream) + <u32>cell(record, Shuffle.epoch),
+      );
+      break;
+    case Op.dropout:
+    case Op.normal:
+      runNoise<T>(op, record, step, from, count, width);
+      break;
+    case Op.columnMoments:
+      columnMoments<T>(
+        word(record, ColumnMoments.mean) + offset, word(record, ColumnMoments.inverse) + offset,
+        word(record, ColumnMoments.runningMean) + offset, word(record, ColumnMoments.runningVariance) + offset,
+        word(record, ColumnMoments.input) + offset, word(record, ColumnMoments.rows), count,
+        word(record, Word.count) * sizeof<T>(), cell(record, ColumnMoments.momentum),
+        cell(record, ColumnMoments.epsilon),
+      );
+      break;
+    case Op.normalize:
+      normalize<T>(
+        word(record, Normalize.output) + offset, shifted(record, Normalize.normalized, offset),
+        word(record, Normalize.input) + offset, count, width, word(record, Normalize.scale),
+        word(record, Normalize.shift), word(record, Normalize.mean), word(record, Normalize.inverse),
+        shifted(record, Normalize.rowInverse, from * sizeof<T>()), cell(record, Normalize.epsilon),
+      );
+      break;
+    case Op.normalizeBackward:
+      normalizeBackward<T>(
+        word(record, NormalizeBackward.output) + offset, word(record, NormalizeBackward.gradient) + offset,
+        word(record, NormalizeBackward.normalized) + offset, count, width, word(record, NormalizeBackward.scale),
+        word(record, NormalizeBackward.inverse),
+        shifted(record, NormalizeBackward.rowInverse, from * sizeof<T>()), word(record, NormalizeBackward.sums),
+        word(record, NormalizeBackward.products), word(record, NormalizeBackward.terms),
+      );
+      break;
+    case Op.columnProducts:
+      columnProducts<T>(
+        word(record, ColumnProducts.output) + offset, word(record, ColumnProducts.left) + offset,
+        word(record, ColumnProducts.right) + offset, word(record, ColumnProducts.rows), count,
+        word(record, Word.count) * sizeof<T>(), <Start>word(record, Sum.start),
       );
       break;
     case Op.columnSums:
@@ -187,25 +279,94 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
       );
       break;
     case Op.momentum:
-      momentum<T>(
-        word(record, Momentum.parameters) + offset, word(record, Momentum.velocity) + offset,
-        word(record, Momentum.gradients) + offset, count, cell(record, Momentum.rate),
-        cell(record, Momentum.momentum), word(record, Momentum.nesterov) != 0,
+    case Op.adam:
+    case Op.adaptive:
+      runUpdate<T>(op, record, offset, count, step);
+      break;
+    case Op.adjust:
+      adjust<T>(
+        word(record, Adjust.gradients) + offset, word(record, Adjust.parameters) + offset, count,
+        cell(record, Adjust.l1), cell(record, Adjust.l2), cell(record, Adjust.limit),
       );
+      break;
+    case Op.squares:
+      squares<T>(
+        word(record, Squares.sums) + from * 8, word(record, Squares.input) + offset,
+        min(word(record, Squares.size) - from * SQUARES_CHUNK, count * SQUARES_CHUNK),
+      );
+      break;
+    case Op.clipFactor:
+      clipFactor(
+        word(record, ClipFactor.factor), word(record, ClipFactor.sums), count, cell(record, ClipFactor.limit),
+      );
+      break;
+    case Op.maxNorm:
+      maxNorm<T>(
+        word(record, MaxNorm.matrix) + offset, word(record, MaxNorm.rows), count,
+        word(record, Word.count) * sizeof<T>(), cell(record, MaxNorm.limit),
+      );
+      break;
+    case Op.count:
+      store<f64>(word(record, Count.cell), cell(record, Count.cell) + 1);
       break;
     default:
       unreachable();
   }
 }
 
+/** An offset that may be left out, moved by so many bytes. */
+function shifted(record: usize, index: usize, bytes: usize): usize {
+  const offset = word(record, index);
+  return offset ? offset + bytes : 0;
+}
+
+function runNoise<T>(op: Op, record: usize, step: usize, from: usize, count: usize, width: usize): void {
+  const offset = from * width * sizeof<T>();
+  const output = word(record, Noise.output) + offset;
+  const input = shifted(record, Noise.input, offset);
+  const seedLow = <u32>word(record, Noise.seedLow);
+  const seedHigh = <u32>word(record, Noise.seedHigh);
+  const stream = <u32>word(record, Noise.stream);
+  const scale = cell(record, Noise.scale);
+  const now = <u32>(<u64>cell(record, Noise.step) + <u64>step);
+  if (op == Op.dropout) {
+    dropout<T>(
+      output, word(record, Noise.mask) + offset, input, from, count, width, <u32>word(record, Noise.threshold), scale,
+      seedLow, seedHigh, stream, now,
+    );
+  } else {
+    normal<T>(
+      output, input, from, count, width, cell(record, Noise.mean), scale, word(record, Noise.truncated) != 0,
+      seedLow, seedHigh, stream, now,
+    );
+  }
+}
+
+function runCurve(record: usize, from: usize, count: usize, rowBytes: usize, wide: bool): void {
+  const offset = from * rowBytes;
+  const y = word(record, CurveOf.output) + offset;
+  const x = word(record, CurveOf.input) + offset;
+  let dy = word(record, CurveOf.gradient);
+  if (dy) dy += offset;
+  const kind = <Curve>word(record, CurveOf.kind);
+  if (kind == Curve.logSoftmax) logSoftmax(y, dy, x, count, rowBytes, wide);
+  else curve(kind, y, dy, x, count, rowBytes, word(record, CurveOf.parameter), wide);
+}
+
 // @ts-ignore: decorator
-@inline function runLoss<T>(op: Op, record: usize, from: usize, count: usize, width: usize): void {
+@inline function scaleOf(record: usize, step: usize): f64 {
+  const rate = load<f64>(word(record, Loss.rate) + step * word(record, Loss.rateStride));
+  return (rate * <f64>word(record, Loss.factor)) / <f64>word(record, Loss.terms);
+}
+
+// @ts-ignore: decorator
+@inline function runLoss<T>(op: Op, record: usize, from: usize, count: usize, width: usize, step: usize): void {
   const offset = from * width * sizeof<T>();
   const d = word(record, Loss.gradient) + offset;
   const y = word(record, Loss.prediction) + offset;
   const z = word(record, Loss.logits) + offset;
   const t = word(record, Loss.target) + offset;
-  const scale = (cell(record, Loss.rate) * <f64>word(record, Loss.factor)) / <f64>word(record, Loss.terms);
+  const scale = scaleOf(record, step);
   const term = (op == Op.crossEntropy ? from : from * width) * sizeof<T>();
   const losses = word(record, Loss.losses) + term;
   const hits = word(record, Loss.hits) + term;
@@ -213,6 +374,62 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
     case Op.meanSquaredError: meanSquaredError<T>(d, losses, hits, y, t, count * width, scale); break;
     case Op.binaryCrossEntropy: binaryCrossEntropy<T>(d, losses, hits, y, z, t, count * width, scale); break;
     default: crossEntropy<T>(d, losses, hits, y, z, t, count, width, scale); break;
+  }
+}
+
+function runUpdate<T>(op: Op, record: usize, offset: usize, count: usize, step: usize): void {
+  const w = word(record, Update.parameters) + offset;
+  const g = word(record, Update.gradients) + offset;
+  const first = word(record, Update.first) + offset;
+  const second = word(record, Update.second) + offset;
+  const rates = word(record, Update.rates) + step * word(record, Update.stride);
+  const settings = word(record, Update.settings);
+  const factor = cell(record, Update.factor);
+  const variant = <Variant>word(record, Update.variant);
+  switch (op) {
+    case Op.momentum: momentum<T>(w, g, first, count, rates, settings, factor, variant); break;
+    case Op.adam: adam<T>(w, g, first, second, count, rates, settings, factor); break;
+    default:
+      adaptive<T>(w, g, first, second, word(record, Update.third) + offset, count, rates, settings, factor, variant);
+  }
+}
+
+function runRareLoss(op: Op, record: usize, from: usize, count: usize, width: usize, step: usize, wide: bool): void {
+  const bytes: usize = wide ? 8 : 4;
+  const offset = from * width * bytes;
+  const ofRows = op >= FIRST_ROW_LOSS;
+  const term = ofRows ? from * bytes : offset;
+  const d = word(record, Loss.gradient) + offset;
+  const losses = word(record, Loss.losses) + term;
+  const hits = word(record, Loss.hits) + term;
+  const y = word(record, Loss.prediction) + offset;
+  // Where an activation is fused, from the logits.
+  const fused = op == Op.binaryFocal || op == Op.focal || op == Op.klDivergence;
+  const x = fused ? word(record, Loss.logits) + offset : y;
+  const t = word(record, Loss.target) + offset;
+  const parameters = word(record, Loss.parameters);
+  const scale = scaleOf(record, step);
+  if (ofRows) rowLoss(op, d, losses, hits, y, x, t, count, width, scale, parameters, wide);
+  else elementLoss(op, d, losses, hits, y, x, t, count * width, scale, parameters, wide);
+}
+
+function runWeights(op: Op, record: usize, from: usize, count: usize, width: usize, wide: bool): void {
+  if (op == Op.reportWeights) {
+    reportWeights(word(record, ReportWeights.statistics), word(record, ReportWeights.shares), count, wide);
+    return;
+  }
+  const perRow = width / word(record, PrepareTargets.termWidth);
+  if (op == Op.prepareTargets) {
+    prepareTargets(
+      word(record, PrepareTargets.target), word(record, PrepareTargets.weights), word(record, PrepareTargets.shares),
+      word(record, PrepareTargets.sampleWeights), word(record, PrepareTargets.settings),
+      <ClassWeights>word(record, PrepareTargets.classes), from * perRow, count * perRow, perRow, width / perRow, wide,
+    );
+  } else {
+    weigh(
+      word(record, Weigh.gradient), word(record, Weigh.losses), word(record, Weigh.hits), word(record, Weigh.weights),
+      word(record, Weigh.shares), from * perRow, count * perRow, width / perRow, word(record, Word.count) * perRow, wide,
+    );
   }
 }
 

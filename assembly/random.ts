@@ -3,20 +3,20 @@
 // matter who draws it or in which order.
 
 // @ts-ignore: decorator
-@inline const MULTIPLIER_0: u64 = 0xd2511f53;
+@inline export const MULTIPLIER_0: u64 = 0xd2511f53;
 // @ts-ignore: decorator
-@inline const MULTIPLIER_1: u64 = 0xcd9e8d57;
+@inline export const MULTIPLIER_1: u64 = 0xcd9e8d57;
 // @ts-ignore: decorator
-@inline const WEYL_0: u32 = 0x9e3779b9;
+@inline export const WEYL_0: u32 = 0x9e3779b9;
 // @ts-ignore: decorator
-@inline const WEYL_1: u32 = 0xbb67ae85;
+@inline export const WEYL_1: u32 = 0xbb67ae85;
 
-/** The first two of the four 32-bit words of the block at counter (index, 0, stream, 0). */
-function philox(seedLow: u32, seedHigh: u32, stream: u32, index: u32): u64 {
+/** The first two of the four 32-bit words of the block at counter (index, row, stream, step). */
+function philox(seedLow: u32, seedHigh: u32, stream: u32, index: u32, row: u32, step: u32): u64 {
   let c0 = index;
-  let c1: u32 = 0;
+  let c1 = row;
   let c2 = stream;
-  let c3: u32 = 0;
+  let c3 = step;
   for (let round = 0; round < 10; round++) {
     const p0 = MULTIPLIER_0 * <u64>c0;
     const p1 = MULTIPLIER_1 * <u64>c2;
@@ -31,8 +31,8 @@ function philox(seedLow: u32, seedHigh: u32, stream: u32, index: u32): u64 {
 }
 
 /** Uniform in [0, 1) with 53 random bits. */
-function uniform53(seedLow: u32, seedHigh: u32, stream: u32, index: u32): f64 {
-  return <f64>(philox(seedLow, seedHigh, stream, index) >> 11) * (1.0 / 9007199254740992.0);
+export function uniform53(seedLow: u32, seedHigh: u32, stream: u32, index: u32, row: u32 = 0, step: u32 = 0): f64 {
+  return <f64>(philox(seedLow, seedHigh, stream, index, row, step) >> 11) * (1.0 / 9007199254740992.0);
 }
 
 /** y[i] = low + (high - low) u[i]: drawn in f64, then rounded to T, so both types start alike. */

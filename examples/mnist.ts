@@ -2,27 +2,12 @@
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { type BatchEntry, Dense, type EpochEntry, Network } from "wasmgrad";
+import { confusionMatrix, Dense, Network, progress } from "wasmgrad";
 import { parseIdx } from "wasmgrad/data";
-import {
-  bar,
-  bold,
-  columns,
-  dim,
-  drawPictures,
-  duration,
-  green,
-  LiveLine,
-  line,
-  picturesPerLine,
-  red,
-  table,
-} from "./terminal.js";
+import { bold, dim, drawPictures, green, picturesPerLine, red, table } from "./terminal.js";
 
 const PIXELS = 28 * 28;
 const TRAINING_ROWS = 55_000;
-const EPOCHS = 10;
-const BATCH_SIZE = 32;
 
 // 1. The data: 8-bit pixels and digits, as they lie in the files.
 const images = read("train-images-idx3-ubyte");
@@ -40,19 +25,12 @@ const network = new Network({
 console.log(`${network.summary()}\n`);
 
 // 3. The training. The last rows are kept aside to validate each epoch.
-const progress = new LiveLine();
-console.log(bold(tableLine("epoch", "loss", "accuracy", "validation loss", "accuracy", "time", "samples/s")));
-const start = performance.now();
 await network.fit(images.subarray(0, TRAINING_ROWS * PIXELS), labels.subarray(0, TRAINING_ROWS), {
-  epochs: EPOCHS,
-  batchSize: BATCH_SIZE,
+  epochs: 10,
+  batchSize: 32,
   learningRate: 0.2,
   validationData: [images.subarray(TRAINING_ROWS * PIXELS), labels.subarray(TRAINING_ROWS)],
-  onBatch: (entry) => progress.show(() => batchLine(entry)),
-  onEpoch: (entry) => {
-    progress.clear();
-    console.log(epochLine(entry));
-  },
+  callbacks: [progress()],
 });
 
 // 4. The test, with images that played no part so far.
@@ -84,45 +62,9 @@ function percent(share: number): string {
   return `${(share * 100).toFixed(2)} %`;
 }
 
-function tableLine(...cells: string[]): string {
-  return line(cells, [5, 6, 8, 15, 8, 9, 9]);
-}
-
-function epochLine({
-  epoch,
-  loss,
-  accuracy,
-  validationLoss,
-  validationAccuracy,
-  seconds,
-}: EpochEntry): string {
-  return tableLine(
-    `${epoch}/${EPOCHS}`,
-    loss.toFixed(4),
-    percent(accuracy!),
-    validationLoss!.toFixed(4),
-    percent(validationAccuracy!),
-    `${seconds.toFixed(2)} s`,
-    Math.round(TRAINING_ROWS / seconds).toLocaleString("en"),
-  );
-}
-
-/** As epochLine(), for an epoch under way: a bar in place of the validation. */
-function batchLine({ epoch, batch, batches, loss, accuracy }: BatchEntry): string {
-  const seconds = (performance.now() - start) / 1000;
-  const share = (epoch - 1 + batch / batches) / EPOCHS;
-  const samplesPerSecond = (share * EPOCHS * TRAINING_ROWS) / seconds;
-  const left = seconds / share - seconds;
-  const room = Math.max(4, Math.min(25, columns() - 26));
-  const cells = [`${epoch}/${EPOCHS}`, loss.toFixed(4), percent(accuracy!), bar(batch / batches, room)];
-  cells.push(`${duration(left)} left`, Math.round(samplesPerSecond).toLocaleString("en"));
-  return line(cells, [5, 6, 8, room, 9, 9]);
-}
-
 /** How often each digit was read as which. */
 function printConfusion(): void {
-  const counts = Array.from({ length: 10 }, () => new Array<number>(10).fill(0));
-  for (const [row, prediction] of predictions.entries()) counts[testLabels[row]][prediction]++;
+  const counts = confusionMatrix(network, testImages, testLabels);
   const digits = [...counts.keys()];
   const rows = [["true", ...digits.map((digit) => String(digit).padStart(4)), "correct"]];
   for (const truth of digits) {

@@ -1,5 +1,5 @@
-// Terminal pieces for the examples: a line that is rewritten in place, a progress bar, tables, and pictures
-// in half blocks. Colours only where the terminal has them and NO_COLOR is not set.
+// Terminal pieces for the examples: tables, and pictures in half blocks. Colours only where the terminal has them and NO_COLOR
+// is not set.
 
 import { stripVTControlCharacters } from "node:util";
 
@@ -14,7 +14,7 @@ export const red = paint(31);
 export const green = paint(32);
 
 /** Characters that fit on a line; 80 where output goes to a file or a pipe. */
-export function columns(): number {
+function columns(): number {
   return out.columns || 80;
 }
 
@@ -31,58 +31,12 @@ function padEnd(text: string, columns: number): string {
   return text + " ".repeat(Math.max(0, columns - width(text)));
 }
 
-/** Cells aligned to the right in their widths, two spaces apart; the last ones go where the line is too short. */
-export function line(cells: readonly string[], widths: readonly number[]): string {
-  let text = "";
-  for (const [index, cell] of cells.entries()) {
-    const next = text + (index > 0 ? "  " : "") + padStart(cell, widths[index]);
-    if (width(next) >= columns()) break;
-    text = next;
-  }
-  return text;
-}
-
 /** Rows of cells, each column aligned to the right and as wide as its widest cell, two spaces apart if there is room. */
 export function table(rows: readonly string[][]): string {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => width(row[column]))));
   const total = widths.reduce((sum, width) => sum + width + 2, -2);
   const gap = total < columns() ? "  " : " ";
   return rows.map((row) => row.map((cell, column) => padStart(cell, widths[column])).join(gap)).join("\n");
-}
-
-/** A bar of which `share`, 0 to 1, is done. */
-export function bar(share: number, width: number): string {
-  const done = Math.round(share * width);
-  return green("━".repeat(done)) + dim("─".repeat(width - done));
-}
-
-/** Whole seconds as "12 s", from a minute on as "1:02 min". */
-export function duration(seconds: number): string {
-  const whole = Math.ceil(seconds);
-  if (whole < 60) return `${whole} s`;
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")} min`;
-}
-
-/**
- * The last line of the output, rewritten in place at most ten times a second. Where output is not a terminal
- * it never shows.
- */
-export class LiveLine {
-  readonly #live = out.isTTY && process.env.TERM !== "dumb";
-  #shownAt = Number.NEGATIVE_INFINITY;
-
-  /** Shows the text that `make` returns, unless the last one is too recent. */
-  show(make: () => string): void {
-    const now = performance.now();
-    if (!this.#live || now - this.#shownAt < 100) return;
-    this.#shownAt = now;
-    out.write(`\r${make()}\x1b[K`);
-  }
-
-  /** Clears the line, for other output to follow. */
-  clear(): void {
-    if (this.#live) out.write("\r\x1b[K");
-  }
 }
 
 /** A picture of 8-bit grey values, row by row. */

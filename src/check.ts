@@ -66,6 +66,12 @@ export function checkPositive(name: string, value: unknown, hint = ""): number {
   throw new RangeError(`${name} is ${quote(value)}, but must be a finite number above 0${hint}`);
 }
 
+/** A finite number of at least 0, or a RangeError. */
+export function checkNotNegative(name: string, value: unknown): number {
+  if (typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY) return value;
+  throw new RangeError(`${name} is ${quote(value)}, but must be a finite number of at least 0`);
+}
+
 export function checkBoolean(name: string, value: unknown): boolean {
   if (typeof value === "boolean") return value;
   throw new TypeError(`${name} is ${quote(value)}, but must be true or false`);

@@ -2,6 +2,7 @@
 
 import { DataType } from "../assembly/ops.js";
 import { className, count, quote } from "./check.js";
+import { type DType, largestOf } from "./dtype.js";
 import { byRows, type Pieces } from "./pieces.js";
 
 /** A Float16Array, by what it has: older TypeScript and older engines do not know the class. */
@@ -37,6 +38,8 @@ export interface Table {
   readonly dataType: DataType;
   readonly rows: number;
   readonly width: number;
+  /** Whether a value is NaN: of targets, which do not count then. */
+  readonly masked?: boolean;
 }
 
 /** Class indexes, one a row. */
@@ -56,9 +59,13 @@ export interface Format {
   positions: number;
   /** What the network calls them. */
   what: "inputs" | "outputs";
+  /** Whether a value may be NaN, which means that it does not count. */
+  gaps?: boolean;
   /** Largest magnitude that does not overflow the network's element type. */
   largest: number;
-  /** What a larger one does, and the way out, in words. */
+  /** Whether the values are indices: integers from 0 to the largest. */
+  indices?: boolean;
+  /** What another one does, and the way out, in words. */
   overflow(): string;
   /** Whether a buffer is the network's own memory: what lies in it is copied, for the memory may move. */
   owns(buffer: ArrayBufferLike): boolean;
@@ -86,12 +93,15 @@ export function* toTable(name: string, value: Rows, format: Format): Pieces<Tabl
   if (rows === 0) {
     throw new RangeError(`${name} is empty, but at least one row of ${count(width, "value")} is needed`);
   }
+  let masked = false;
   if (!(data instanceof Uint8Array) || format.largest < 255) {
-    yield* byRows(rows, width, (from, to) => checkValues(name, data, from, to, format));
+    yield* byRows(rows, width, (from, to) => {
+      masked = checkValues(name, data, from, to, format) || masked;
+    });
   }
   const dataType =
     data instanceof Uint8Array ? DataType.u8 : data instanceof Float32Array ? DataType.f32 : DataType.f64;
-  return { data, dataType, rows, width };
+  return masked ? { data, dataType, rows, width, masked } : { data, dataType, rows, width };
 }
 
 /**
@@ -99,9 +109,9 @@ export function* toTable(name: string, value: Rows, format: Format): Pieces<Tabl
  * another kind, or wrong in any way: toTable() then says what is the matter.
  */
 export function toSmallTable(value: Rows, format: Format): Table | undefined {
-  const { width, largest } = format;
+  const { width, largest, indices } = format;
   const length = value?.length;
-  if (!(length > 0 && length <= 2 ** 12 && length % width === 0)) return undefined;
+  if (indices || !(length > 0 && length <= 2 ** 12 && length % width === 0)) return undefined;
   let data: Table["data"];
   let dataType = DataType.f64;
   if (value instanceof Float64Array) data = value;
@@ -124,18 +134,24 @@ export function toSmallTable(value: Rows, format: Format): Table | undefined {
   return format.owns(data.buffer) ? undefined : { data, dataType, rows: length / width, width };
 }
 
+/** Returns whether there are gaps. */
 function checkValues(
   name: string,
   data: Table["data"],
   from: number,
   to: number,
-  { width, largest, overflow }: Format,
-): void {
+  { width, largest, indices, gaps, overflow }: Format,
+): boolean {
   const end = to * width;
+  let found = false;
   for (let i = from * width; i < end; i++) {
     const value = data[i];
     // False for NaN too.
-    if (Math.abs(value) <= largest) continue;
+    if (Math.abs(value) <= largest && (!indices || (value >= 0 && Number.isInteger(value)))) continue;
+    if (gaps && Number.isNaN(value)) {
+      found = true;
+      continue;
+    }
     const reason = Number.isFinite(value)
       ? overflow()
       : "but every value must be finite: drop such rows or fill the gaps first";
@@ -143,6 +159,7 @@ function checkValues(
       `${name} holds ${value} in row ${Math.floor(i / width)}, column ${i % width}, ${reason}`,
     );
   }
+  return found;
 }
 
 /** The values in one flat array of a type that the heap stores, without a copy where they are in one. */
@@ -283,8 +300,8 @@ function* toClasses(name: string, value: NumericArray | readonly number[], width
   return { data, rows: value.length, width };
 }
 
-/** What a loss asks of the targets: numbers, those from 0 to 1, or rows of such that sum to 1. */
-export type TargetKind = "any" | "probability" | "distribution";
+/** What a loss asks of the targets: numbers, those from 0 to 1, rows of such that sum to 1, -1 or 1, or none below 0. */
+export type TargetKind = "any" | "probability" | "distribution" | "sign" | "count";
 
 /** Checks the targets of `rows` inputs: class indexes where the last layer is a softmax, or rows. */
 export function* toTargets(
@@ -312,7 +329,7 @@ export function* toTargets(
         `needed${classes}`,
     );
   }
-  if (kind !== "any") yield* byRows(rows, width, (from, to) => checkProbabilities(name, table, from, to));
+  if (kind !== "any") yield* byRows(rows, width, (from, to) => checkKind(name, table, kind, from, to));
   if (kind === "distribution") {
     const last = width / positions;
     yield* byRows(rows, width, (from, to) => checkDistributions(name, table, last, from, to));
@@ -320,14 +337,21 @@ export function* toTargets(
   return table;
 }
 
-function checkProbabilities(name: string, { data, width }: Table, from: number, to: number): void {
+/** What targets of a kind must be, NaN excepted; of a distribution each value alone. */
+function checkKind(name: string, { data, width }: Table, kind: TargetKind, from: number, to: number): void {
   for (let i = from * width; i < to * width; i++) {
-    if (data[i] < 0 || data[i] > 1) {
-      throw new RangeError(
-        `${name} holds ${data[i]} in row ${Math.floor(i / width)}, column ${i % width}, but the loss takes ` +
-          'probabilities from 0 to 1: scale the targets, or choose loss: "meanSquaredError"',
-      );
-    }
+    const value = data[i];
+    const wrong = kind === "sign" ? Math.abs(value) !== 1 : value < 0 || (value > 1 && kind !== "count");
+    if (!wrong || Number.isNaN(value)) continue;
+    const wanted =
+      kind === "sign"
+        ? "-1 or 1: write -1 for 0"
+        : kind === "count"
+          ? "counts of at least 0"
+          : 'probabilities from 0 to 1: scale the targets, or choose loss: "meanSquaredError"';
+    throw new RangeError(
+      `${name} holds ${value} in row ${Math.floor(i / width)}, column ${i % width}, but the loss takes ${wanted}`,
+    );
   }
 }
 
@@ -345,11 +369,52 @@ function checkDistributions(
     // Probabilities rounded to float32 or to a few decimals still pass.
     if (Math.abs(sum - 1) > 1e-3) {
       throw new RangeError(
-        `${name} sums to ${sum} in row ${Math.floor(first / width)}, but crossEntropy takes rows of probabilities that sum to 1 ` +
+        `${name} sums to ${sum} in row ${Math.floor(first / width)}, but the loss takes rows of probabilities that sum to 1 ` +
           "(or one class index a row)",
       );
     }
   }
+}
+
+/**
+ * Weights, of samples or of classes: `rows` finite numbers of at least 0, a column of them.
+ * Throws RangeError or TypeError where they are not.
+ */
+export function* toWeights(
+  name: string,
+  value: unknown,
+  rows: number,
+  of: string,
+  dtype: DType,
+): Pieces<Table> {
+  const numbers = value as ArrayLike<number>;
+  if (!(Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value))) {
+    throw new TypeError(
+      `${name} is ${quote(value)}, but must be an array of ${count(rows, "number")}: ${of}`,
+    );
+  }
+  if (numbers.length !== rows) {
+    throw new RangeError(`${name} holds ${count(numbers.length, "number")}, but must hold ${rows}: ${of}`);
+  }
+  const data = new Float64Array(rows);
+  yield* byRows(rows, 1, (from, to) => {
+    for (let i = from; i < to; i++) {
+      const weight: unknown = numbers[i];
+      if (!(typeof weight === "number" && weight >= 0 && weight <= largestOf(dtype))) {
+        throw new RangeError(
+          `${name}[${i}] is ${quote(weight)}, but must be a finite number of at least 0 in the network's ${dtype}`,
+        );
+      }
+      data[i] = weight;
+    }
+  });
+  return { data, dataType: DataType.f64, rows, width: 1 };
+}
+
+/** Throws RangeError where all of the weights are 0. */
+export function refuseZeros(name: string, { data, rows }: Table, of: string): void {
+  if (data.some((weight) => weight > 0)) return;
+  throw new RangeError(`${name} is 0 for all ${rows} ${of}: at least one must be above 0`);
 }
 
 /** How many rows of a table make a sample: of wide ones fewer. */
@@ -374,9 +439,11 @@ export function statisticsOf(table: Table): { low: number; high: number; meanSqu
   for (let s = 0; s < rows; s++) {
     const first = sampledAt(table, s);
     for (let i = first; i < first + width; i++) {
-      low = Math.min(low, data[i]);
-      high = Math.max(high, data[i]);
-      squares += data[i] * data[i];
+      // Targets may be NaN.
+      const value = data[i] || 0;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+      squares += value * value;
     }
   }
   return { low, high, meanSquare: squares / (rows * width) };

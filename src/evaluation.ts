@@ -1,25 +1,33 @@
 // Evaluation of data that stay outside the heap: one batch at a time is copied in.
 
 import { sliceRows, type Table, type Targets } from "./dataset.js";
-import { smaller } from "./dtype.js";
-import type { Figures, Loss } from "./losses.js";
+import { type FloatArray, smaller } from "./dtype.js";
+import type { Figures, SetLoss } from "./losses.js";
+import type { Measures } from "./measuring.js";
+import { measure } from "./metrics.js";
 import type { Pacer } from "./pacing.js";
-import { figuresOf, type Model, placeSnapshot, Statistics, type Sums } from "./plan.js";
+import { finish } from "./pieces.js";
+import { figuresOf, type Model, NO_SUMS, placeSnapshot, Statistics, type Sums } from "./plan.js";
 import { EVALUATION_BATCH, planSweep } from "./sweep.js";
 import { allocateData, copyInto, regionOf } from "./upload.js";
 import type { Snapshot } from "./whole-steps.js";
 
 /** What is evaluated. */
-export interface Evaluation {
+export interface Evaluation extends Measures {
   inputs: Table;
   targets: Targets;
-  loss: Loss;
+  /** Weights of the rows. */
+  weights?: Table | undefined;
+  loss: SetLoss;
 }
 
 /** Evaluates all rows at a stretch, with the parameters in the heap or with a copy. */
 export function evaluate(model: Model, evaluation: Evaluation, parameters: Snapshot | undefined): Figures {
   const { rows } = evaluation.inputs;
-  return finiteFigures(model, evaluateRows(model, evaluation, parameters, 0, rows, NOTHING), evaluation);
+  const predictions = roomForPredictions(model, evaluation);
+  const sums = evaluateRows(model, evaluation, parameters, 0, rows, NO_SUMS, predictions);
+  const figures = finiteFigures(model, sums, evaluation);
+  return { ...figures, ...(predictions && finish(measureAll(evaluation, predictions))) };
 }
 
 /** The same in slices: nothing stays in the heap between two of them. */
@@ -29,11 +37,27 @@ export async function evaluateInSlices(
   parameters: Snapshot,
   pacer: Pacer,
 ): Promise<Figures> {
-  let sums = NOTHING;
+  let sums = NO_SUMS;
+  const predictions = roomForPredictions(model, evaluation);
   await pacer.rows(evaluation.inputs.rows, EVALUATION_BATCH, (from, to) => {
-    sums = evaluateRows(model, evaluation, parameters, from, to, sums);
+    sums = evaluateRows(model, evaluation, parameters, from, to, sums, predictions);
   });
-  return finiteFigures(model, sums, evaluation);
+  const figures = finiteFigures(model, sums, evaluation);
+  return { ...figures, ...(predictions && (await pacer.drive(measureAll(evaluation, predictions)))) };
+}
+
+/** Room for all outputs, if metrics are to be made of them. */
+function roomForPredictions(
+  { dtype, outputs }: Model,
+  { inputs, metrics }: Evaluation,
+): FloatArray | undefined {
+  if (metrics.length === 0) return undefined;
+  return new (dtype === "float64" ? Float64Array : Float32Array)(inputs.rows * outputs);
+}
+
+function measureAll({ metrics, task, inputs, targets }: Evaluation, outputs: FloatArray) {
+  const read = () => ({ outputs, targets: targets.data, order: undefined });
+  return measure(metrics, { ...task, rows: inputs.rows * task.positions, read });
 }
 
 function finiteFigures(model: Model, sums: Sums, { inputs, loss }: Evaluation): Figures {
@@ -45,23 +69,29 @@ function finiteFigures(model: Model, sums: Sums, { inputs, loss }: Evaluation): 
   );
 }
 
-const NOTHING: Sums = { lossSum: 0, hits: 0 };
-
-/** Adds the losses and hits of the rows `from` to `to`, in batches, to `sums`. */
+/** Adds the losses and hits of the rows `from` to `to`, in batches, to `sums`; writes their outputs to `predictions`. */
 function evaluateRows(
   model: Model,
-  { inputs, targets, loss }: Evaluation,
+  { inputs, targets, weights, loss }: Evaluation,
   parameters: Snapshot | undefined,
   from: number,
   to: number,
   sums: Sums,
+  predictions: FloatArray | undefined,
 ): Sums {
-  const { heap, executor } = model;
+  const { heap, executor, outputs } = model;
   const mark = heap.top;
   try {
     const batch = Math.min(EVALUATION_BATCH, to - from);
-    const first = { inputs: sliceRows(inputs, 0, batch), targets: sliceRows(targets, 0, batch), density: 1 };
+    const first = {
+      inputs: sliceRows(inputs, 0, batch),
+      targets: sliceRows(targets, 0, batch),
+      weights: weights && sliceRows(weights, 0, batch),
+      density: 1,
+    };
     const placed = allocateData(heap, first, { order: undefined, batch });
+    const kept = predictions && heap.region(batch * outputs * heap.elementBytes);
+    if (kept) placed.predictions = kept;
     const statistics = new Statistics(heap);
     statistics.set(sums);
     const purpose = { kind: "evaluate", parameters: placeSnapshot(model, parameters) } as const;
@@ -70,7 +100,9 @@ function evaluateRows(
       const end = Math.min(to, start + batch);
       copyInto(heap, placed.inputs.data, sliceRows(inputs, start, end));
       copyInto(heap, regionOf(placed.targets), sliceRows(targets, start, end));
+      if (weights) copyInto(heap, placed.weights!.data, sliceRows(weights, start, end));
       executor.run((end - start === batch ? full : rest)!, 0, 1);
+      if (kept) predictions!.set(heap.elements(kept.offset, (end - start) * outputs), start * outputs);
     }
     return statistics.sums;
   } finally {

@@ -1,15 +1,20 @@
 // Notices a loss that explodes but stays finite: such a training ends without an error, and is worth nothing.
 
 import { isClasses, statisticsOf, type Table } from "./dataset.js";
-import { classifies, type Loss } from "./losses.js";
-import type { Optimizer } from "./optimizers.js";
+import type { SetLoss } from "./losses.js";
 import type { DataSet } from "./upload.js";
 
 /** What is known of a training. */
 interface Training {
-  loss: Loss;
+  loss: SetLoss;
   data: DataSet;
-  optimizer: Optimizer;
+}
+
+/** What is known of an epoch. */
+interface Epoch {
+  epoch: number;
+  loss: number;
+  learningRate: number;
 }
 
 /** A loss that has grown so much, and is so many times what outputs of 0 would have, explodes. */
@@ -31,11 +36,11 @@ export class Explosion {
   }
 
   /** Takes the loss of an epoch; returns a warning at the first that shows an explosion. */
-  epochEnded({ epoch, loss }: { epoch: number; loss: number }): string | undefined {
+  epochEnded({ epoch, loss, learningRate }: Epoch): string | undefined {
     const lowest = this.#lowest!;
     if (!this.#warned && loss > FACTOR * lowest.loss && loss > FACTOR * this.#lossOfZeros()) {
       this.#warned = true;
-      return this.#describe(epoch, loss);
+      return this.#describe(epoch, loss, learningRate);
     }
     if (loss < lowest.loss) this.#lowest = { loss, where: `in epoch ${epoch}` };
     return undefined;
@@ -44,18 +49,18 @@ export class Explosion {
   /** About the loss of a network whose outputs, resp. logits, are 0. */
   #lossOfZeros(): number {
     const { loss, data } = this.#training;
-    if (classifies(loss) || isClasses(data.targets)) return 1;
+    if (loss.classifies || isClasses(data.targets)) return 1;
     return statisticsOf(data.targets).meanSquare;
   }
 
-  #describe(epoch: number, loss: number): string {
-    const { data, optimizer } = this.#training;
+  #describe(epoch: number, loss: number, learningRate: number): string {
+    const { data } = this.#training;
     const before = this.#lowest!;
     const targets = isClasses(data.targets) ? "" : `, the targets ${rangeOf(data.targets)}`;
     return (
       `wasmgrad: the training loss explodes: it was ${digits(before.loss)} ${before.where} and is ${digits(loss)} in ` +
       `epoch ${epoch}. The inputs run ${rangeOf(data.inputs)}${targets}: scale them to about -1 .. 1, or lower the ` +
-      `learningRate (${optimizer.learningRate})`
+      `learningRate (${learningRate})`
     );
   }
 }

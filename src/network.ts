@@ -1,5 +1,6 @@
 // The network: what a user holds. It checks what it is given; plan.ts and training.ts do the work.
 
+import type { EpochEntry } from "./callbacks/callback.js";
 import {
   checkBoolean,
   checkChoice,
@@ -11,6 +12,7 @@ import {
 } from "./check.js";
 import { type Format, type Rows, toSmallTable, toTable } from "./dataset.js";
 import type { ArrayOf, DType } from "./dtype.js";
+import { entranceOf } from "./entrance.js";
 import { evaluate, evaluateInSlices } from "./evaluation.js";
 import { canShareMemory } from "./executors/environment.js";
 import type { Executor, ExecutorOptions } from "./executors/executor.js";
@@ -18,27 +20,34 @@ import { ReferenceExecutor } from "./executors/reference/executor.js";
 import { WasmExecutor } from "./executors/wasm/executor.js";
 import { Heap } from "./heap.js";
 import type { Layer } from "./layers/layer.js";
-import { defaultLoss, type Loss } from "./losses.js";
+import { defaultLoss, type Loss, type LossSettings, rowAfter, type SetLoss, setLoss } from "./losses.js";
 import {
+  type ApplyGradientsOptions,
   type AsyncOptions,
+  checkApplyGradients,
   checkEvaluation,
   checkFit,
+  checkGradients,
   checkLayers,
   checkRounded,
   checkShape,
   checkThreads,
+  checkTrainBatch,
   describeLayers,
+  EVALUATE_OPTIONS,
   type EvaluateOptions,
   type ExecutorName,
   type Facts,
   type FiguresOf,
   type FitOptions,
+  type GradientsOptions,
   inputFormat,
   NETWORK_OPTIONS,
   type NetworkOptions,
   type PredictOptions,
   readFitOptions,
   smallerNetwork,
+  type TrainBatchOptions,
   tensorBytes,
   widthsText,
 } from "./options.js";
@@ -47,12 +56,14 @@ import { finish } from "./pieces.js";
 import type { Model } from "./plan.js";
 import { openTarget, Predictor } from "./prediction.js";
 import { ProgramBuilder } from "./program/builder.js";
+import { Residents } from "./residents.js";
 import { type Shape, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
+import { applyGradients, type Gradients, gradientsOf, type LossGradients, trainBatch } from "./steps.js";
 import { Store } from "./store.js";
 import { summarize } from "./summary.js";
 import { EVALUATION_BATCH } from "./sweep.js";
-import { type EpochEntry, train } from "./training.js";
+import { train } from "./training.js";
 import type { Snapshot } from "./whole-steps.js";
 import { INSPECT, notItself } from "./wrapped.js";
 
@@ -103,7 +114,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
   readonly #model: Model;
   readonly #predictor: Predictor;
   readonly #inputFormat: Format;
-  #loss: Loss;
+  /** What checks need to know of it. */
+  #facts: Facts;
   #fitting = false;
 
   static {
@@ -135,7 +147,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     const descriptions = describeLayers(this.layers, this.inputShape);
     this.outputShape = Object.freeze([...descriptions[descriptions.length - 1].output]);
     this.outputs = sizeOf(this.outputShape);
-    this.#loss = defaultLoss(this.layers[this.layers.length - 1].activation);
+    const entrance = entranceOf(this.layers, descriptions, inputScale);
+    checkRounded("the product of inputScale and Rescaling", entrance.scale, this.dtype);
 
     const machine: Executor = new executors[this.executor]({
       dtype: this.dtype,
@@ -148,6 +161,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       executor: machine,
       heap,
       store,
+      residents: new Residents(heap),
       dtype: this.dtype,
       layers: this.layers,
       descriptions,
@@ -155,7 +169,9 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       outputShape: this.outputShape,
       outputs: this.outputs,
       inputScale,
+      entrance,
       epochsTrained: 0,
+      stepsTrained: 0,
       threads: this.threads,
       autoThreads: wanted === "auto",
       density: undefined,
@@ -163,7 +179,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       warn,
     };
     this.#predictor = new Predictor(this.#model);
-    this.#inputFormat = inputFormat(this.facts);
+    this.#facts = this.#makeFacts();
+    this.#inputFormat = inputFormat(this.#facts);
     // Before any layer is attached: a network too large leaves its layers as they were.
     heap.reserve(
       tensorBytes(descriptions, this.dtype),
@@ -171,16 +188,17 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     );
     for (const [index, layer] of this.layers.entries()) {
       const input = index > 0 ? descriptions[index - 1].output : this.inputShape;
-      layer.attach(store, input, store.reserve(`layers.${index}`, descriptions[index].tensors));
+      layer.attach(store, input, store.reserve(`layers.${index}`, descriptions[index].tensors, layer));
     }
     const mark = heap.top;
     const builder = new ProgramBuilder(heap);
     for (const [index, layer] of this.layers.entries()) layer.initialize(builder, this.seed, index);
     machine.run(builder.finish(), 0, 1);
+    for (const layer of this.layers) layer.initialized?.();
     heap.release(mark);
   }
 
-  /** Number of weights and biases. */
+  /** Number of weights, biases and what else the layers hold. */
   get parameterCount(): number {
     return modelOf(this).store.tensors.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   }
@@ -196,29 +214,30 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
    * @throws RangeError or TypeError, before anything changes, for unusable data or options; Error when the
    *   training diverges, the weights then being those of the last good epoch's end
    */
-  async fit(inputs: Rows, targets: Rows, options: FitOptions = {}): Promise<EpochEntry[]> {
+  async fit(inputs: Rows, targets: Rows, options: FitOptions<Network> = {}): Promise<EpochEntry[]> {
     const model = modelOf(this);
     const given = readFitOptions(options);
     if (this.#fitting) {
       throw new Error("this network is already in fit: await the first call before the next");
     }
     given.signal?.throwIfAborted();
-    this.#fitting = true;
+    this.#fitting = model.store.training = true;
     try {
       const pacer = new Pacer(model.executor, { signal: given.signal });
-      const checking = pacer.drive(checkFit(this.facts, inputs, targets, given));
+      const checking = pacer.drive(checkFit(this.#facts, inputs, targets, given));
       const settings = isPending(checking) ? await checking : checking;
       refuseWritten(model);
-      this.#predictor.drop();
+      model.residents.drop();
       return await train(model, settings, this.seed, {
+        network: this,
         begun: () => {
-          this.#loss = settings.loss;
+          this.#useLoss(settings.loss);
         },
-        // A plan of predict that was made meanwhile lay above the training's place.
-        released: () => this.#predictor.forget(),
+        // A plan that was made meanwhile lay above the training's place.
+        released: () => model.residents.forget(),
       });
     } finally {
-      this.#fitting = false;
+      this.#fitting = model.store.training = false;
     }
   }
 
@@ -228,14 +247,14 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
    *
    * @throws RangeError or TypeError for unusable data; Error where a parameter or the loss is not finite
    */
-  evaluate<G extends Loss | undefined = undefined>(
+  evaluate<G extends Loss | LossSettings | undefined = undefined>(
     inputs: Rows,
     targets: Rows,
     options: EvaluateOptions & { loss?: G } = {},
   ): FiguresOf<L, G> {
     const model = modelOf(this);
-    const { loss } = readOptions<EvaluateOptions>("evaluate", options, ["loss"]);
-    const evaluation = finish(checkEvaluation(this.facts, inputs, targets, loss));
+    const given = readOptions<EvaluateOptions>("evaluate", options, EVALUATE_OPTIONS);
+    const evaluation = finish(checkEvaluation(this.#facts, inputs, targets, given));
     refuseWritten(model);
     return evaluate(model, evaluation, model.wholeSteps?.read()) as FiguresOf<L, G>;
   }
@@ -247,18 +266,18 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
    *
    * @throws as `evaluate`, by rejecting, and with the signal's reason
    */
-  async evaluateAsync<G extends Loss | undefined = undefined>(
+  async evaluateAsync<G extends Loss | LossSettings | undefined = undefined>(
     inputs: Rows,
     targets: Rows,
     options: EvaluateOptions & AsyncOptions & { loss?: G } = {},
   ): Promise<FiguresOf<L, G>> {
     const model = modelOf(this);
-    const { loss, signal } = readOptions<EvaluateOptions & AsyncOptions>("evaluateAsync", options, [
-      "loss",
+    const given = readOptions<EvaluateOptions & AsyncOptions>("evaluateAsync", options, [
+      ...EVALUATE_OPTIONS,
       "signal",
     ]);
-    const { pacer, parameters } = this.#slices(signal);
-    const checking = pacer.drive(checkEvaluation(this.facts, inputs, targets, loss));
+    const { pacer, parameters } = this.#slices(given.signal);
+    const checking = pacer.drive(checkEvaluation(this.#facts, inputs, targets, given));
     const evaluation = isPending(checking) ? await checking : checking;
     return (await evaluateInSlices(model, evaluation, parameters, pacer)) as FiguresOf<L, G>;
   }
@@ -305,11 +324,80 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     return target.deliver() as ArrayOf<D>;
   }
 
+  /**
+   * Trains one step on a batch, at once, and returns its mean loss before the step: for loops of your own, as in
+   * reinforcement and incremental learning. From the second call with as many rows on it allocates and plans nothing.
+   *
+   * What the optimizer keeps (a velocity, moments) is that of `fit`: both go on from where the other ended.
+   *
+   * @param inputs as of `fit`: all rows are the batch
+   * @throws as `fit`; Error when the loss is not finite, or while a fit is under way: nothing is changed then
+   */
+  trainBatch(inputs: Rows, targets: Rows, options: TrainBatchOptions = {}): number {
+    const model = modelOf(this);
+    const { batch, optimizer } = checkTrainBatch(this.#facts, inputs, targets, options);
+    this.#refuseDuringFit("trainBatch");
+    refuseWritten(model);
+    const loss = trainBatch(model, batch, optimizer);
+    this.#useLoss(batch.loss);
+    return loss;
+  }
+
+  /**
+   * The mean loss of a batch and its gradients: of every parameter, as `gradients.layers[0].weights`, and of the inputs,
+   * `gradients.inputs`, rows x inputs values (saliency). Nothing changes.
+   *
+   * @throws as `evaluate`
+   */
+  gradients(inputs: Rows, targets: Rows, options: GradientsOptions = {}): LossGradients {
+    const model = modelOf(this);
+    const batch = checkGradients(this.#facts, inputs, targets, options);
+    refuseWritten(model);
+    return gradientsOf(model, batch);
+  }
+
+  /**
+   * Makes one step of an optimizer by gradients, those that `gradients` returned, or others of the same form: sums or means
+   * of several, or clipped ones.
+   *
+   * @throws RangeError for gradients of another form, or not finite; Error while a fit is under way
+   */
+  applyGradients(gradients: Gradients, options: ApplyGradientsOptions = {}): void {
+    const model = modelOf(this);
+    const { arrays, optimizer } = checkApplyGradients(this.#facts, model.store.tensors, gradients, options);
+    this.#refuseDuringFit("applyGradients");
+    refuseWritten(model);
+    applyGradients(model, arrays, optimizer);
+  }
+
+  /**
+   * Takes over the parameters of a network with the same layers, or moves towards them: w = tau * other + (1 - tau) * w. A
+   * small tau (0.005) is the soft update of target networks in reinforcement learning; states that training changes
+   * otherwise, such as running means, move alike. What optimizers keep stays.
+   *
+   * @param options.tau share of the other, above 0, at most 1 (default)
+   * @throws RangeError where a tensor is not there or has another shape; Error while a fit of this one is under way
+   */
+  copyWeightsFrom(other: Network, options: { tau?: number } = {}): void {
+    const { store } = modelOf(this);
+    const { tau = 1 } = readOptions<{ tau?: number }>("copyWeightsFrom", options, ["tau"]);
+    if (!(typeof tau === "number" && tau > 0 && tau <= 1)) {
+      throw new RangeError(`tau is ${quote(tau)}, but must be above 0 and at most 1`);
+    }
+    this.#refuseDuringFit("copyWeightsFrom");
+    const source = modelOf(other);
+    store.blend(source.store, tau, source.wholeSteps?.read()?.bytes);
+  }
+
+  #refuseDuringFit(call: string): void {
+    if (this.#fitting) throw new Error(`this network is in fit: await that before ${call}`);
+  }
+
   /** The layers, their shapes and parameters, as a table of text. */
   summary(): string {
-    const { descriptions, density } = modelOf(this);
+    const { descriptions, density, entrance, store } = modelOf(this);
     const outputs = descriptions.map(({ output }) => output);
-    return summarize(this, outputs, descriptions[0].takesSparse ? density : undefined);
+    return summarize(this, outputs, countTrained(store), entrance.takesSparse ? density : undefined);
   }
 
   /** What console.log shows in Node. @internal */
@@ -338,20 +426,36 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     return { pacer: new Pacer(executor, { signal }), parameters: { bytes } };
   }
 
-  /** What checks need to know of it. @internal */
+  /** @internal */
   get facts(): Facts {
-    const { inputShape, outputShape, dtype } = this;
-    const { heap, inputScale, descriptions } = this.#model;
+    return this.#facts;
+  }
+
+  #useLoss(loss: SetLoss): void {
+    this.#facts.loss = loss;
+  }
+
+  #makeFacts(): Facts {
+    const { inputShape, outputShape, dtype, layers } = this;
+    const { heap, inputScale, entrance, descriptions } = this.#model;
     const { activation } = this.layers[this.layers.length - 1];
+    const name = defaultLoss(activation);
     return {
       inputShape,
       outputShape,
-      takesSparse: descriptions[0].takesSparse,
+      takesSparse: entrance.takesSparse,
+      get minimumRows() {
+        const rows = descriptions.map(({ minimumRows = 1 }, i) =>
+          layers[i].trainable === false ? 1 : minimumRows,
+        );
+        return Math.max(...rows);
+      },
       dtype,
       inputScale,
+      entrance,
       owns: (buffer) => heap.owns(buffer),
       activation,
-      loss: this.#loss,
+      loss: setLoss(rowAfter(name, activation)!, { name }),
     };
   }
 }
@@ -363,6 +467,11 @@ export interface NetworkConstructor {
   ): Network<"float64", L>;
   new <D extends DType, const L extends readonly Layer[]>(options: NetworkOptions<D, L>): Network<D, L>;
   readonly prototype: Network;
+}
+
+/** Number of the parameters that training changes. */
+function countTrained({ tensors }: Store): number {
+  return tensors.reduce((sum, { shape, trainable }) => sum + (trainable ? sizeOf(shape) : 0), 0);
 }
 
 function randomSeed(): number {

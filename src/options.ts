@@ -3,6 +3,13 @@
 import { MOST_THREADS } from "../assembly/ops.js";
 import { type Activation, activations } from "./activations.js";
 import {
+  type BatchEntry,
+  type Callback,
+  type CallbackOption,
+  checkCallbacks,
+  type EpochEntry,
+} from "./callbacks/callback.js";
+import {
   checkBoolean,
   checkChoice,
   checkFunction,
@@ -13,14 +20,19 @@ import {
 } from "./check.js";
 import {
   type Format,
+  isClasses,
+  type NumericArray,
   type Rows,
+  refuseZeros,
   sliceRows,
   type Table,
   type Targets,
   toTable,
   toTargets,
+  toWeights,
 } from "./dataset.js";
-import { type ArrayOf, bytesOf, type DType, largestOf, rounded, smaller } from "./dtype.js";
+import { type ArrayOf, bytesOf, type DType, type FloatArray, largestOf, rounded, smaller } from "./dtype.js";
+import type { Entrance } from "./entrance.js";
 import type { Evaluation } from "./evaluation.js";
 import { availableThreads } from "./executors/environment.js";
 import { COPY, type Description, LAYER, type Layer } from "./layers/layer.js";
@@ -30,17 +42,36 @@ import {
   type ClassifyingLoss,
   defaultLoss,
   type Figures,
+  fusedText,
   type Loss,
+  type LossSettings,
   losses,
+  rowAfter,
+  type SetLoss,
+  setLoss,
+  settingsOf,
   termsOf,
 } from "./losses.js";
-import { isOptimizer, type Optimizer, optimizers, sgd } from "./optimizers.js";
-import type { Pieces } from "./pieces.js";
+import { taskOf } from "./measuring.js";
+import { checkMetrics, type MetricOption } from "./metrics.js";
+import {
+  checkSettings,
+  isOptimizer,
+  makeOptimizer,
+  type Optimizer,
+  type OptimizerName,
+  optimizers,
+  type SetOptimizer,
+} from "./optimizers.js";
+import { finish, type Pieces } from "./pieces.js";
+import { ClassWeights } from "./program/builder.js";
+import { checkRates, type LearningRate } from "./rates.js";
 import { positionsOf, type Shape, shapeText, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
-import type { TensorSpec } from "./store.js";
+import type { Batch, Gradients } from "./steps.js";
+import type { Tensor, TensorSpec } from "./store.js";
 import { namesOf } from "./table.js";
-import type { BatchEntry, EpochEntry, Settings } from "./training.js";
+import type { Settings } from "./training.js";
 import { survey } from "./upload.js";
 
 /** Name of an executor: the compiled kernels, or the same program in plain TypeScript. */
@@ -82,27 +113,67 @@ export interface NetworkOptions<D extends DType = DType, L extends readonly Laye
   executor?: ExecutorName;
 }
 
-export interface FitOptions {
+/** Weights of rows or of classes. */
+export type Weights = NumericArray | readonly number[];
+
+export interface FitOptions<N = object> {
   /** Passes over the data; default 1. */
   epochs?: number;
   /** Rows a step; the last, smaller batch counts. Default 32. */
   batchSize?: number;
-  /** Step size of plain SGD, w = w - learningRate * gradient: short for `optimizer: sgd({ learningRate })`. Default 0.01. */
-  learningRate?: number;
-  /** How to make steps of gradients, e.g. `sgd({ learningRate: 0.1, momentum: 0.9 })`. Default: plain SGD. */
-  optimizer?: Optimizer;
+  /**
+   * Step size, a number or a schedule such as `cosineDecay(0.1)`, of an optimizer given by its name. Default: that of its
+   * factory, e.g. 0.01 of plain SGD, w = w - learningRate * gradient.
+   */
+  learningRate?: LearningRate;
+  /** How to make steps of gradients: a name, e.g. "adam", or `adam({ beta1: 0.8 })`. Default: "sgd". */
+  optimizer?: Optimizer | OptimizerName;
   /** Whether to visit the rows in a new random order each epoch; default true. */
   shuffle?: boolean;
-  /** Default: what fits the last activation; softmax: crossEntropy, sigmoid: binaryCrossEntropy, else meanSquaredError. */
-  loss?: Loss;
-  /** Inputs and targets to evaluate after each epoch. */
-  validationData?: readonly [inputs: Rows, targets: Rows];
+  /**
+   * A name, or what `huber()` or `focal()` returns. Default: that of the last `fit`, at first what fits the last
+   * activation; softmax: crossEntropy, sigmoid: binaryCrossEntropy, else meanSquaredError. Targets that are NaN do not
+   * count: of a loss of elements the element, of one of rows (crossEntropy, focal after a softmax, klDivergence,
+   * categoricalHinge, cosineSimilarity) the row.
+   */
+  loss?: Loss | LossSettings;
+  /**
+   * Share s of a target that is spread over all K classes, t (1 - s) + s / K (PyTorch), with binaryCrossEntropy and focal
+   * after a sigmoid over both, t (1 - s) + s / 2 (Keras): 0 up to, but not, 1. For crossEntropy, binaryCrossEntropy and
+   * focal; it belongs to the loss, in validation too. Default 0, or, where no `loss` is given, as in the last `fit`.
+   */
+  labelSmoothing?: number;
+  /**
+   * How much each class counts in training, not in validation: a number of at least 0 for each, by index; for
+   * binaryCrossEntropy, hinge, squaredHinge and focal after a sigmoid two, of the lower target and of the upper one. For
+   * losses that classify. The mean is PyTorch's: sum(w loss) / sum(w) over the batch.
+   */
+  classWeights?: Weights;
+  /** How much each row counts, in the same mean: a number of at least 0 for each row of `inputs`. */
+  sampleWeights?: Weights;
+  /** Inputs and targets to evaluate after each epoch, and, as sampleWeights, weights of their rows. */
+  validationData?:
+    | readonly [inputs: Rows, targets: Rows]
+    | readonly [inputs: Rows, targets: Rows, sampleWeights: Weights];
   /** Share of the rows, from the end, to keep for validation: above 0, below 1. */
   validationSplit?: number;
-  /** Called, and awaited, after each epoch: `predict`, `evaluate` and the weights show the network as it is then. */
+  /**
+   * Metrics of each epoch, of the training data and the validation data, e.g. ["f1", topKAccuracy({ k: 3 })]: the entries
+   * have them as `f1` and `validationF1`. See MetricName. The outputs for all rows are kept for that.
+   */
+  metrics?: readonly MetricOption[];
+  /**
+   * Called, and awaited, after each epoch: `predict`, `evaluate` and the weights show the network as it is then. Where
+   * it returns `false`, the training stops: `fit` resolves with the entries so far.
+   */
   onEpoch?: (entry: EpochEntry) => unknown;
-  /** Called, and awaited, after each batch. */
+  /**
+   * Called, and awaited, after each batch. Where it returns `false`, the training stops after this step, and the epoch, if
+   * it is not at its end, has no entry.
+   */
   onBatch?: (entry: BatchEntry) => unknown;
+  /** More to call, after onEpoch and onBatch, e.g. [earlyStopping({ patience: 3 }), progress()]: see Callback. */
+  callbacks?: readonly CallbackOption<N>[];
   /**
    * An AbortSignal. Aborting it ends the training within a slice of 20 to 60 ms, or at once where a callback's promise
    * is pending: `fit` rejects with the signal's reason, the weights are those of the last whole step. (A step of
@@ -111,10 +182,25 @@ export interface FitOptions {
   signal?: Signal;
 }
 
-export interface EvaluateOptions<L extends Loss = Loss> {
+export interface EvaluateOptions<L extends Loss | LossSettings = Loss | LossSettings> {
   /** Default: the loss of the last `fit`, or what fits the last activation. */
   loss?: L;
+  /** Metrics besides the loss, e.g. ["f1", "auc"]: see MetricName. */
+  metrics?: readonly MetricOption[];
+  /** As in `fit`; default 0, or, where no `loss` is given, as in the last `fit`. */
+  labelSmoothing?: number;
+  /** As in `fit`: how much each row counts. */
+  sampleWeights?: Weights;
 }
+
+/** Options of `trainBatch`: as those of `fit`. */
+export type TrainBatchOptions = GradientsOptions & ApplyGradientsOptions;
+
+/** Options of `gradients`: as those of `fit`. */
+export type GradientsOptions = Pick<FitOptions, "loss" | "labelSmoothing" | "classWeights" | "sampleWeights">;
+
+/** Options of `applyGradients`: as those of `fit`. */
+export type ApplyGradientsOptions = Pick<FitOptions, "optimizer" | "learningRate">;
 
 export interface PredictOptions<D extends DType = DType> {
   /**
@@ -135,7 +221,9 @@ export interface AsyncOptions {
  * sigmoid: those have an accuracy. (Not after a `fit` with loss "meanSquaredError", whose loss evaluate takes over:
  * say `loss` then.)
  */
-export type FiguresOf<L extends readonly Layer[], G extends Loss | undefined> = [G] extends [ClassifyingLoss]
+export type FiguresOf<L extends readonly Layer[], G extends Loss | LossSettings | undefined> = [G] extends [
+  ClassifyingLoss | LossSettings<ClassifyingLoss>,
+]
   ? ClassifierFigures
   : [undefined] extends [G]
     ? L extends readonly [...Layer[], { readonly activation?: infer A }]
@@ -145,22 +233,25 @@ export type FiguresOf<L extends readonly Layer[], G extends Loss | undefined> = 
       : Figures
     : Figures;
 
-type Data = [inputs: Table, targets: Targets];
+type Data = [inputs: Table, targets: Targets, weights?: Table];
 
 /** What the checks need to know of a network. */
 export interface Facts {
   inputShape: Shape;
   outputShape: Shape;
-  /** Whether its first layer takes inputs without their zeros. */
+  /** Whether it takes inputs without their zeros. */
   takesSparse: boolean;
+  /** Fewest rows of a batch that its layers can be trained on. */
+  minimumRows: number;
   dtype: DType;
   inputScale: number;
+  entrance: Entrance;
   /** Whether a buffer is its memory, or was. */
   owns(buffer: ArrayBufferLike): boolean;
   /** Of the last layer. */
   activation: Activation | undefined;
   /** The loss that a call without one takes. */
-  loss: Loss;
+  loss: SetLoss;
 }
 
 export const NETWORK_OPTIONS: readonly (keyof NetworkOptions)[] = [
@@ -181,11 +272,26 @@ const FIT_OPTIONS: readonly (keyof FitOptions)[] = [
   "optimizer",
   "shuffle",
   "loss",
+  "labelSmoothing",
+  "classWeights",
+  "sampleWeights",
   "validationData",
   "validationSplit",
+  "metrics",
   "onEpoch",
   "onBatch",
+  "callbacks",
   "signal",
+];
+
+const GRADIENTS_OPTIONS = ["loss", "labelSmoothing", "classWeights", "sampleWeights"] as const;
+const TRAIN_BATCH_OPTIONS = ["optimizer", "learningRate", ...GRADIENTS_OPTIONS] as const;
+const APPLY_GRADIENTS_OPTIONS = ["optimizer", "learningRate"] as const;
+export const EVALUATE_OPTIONS: readonly (keyof EvaluateOptions)[] = [
+  "loss",
+  "labelSmoothing",
+  "sampleWeights",
+  "metrics",
 ];
 
 /** Reads the options of `fit`, once. */
@@ -198,28 +304,109 @@ export function readFitOptions(options: FitOptions): FitOptions {
 /** Checks everything that `fit` is given. */
 export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: FitOptions): Pieces<Settings> {
   const { epochs = 1, batchSize = 32, shuffle = true } = options;
-  const loss = checkLoss(facts, options.loss ?? facts.loss);
+  const loss = checkLoss(facts, options);
+  const optimizer = checkOptimizer(facts, options);
   const checked = {
     epochs: checkInteger("epochs", epochs, 1),
     batchSize: checkInteger("batchSize", batchSize, 1),
-    optimizer: checkOptimizer(facts, options),
+    optimizer,
     shuffle: checkBoolean("shuffle", shuffle),
-    onEpoch: checkFunction("onEpoch", options.onEpoch),
-    onBatch: checkFunction("onBatch", options.onBatch),
+    callbacks: [
+      {
+        onEpoch: checkFunction("onEpoch", options.onEpoch),
+        onBatch: checkFunction("onBatch", options.onBatch),
+      } as Callback,
+      ...checkCallbacks(options.callbacks),
+    ],
     signal: options.signal,
     loss,
+    ...checkMeasures(facts, loss, options.metrics),
   };
-  const all = yield* checkData(facts, ["inputs", "targets"], inputs, targets, loss);
-  checkStep(facts, checked.optimizer, loss, Math.min(checked.batchSize, all[0].rows));
+  const { sampleWeights } = options;
+  const all = yield* checkData(
+    facts,
+    ["inputs", "targets", "sampleWeights"],
+    inputs,
+    targets,
+    loss,
+    sampleWeights,
+  );
   const held = yield* checkValidation(facts, all[0].rows, options, loss);
   const rows = typeof held === "number" ? all[0].rows - held : all[0].rows;
-  const part = (from: number, to: number) => all.map((table) => sliceRows(table, from, to)) as Data;
+  checkBatches(facts, rows, checked.batchSize);
+  yield* checkLearningRate(facts, checked, rows, held !== undefined);
+  const part = (from: number, to: number) =>
+    all.map((table) => table && sliceRows<Targets>(table, from, to)) as Data;
   const validation = typeof held === "number" ? part(rows, rows + held) : held;
+  const training = part(0, rows);
+  refuseNothing(training);
   return {
     ...checked,
-    data: yield* survey(part(0, rows), facts.takesSparse),
+    data: yield* survey(training, facts.takesSparse),
     validation: validation && (yield* survey(validation, facts.takesSparse)),
   };
+}
+
+/** Checks what `trainBatch` is given. */
+export function checkTrainBatch(facts: Facts, inputs: Rows, targets: Rows, options: TrainBatchOptions) {
+  const read = readOptions("trainBatch", options, TRAIN_BATCH_OPTIONS);
+  const optimizer = checkOptimizer(facts, read);
+  const batch = checkBatch(facts, inputs, targets, read);
+  const { rows } = batch.inputs;
+  checkBatches(facts, rows, rows);
+  if (typeof optimizer.learningRate === "number") checkShare(facts, optimizer.learningRate, batch.loss, rows);
+  return { batch, optimizer };
+}
+
+/** Checks what `gradients` is given. */
+export function checkGradients(facts: Facts, inputs: Rows, targets: Rows, options: GradientsOptions): Batch {
+  return checkBatch(facts, inputs, targets, readOptions("gradients", options, GRADIENTS_OPTIONS));
+}
+
+function checkBatch(facts: Facts, inputs: Rows, targets: Rows, options: GradientsOptions): Batch {
+  const loss = checkLoss(facts, options);
+  const names = ["inputs", "targets", "sampleWeights"] as const;
+  const [x, t, weights] = finish(checkData(facts, names, inputs, targets, loss, options.sampleWeights));
+  return { inputs: x, targets: t, weights, loss };
+}
+
+/** Checks what `applyGradients` is given; returns the gradients, one array a tensor. */
+export function checkApplyGradients(
+  facts: Facts,
+  tensors: readonly Tensor[],
+  gradients: Gradients,
+  options: ApplyGradientsOptions,
+) {
+  const read = readOptions("applyGradients", options, APPLY_GRADIENTS_OPTIONS);
+  const optimizer = checkOptimizer(facts, read);
+  const arrays = new Map<Tensor, FloatArray>();
+  for (const tensor of tensors.filter(({ trainable }) => trainable)) {
+    const { name, shape } = tensor;
+    const [, layer, own] = name.split(".");
+    const label = `gradients.layers[${layer}].${own}`;
+    const values: unknown = gradients?.layers?.[Number(layer)]?.[own];
+    const size = sizeOf(shape);
+    if (!ArrayBuffer.isView(values) || (values as FloatArray).length !== size) {
+      throw new RangeError(
+        `${label} is ${quote(values)}, but must be an array of ${size} numbers, as gradients() returns it`,
+      );
+    }
+    const bad = (values as FloatArray).findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) {
+      throw new RangeError(
+        `${label}[${bad}] is ${(values as FloatArray)[bad]}, but gradients must be finite: leave this step out`,
+      );
+    }
+    arrays.set(tensor, values as FloatArray);
+  }
+  return { arrays, optimizer };
+}
+
+/** Refuses data of which nothing counts. */
+function refuseNothing([, targets, weights]: Data): void {
+  if (weights) refuseZeros("sampleWeights", weights, "rows");
+  if (isClasses(targets) || !targets.masked || !targets.data.every(Number.isNaN)) return;
+  throw new RangeError("targets is NaN everywhere, which means that nothing counts: give numbers for some");
 }
 
 /** What to validate with: nothing, data, or so many of the last rows. */
@@ -227,17 +414,20 @@ function* checkValidation(
   facts: Facts,
   rows: number,
   { validationData, validationSplit }: FitOptions,
-  loss: Loss,
+  loss: SetLoss,
 ): Pieces<Data | number | undefined> {
   if (validationData !== undefined && validationSplit !== undefined) {
     throw new TypeError("both validationData and validationSplit are given: pass one of them");
   }
   if (validationData !== undefined) {
-    if (!Array.isArray(validationData) || validationData.length !== 2) {
+    if (!Array.isArray(validationData) || (validationData.length !== 2 && validationData.length !== 3)) {
       throw new TypeError(`validationData is ${quote(validationData)}, but must be [inputs, targets]`);
     }
-    const [first, second] = validationData as readonly [Rows, Rows];
-    return yield* checkData(facts, ["validationData[0]", "validationData[1]"], first, second, loss);
+    const names = ["validationData[0]", "validationData[1]", "validationData[2]"] as const;
+    const [first, second, third] = validationData as readonly [Rows, Rows, Weights?];
+    const data = yield* checkData(facts, names, first, second, loss, third);
+    if (data[2]) refuseZeros(names[2], data[2], "rows");
+    return data;
   }
   if (validationSplit === undefined) return undefined;
   if (typeof validationSplit !== "number" || Number.isNaN(validationSplit)) {
@@ -251,32 +441,66 @@ function* checkValidation(
   );
 }
 
-/** The optimizer of a fit; a learning rate alone is one of plain SGD. */
-function checkOptimizer({ dtype }: Facts, { optimizer, learningRate }: FitOptions) {
-  if (optimizer !== undefined && learningRate !== undefined) {
+/** The optimizer of a fit, with its settings as they are now. */
+function checkOptimizer({ dtype }: Facts, { optimizer = "sgd", learningRate }: FitOptions): SetOptimizer {
+  let chosen: unknown = optimizer;
+  if (typeof optimizer === "string") {
+    chosen = makeOptimizer(checkChoice("optimizer", optimizer, optimizers), { learningRate });
+  } else if (learningRate !== undefined) {
     throw new TypeError("both optimizer and learningRate are given: pass the learningRate to the optimizer");
   }
-  const chosen: unknown = optimizer === undefined ? sgd({ learningRate }) : optimizer;
   if (!isOptimizer(chosen)) {
-    const factories = namesOf(optimizers).join("() or ");
-    throw new TypeError(`optimizer is ${quote(chosen)}, but must be what ${factories}() returns`);
+    const names = namesOf(optimizers).map((name) => `"${name}"`);
+    throw new TypeError(
+      `optimizer is ${quote(chosen)}, but must be one of ${names.join(", ")}, or what a factory returns, e.g. adam()`,
+    );
   }
-  checkRounded("learningRate", chosen.learningRate, dtype);
-  return chosen;
+  const settings = checkSettings(chosen);
+  for (const name of ["epsilon", "clipValue"] as const)
+    if (settings[name] !== undefined) checkRounded(name, settings[name], dtype);
+  return settings;
+}
+
+/** Checks the rates of all steps. */
+function* checkLearningRate(
+  facts: Facts,
+  { optimizer: { learningRate }, epochs, batchSize, loss }: Omit<Settings, "data" | "validation">,
+  rows: number,
+  validated: boolean,
+): Pieces<void> {
+  if (typeof learningRate === "object" && learningRate.monitor === "validationLoss" && !validated) {
+    throw new TypeError(
+      'reduceOnPlateau monitors "validationLoss", but there are no validation data: pass validationData or ' +
+        'validationSplit, or monitor "loss"',
+    );
+  }
+  const stepsPerEpoch = Math.ceil(rows / batchSize);
+  const highest = yield* checkRates(learningRate, { steps: epochs * stepsPerEpoch, epochs, stepsPerEpoch });
+  checkShare(facts, highest, loss, Math.min(batchSize, rows));
 }
 
 /** Checks that a step is not 0 for every row of a batch. */
-function checkStep(
-  { dtype, outputShape }: Facts,
-  { learningRate }: Optimizer,
-  loss: Loss,
-  rows: number,
-): void {
-  const terms = termsOf(loss, rows, outputShape);
-  if (rounded(dtype, (learningRate * losses[loss].factor) / terms) !== 0) return;
+function checkShare({ dtype, outputShape }: Facts, rate: number, loss: SetLoss, rows: number): void {
+  checkRounded("learningRate", rate, dtype);
+  if (rounded(dtype, (rate * loss.factor) / termsOf(loss, rows, outputShape)) !== 0) return;
   throw new RangeError(
-    `learningRate is ${learningRate}, of which a row's share in a batch of ${rows} is 0 in the network's ${dtype}: ` +
+    `learningRate is ${rate}, of which a row's share in a batch of ${rows} is 0 in the network's ${dtype}: ` +
       "take a larger learningRate or a smaller batchSize",
+  );
+}
+
+/** Checks that each batch, also the last, has as many rows as its layers need. */
+function checkBatches({ minimumRows: least }: Facts, rows: number, batchSize: number): void {
+  const smallest = (size: number) => rows % size || size;
+  if (smallest(batchSize) >= least) return;
+  const needs = `but a BatchNormalization needs at least ${least}`;
+  if (rows < least)
+    throw new RangeError(`there is ${rows} row to train on, ${needs} for its variance: take more rows`);
+  let better = batchSize + 1;
+  while (smallest(better) < least) better++;
+  throw new RangeError(
+    `batchSize is ${batchSize}, which makes a batch of ${smallest(batchSize)} of the ${rows} rows, ${needs} in each, ` +
+      `also in the last, for its variance: take another batchSize, e.g. ${better}`,
   );
 }
 
@@ -294,9 +518,23 @@ function extentOf(shape: Shape) {
 }
 
 /** What inputs must be like. */
-export function inputFormat({ inputShape, dtype, inputScale, owns }: Facts): Format {
-  const factor = Math.max(1, Math.abs(inputScale));
-  const scaled = () => (factor > 1 ? `, multiplied by the inputScale ${inputScale},` : "");
+export function inputFormat({ inputShape, dtype, inputScale, entrance, owns }: Facts): Format {
+  const { scale, indices } = entrance;
+  if (indices !== undefined) {
+    return {
+      ...extentOf(inputShape),
+      what: "inputs",
+      largest: indices - 1,
+      indices: true,
+      overflow: () =>
+        `but an Embedding of a vocabulary of ${indices} takes integers from 0 to ${indices - 1}: number the words anew, or ` +
+        "give it a larger vocabulary",
+      owns,
+    };
+  }
+  const factor = Math.max(1, Math.abs(scale));
+  const by = scale === inputScale ? `the inputScale ${scale}` : `${scale}, inputScale and Rescaling`;
+  const scaled = () => (factor > 1 ? `, multiplied by ${by},` : "");
   return {
     ...extentOf(inputShape),
     what: "inputs",
@@ -307,13 +545,14 @@ export function inputFormat({ inputShape, dtype, inputScale, owns }: Facts): For
   };
 }
 
-/** Checks inputs and targets for a loss. */
+/** Checks inputs and targets for a loss, and weights of the rows, if there are any. */
 export function* checkData(
   facts: Facts,
-  names: readonly [string, string],
+  names: readonly [inputs: string, targets: string, weights?: string],
   inputs: Rows,
   targets: Rows,
-  loss: Loss,
+  loss: SetLoss,
+  sampleWeights?: Weights,
 ): Pieces<Data> {
   const x = yield* toTable(names[0], inputs, inputFormat(facts));
   const { outputShape, dtype, owns } = facts;
@@ -323,8 +562,11 @@ export function* checkData(
     largest: largestOf(dtype),
     overflow: () => `which overflows the network's ${dtype}: ${smaller(dtype)}`,
     owns,
+    gaps: true,
   };
-  return [x, yield* toTargets(names[1], targets, x.rows, format, losses[loss].targets)];
+  const t = yield* toTargets(names[1], targets, x.rows, format, loss.targets);
+  if (sampleWeights === undefined) return [x, t];
+  return [x, t, yield* toWeights(names[2]!, sampleWeights, x.rows, "one for each row of inputs", dtype)];
 }
 
 /** Checks what `evaluate` is given. */
@@ -332,24 +574,66 @@ export function* checkEvaluation(
   facts: Facts,
   inputs: Rows,
   targets: Rows,
-  loss: Loss | undefined,
+  options: EvaluateOptions,
 ): Pieces<Evaluation> {
-  const known = checkLoss(facts, loss === undefined ? facts.loss : loss);
-  const [x, t] = yield* checkData(facts, ["inputs", "targets"], inputs, targets, known);
-  return { inputs: x, targets: t, loss: known };
+  const loss = checkLoss(facts, options);
+  const measures = checkMeasures(facts, loss, options.metrics);
+  const names = ["inputs", "targets", "sampleWeights"] as const;
+  const all = yield* checkData(facts, names, inputs, targets, loss, options.sampleWeights);
+  refuseNothing(all);
+  return { inputs: all[0], targets: all[1], weights: all[2], loss, ...measures };
 }
 
-/** Checks that a loss is known and fits the last activation. */
-export function checkLoss({ activation: last }: Facts, loss: Loss): Loss {
-  checkChoice("loss", loss, losses);
-  const { fused } = losses[loss];
-  if (fused !== undefined && fused !== last) {
+/** Checks the metrics that a call is asked for. */
+function checkMeasures({ activation, outputShape }: Facts, loss: SetLoss, metrics: unknown) {
+  const task = taskOf(loss, activation, outputShape);
+  return { task, metrics: checkMetrics(metrics, task, loss.name) };
+}
+
+/** Checks that a loss is known, that it fits the last activation, and that what is given with it fits it. */
+export function checkLoss(
+  { activation: last, loss: before, outputShape, dtype }: Facts,
+  { loss, labelSmoothing, classWeights }: Pick<FitOptions, "loss" | "labelSmoothing" | "classWeights">,
+): SetLoss {
+  const given = typeof loss === "object" && loss !== null ? (loss as Partial<LossSettings>) : { name: loss };
+  const { name, ...parameters } = given;
+  const chosen = loss === undefined ? before.name : checkChoice("loss", name ?? loss, losses);
+  const row = rowAfter(chosen, last);
+  if (!row) {
+    const fused = fusedText(chosen);
     throw new RangeError(
-      `loss is "${loss}", which is computed together with ${fused}, but the last layer's activation is ` +
-        `"${last}": give the last layer activation "${fused}", or choose loss "${defaultLoss(last)}"`,
+      `loss is "${chosen}", which is computed together with ${fused}, but the last layer's activation is ` +
+        `"${last}": give the last layer activation "${fused.split(" ")[0]}", or choose loss "${defaultLoss(last)}"`,
     );
   }
-  return loss;
+  const smoothing = labelSmoothing ?? (loss === undefined ? before.labelSmoothing : 0);
+  if (!(typeof smoothing === "number" && smoothing >= 0 && smoothing < 1)) {
+    throw new RangeError(
+      `labelSmoothing is ${quote(smoothing)}, but must be at least 0 and less than 1, e.g. 0.1`,
+    );
+  }
+  if (smoothing > 0 && !row.smooths) throw unfit("labelSmoothing", chosen, (other) => other?.smooths);
+  let weights: number[] | undefined;
+  if (classWeights !== undefined) {
+    if (!row.classes) throw unfit("classWeights", chosen, (other) => other?.classes);
+    const sides = row.classes === ClassWeights.ofSides;
+    const classes = sides ? 2 : outputShape[outputShape.length - 1];
+    const of = sides ? "of the lower target and of the upper one" : "one for each class";
+    const table = finish(toWeights("classWeights", classWeights, classes, of, dtype));
+    refuseZeros("classWeights", table, "classes");
+    weights = [...table.data];
+  }
+  return loss === undefined
+    ? { ...before, labelSmoothing: smoothing, classWeights: weights }
+    : setLoss(row, settingsOf(chosen, parameters), smoothing, weights);
+}
+
+/** The error for an option that a loss does not take. */
+function unfit(option: string, loss: Loss, takes: (row: ReturnType<typeof rowAfter>) => unknown): Error {
+  const others = namesOf(losses).filter((name) => takes(losses[name]));
+  return new RangeError(
+    `${option} is given, but the loss "${loss}" takes none: leave it out, or choose ${others.join(", ")}`,
+  );
 }
 
 /** Checks the shape of inputs; a number is that of a row of so many. */

@@ -107,22 +107,27 @@ export class Pacer {
     }
   }
 
-  /** Waits for what a callback returned, but not longer than until the signal is aborted: then throws its reason. */
-  async callback(result: unknown): Promise<void> {
+  /**
+   * Waits for what a callback returned, and returns it, but not longer than until the signal is aborted: then throws its
+   * reason.
+   */
+  async callback(result: unknown): Promise<unknown> {
     const signal = this.#signal;
-    if (!signal) return void (await result);
+    if (!signal) return await result;
     let listener = () => {};
     const aborted = new Promise<void>((resolve) => {
       listener = resolve;
       if (signal.aborted) resolve();
       else signal.addEventListener("abort", listener);
     });
+    let value: unknown;
     try {
-      await Promise.race([result, aborted]);
+      value = await Promise.race([result, aborted]);
     } finally {
       signal.removeEventListener("abort", listener);
     }
     signal.throwIfAborted();
+    return value;
   }
 
   /** Runs one step. */

@@ -1,15 +1,18 @@
 // Plans: how a network's layers, a loss and an optimizer become programs over its heap.
 
+import { RECORD_WORDS, Word } from "../assembly/ops.js";
 import type { DType } from "./dtype.js";
+import type { Entrance } from "./entrance.js";
 import type { Executor, Program } from "./executors/executor.js";
 import { type Heap, type Region, UNPLACED } from "./heap.js";
 import type { Cells, Description, Emitted, Layer, Pass } from "./layers/layer.js";
-import { classifies, type Figures, type Loss, losses, termsOf } from "./losses.js";
-import { optimizers, type SetOptimizer } from "./optimizers.js";
-import { ProgramBuilder, Stat } from "./program/builder.js";
+import { type Figures, type SetLoss, termsOf } from "./losses.js";
+import { ClassWeights, Op, ProgramBuilder, Stat } from "./program/builder.js";
 import type { DenseSamples, Matrix, SparseSamples } from "./program/samples.js";
+import type { Residents } from "./residents.js";
 import { positionsOf, type Shape, sizeOf } from "./shape.js";
-import type { Store } from "./store.js";
+import type { Store, TensorSpec } from "./store.js";
+import type { UpdatePlan } from "./update.js";
 import { type PlacedData, SPARSE_BELOW } from "./upload.js";
 import type { Snapshot, WholeSteps } from "./whole-steps.js";
 
@@ -18,6 +21,8 @@ export interface Model {
   readonly executor: Executor;
   readonly heap: Heap;
   readonly store: Store;
+  /** Plans that stay between calls. */
+  readonly residents: Residents;
   readonly dtype: DType;
   readonly layers: readonly Layer[];
   /** What each layer does with the output of the one before. */
@@ -28,8 +33,12 @@ export interface Model {
   readonly outputs: number;
   /** Factor of the inputs, applied as a batch is gathered. */
   readonly inputScale: number;
+  /** What gathering does in place of the first layers. */
+  readonly entrance: Entrance;
   /** Epochs trained since the network was made. */
   epochsTrained: number;
+  /** Steps of these epochs. */
+  stepsTrained: number;
   /** Threads to train on, or, with autoThreads, the most. */
   readonly threads: number;
   readonly autoThreads: boolean;
@@ -60,10 +69,11 @@ const GATHER_COST = 16;
 const ROW_COST = 256;
 
 /** Multiplications of a forward pass over `rows` rows of which `density` are not zero, those of a sparse layer by their cost. */
-function forwardWork({ descriptions }: Model, rows: number, density: number, sparseCost: number): number {
-  const [first, ...others] = descriptions;
-  const share = density < SPARSE_BELOW && first.takesSparse ? density * sparseCost : 1;
-  return rows * others.reduce((sum, { work }) => sum + work, first.work * share);
+function forwardWork(model: Model, rows: number, density: number, sparseCost: number): number {
+  const { folded, takesSparse } = model.entrance;
+  const [first, ...others] = model.descriptions.slice(folded);
+  const share = density < SPARSE_BELOW && takesSparse ? density * sparseCost : 1;
+  return rows * others.reduce((sum, { work }) => sum + work, (first?.work ?? 0) * share);
 }
 
 /** How a step is done: on how many threads, and on one, in how many parts each phase of it. */
@@ -86,15 +96,20 @@ export function mannerFor(model: Model, rows: number, density: number): Manner {
 export type Purpose =
   /** The outputs, or figures of them. */
   | { kind: "evaluate"; parameters: Region }
-  /** A step. `gradients`: a buffer laid out as the store is, for an optimizer that does not fold. */
-  | { kind: "train"; optimizer: SetOptimizer; cells: Cells; gradients: Region | undefined }
+  /** A step. */
+  | { kind: "train"; update: UpdatePlan; cells: Cells }
   /** The gradients themselves, into a buffer laid out as the store is. */
-  | { kind: "gradients"; parameters: Region; gradients: Region };
+  | { kind: "gradients"; parameters: Region; gradients: Region; ofInputs?: boolean };
 
 /** A pass, and the parameters by their gradients, where the gradients have no buffer but are folded into the step. */
 function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpose: Purpose) {
   const parameters = purpose.kind === "train" ? store.region : purpose.parameters;
-  const gradients = purpose.kind === "evaluate" ? undefined : purpose.gradients;
+  const gradients =
+    purpose.kind === "train"
+      ? purpose.update.gradients
+      : purpose.kind === "gradients"
+        ? purpose.gradients
+        : undefined;
   const folded = new Map<Region, Region>();
   const pass: Pass = {
     builder,
@@ -114,37 +129,72 @@ function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpo
 
 /** The next `rows` inputs, as the first layer takes them; sparse ones also as its gradient takes them, if that follows. */
 function emitInputs(
-  { inputScale, inputShape, descriptions }: Model,
-  { builder, rows, backward }: Pass,
+  model: Model,
+  pass: Pass,
   { inputs, visit }: Pick<PlacedData, "inputs" | "visit">,
 ): Matrix {
-  const scale = builder.cell(inputScale);
+  const { entrance, inputShape } = model;
+  const { builder, rows, backward } = pass;
+  const width = sizeOf(inputShape);
+  if (entrance.indices !== undefined) {
+    return builder.gatherIndices(inputs, visit, rows, width, entrance.indices);
+  }
+  const scale = builder.cell(entrance.scale);
   if ("capacity" in inputs) {
     const x = builder.sparseMatrix(rows, inputs.width, inputs.capacity);
     builder.gatherSparse(x, inputs, visit, scale);
-    if (backward) builder.sortByColumn(x);
+    if (backward && firstTrained(model) === entrance.folded) builder.sortByColumn(x);
     return x;
   }
-  const width = sizeOf(inputShape);
   const x = builder.matrix(rows, width);
-  builder.gather(x, inputs, visit, width, rows, scale);
-  if (rows > 1 || !descriptions[0].takesSparse) return x;
+  builder.gather(x, inputs, visit, width, rows, scale, entrance.columns?.columns?.(pass));
+  if (rows > 1 || !entrance.takesSparse) return x;
   // One row: its zeros are cheap to leave out, and there may be many.
   return builder.compressRow(x, width);
 }
 
-/** A forward pass through all layers; `activate`: with the activation of the last. */
-function emitLayers({ layers }: Model, pass: Pass, x: Matrix, activate: boolean) {
+/** Number of the first layer that training changes, or how many there are: the way back goes as far as that. */
+function firstTrained({ layers, descriptions }: Model): number {
+  const first = descriptions.findIndex(
+    ({ tensors }, index) =>
+      layers[index].trainable !== false &&
+      Object.values<TensorSpec>(tensors).some(({ trainable }) => trainable !== false),
+  );
+  return first < 0 ? layers.length : first;
+}
+
+/** A forward pass through all layers that the gathering has not done; `activate`: with the activation of the last. */
+function emitLayers(model: Model, pass: Pass, x: Matrix, activate: boolean, first = firstTrained(model)) {
+  const { layers, entrance } = model;
   const emitted: Emitted[] = [];
-  let input = x;
-  let output!: Region;
+  let output = x;
   for (const [index, layer] of layers.entries()) {
-    const step = layer.emit(pass, input, activate || index < layers.length - 1);
+    if (index < entrance.folded) continue;
+    const own = index < first ? { ...pass, backward: false } : pass;
+    const step = layer.emit(own, output, activate || index < layers.length - 1);
     emitted.push(step);
     output = step.output;
-    input = output;
   }
-  return { emitted, output };
+  // Only a first layer has an input that is sparse, and there is one then.
+  return { emitted, output: output as Region };
+}
+
+/**
+ * The backward passes of what emitLayers() emitted, down to the layer `first`; returns the gradient of what the gathering
+ * made if that is wanted.
+ */
+function emitBackward(
+  { layers, entrance }: Model,
+  emitted: readonly Emitted[],
+  gradient: Region,
+  first: number,
+  ofInputs: boolean,
+): Region | undefined {
+  let d: Region | undefined = gradient;
+  for (let index = layers.length - 1; index >= first; index--) {
+    d = emitted[index - entrance.folded].backward(d!, index > first || ofInputs);
+  }
+  return ofInputs ? d : undefined;
 }
 
 /**
@@ -163,20 +213,29 @@ export function planPredict(
   return { program: builder.finish({ kept: output }), output };
 }
 
+/** A pass that knows its loss. */
+export interface PlannedStep {
+  program: Program;
+  /** On one thread: number of the program's first records that leave parameters as they are and tell the loss. */
+  forward: number;
+  /** Where the gradient of the inputs is, shape (rows, inputs), if it was asked for. */
+  inputGradient: Region | undefined;
+}
+
 /**
  * A pass over `rows` rows that adds the batch's loss and hits to the statistics, and, for other purposes than to
  * evaluate, goes back; to train, it updates the parameters.
  */
-export function planLoss(
+export function planStep(
   model: Model,
-  loss: Loss,
+  loss: SetLoss,
   data: PlacedData,
   rows: number,
   statistics: Region,
   purpose: Purpose,
   { threads, parts }: Manner = { threads: 1, parts: 1 },
-): Program {
-  const { store, outputShape, outputs } = model;
+): PlannedStep {
+  const { outputShape, outputs } = model;
   const builder = new ProgramBuilder(model.heap, threads);
   const { pass, folded } = openPass(model, builder, rows, purpose);
   const { inputs, targets, visit } = data;
@@ -185,8 +244,11 @@ export function planLoss(
   if ("classes" in targets) builder.oneHot(target, targets, visit, outputs, rows);
   else builder.gather(target, targets, visit, outputs, rows, builder.cell(1));
 
-  const { op, fused, factor } = losses[loss];
-  const { emitted, output } = emitLayers(model, pass, x, fused === undefined);
+  const { fused, factor } = loss;
+  const scheme = schemeOf(builder, loss, data, outputs / positionsOf(outputShape), purpose);
+  const ofInputs = purpose.kind === "gradients" && purpose.ofInputs === true;
+  const first = ofInputs ? model.entrance.folded : firstTrained(model);
+  const { emitted, output } = emitLayers(model, pass, x, fused === undefined, first);
 
   // The loss sees the positions of a sample as rows.
   const positions = positionsOf(outputShape);
@@ -199,44 +261,84 @@ export function planLoss(
     logits: output,
     target,
   };
-  const folds = purpose.kind === "train" && purpose.gradients === undefined;
-  const rate = folds ? purpose.cells.rate : builder.cell(1);
-  builder.loss(op, buffers, rows * positions, outputs / positions, { rate, factor, terms });
-  builder.late(() => {
-    builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(rows / terms));
-  });
+  const prepared = scheme && { weights: builder.matrix(terms, 1), shares: builder.matrix(terms, 1) };
+  if (scheme) {
+    const { sampleWeights } = scheme;
+    const ofSamples = sampleWeights && builder.matrix(rows, 1);
+    if (ofSamples) builder.gather(ofSamples, sampleWeights, visit, 1, rows, builder.cell(1));
+    builder.prepareTargets(target, prepared!, rows, outputs, { ...scheme, sampleWeights: ofSamples });
+  }
+  const folding = purpose.kind === "train" && !purpose.update.gradients ? purpose.update : undefined;
+  const mean = {
+    rate: folding ? folding.rates : builder.cell(1),
+    rateStride: folding?.stride,
+    factor,
+    terms,
+    parameters: loss.settings.length > 0 ? builder.cells(loss.settings) : undefined,
+  };
+  if (!scheme?.weighs) {
+    builder.loss(loss.op, buffers, rows * positions, outputs / positions, mean);
+    builder.late(() => {
+      builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(rows / terms));
+    });
+  } else {
+    const weighted = scheme.op === loss.op ? mean : { ...mean, parameters: builder.cells([0, 1]) };
+    builder.loss(scheme.op, buffers, rows * positions, outputs / positions, { ...weighted, terms: 1 });
+    builder.weigh(buffers, prepared!, rows, outputs, scheme.termWidth);
+    builder.late(() => {
+      builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(1));
+      builder.reportWeights(statistics, prepared!.shares, terms);
+    });
+  }
+  if (data.predictions) {
+    const { predictions } = data;
+    builder.keep(
+      predictions,
+      buffers.prediction,
+      rows * positions,
+      outputs / positions,
+      visit.batch * positions,
+    );
+  }
 
-  if (purpose.kind !== "evaluate") {
-    let d: Region | undefined = buffers.gradient;
-    for (const [index, step] of [...emitted.entries()].reverse()) d = step.backward(d!, index > 0);
-  }
-  if (purpose.kind === "train" && purpose.gradients) {
-    const { optimizer, cells, gradients } = purpose;
-    builder.late(() => emitUpdate(builder, store, optimizer, gradients, cells.rate));
-  }
-  return builder.finish({ parts, folded: folds ? folded : undefined });
+  const inputGradient =
+    purpose.kind !== "evaluate" ? emitBackward(model, emitted, buffers.gradient, first, ofInputs) : undefined;
+  if (purpose.kind === "train") builder.late(() => purpose.update.emit(builder));
+  const program = builder.finish({ parts, folded: folding ? folded : undefined, kept: inputGradient });
+  return { program, forward: recordsUpTo(model.heap, program, Op.report), inputGradient };
 }
 
-/** A step of an optimizer that does not fold, over each run of parameters that are trained. */
-function emitUpdate(
-  builder: ProgramBuilder,
-  store: Store,
-  optimizer: SetOptimizer,
-  gradients: Region,
-  rate: Region,
-): void {
-  const { emit, slots } = optimizers[optimizer.name];
-  const kept = slots(optimizer).map((name) => store.slot(name));
-  for (const run of store.trained) {
-    const update = {
-      parameters: run,
-      gradients: store.within(gradients, run),
-      slots: kept.map((slot) => store.within(slot, run)),
-      size: run.bytes / builder.heap.elementBytes,
-      rate,
-    };
-    emit(builder, update, optimizer);
+/** How many records there are up to the first of an operation, that included. */
+function recordsUpTo({ u32 }: Heap, { offset, count }: Program, op: Op): number {
+  for (let record = 0; record < count; record++) {
+    if (u32[offset / 4 + record * RECORD_WORDS + Word.opcode] === op) return record + 1;
   }
+  return count;
+}
+
+/** What the terms of a loss need done before it, where they do not all count alike or labels are smoothed. */
+function schemeOf(
+  builder: ProgramBuilder,
+  loss: SetLoss,
+  data: PlacedData,
+  columns: number,
+  { kind }: Purpose,
+) {
+  const { labelSmoothing, per } = loss;
+  const classWeights = kind === "evaluate" ? undefined : loss.classWeights;
+  const weighs = data.masked || data.weights !== undefined || classWeights !== undefined;
+  if (!weighs && labelSmoothing === 0) return undefined;
+  const classes = classWeights ? loss.classes! : ClassWeights.none;
+  const labels = per === "row" ? columns : 2;
+  return {
+    weighs,
+    // Targets that are weighted do not sum to 1, as crossEntropy wants it; the focal loss with gamma 0 takes them.
+    op: loss.op === Op.crossEntropy && classWeights ? Op.focal : loss.op,
+    sampleWeights: data.weights,
+    settings: builder.cells([1 - labelSmoothing, labelSmoothing / labels, ...(classWeights ?? [])]),
+    classes,
+    termWidth: per === "row" ? columns : 1,
+  };
 }
 
 /** Where the parameters to read begin: in the heap, or in room taken for a copy. */
@@ -249,15 +351,15 @@ export function placeSnapshot({ heap, store }: Model, snapshot: Snapshot | undef
   return copy;
 }
 
-/** Mean loss and, for losses that classify, accuracy over `rows` rows. */
+/** Mean loss and, for losses that classify, accuracy over `rows` rows; where nothing counts, 0. */
 export function figuresOf(
   { outputShape }: Model,
-  { lossSum, hits }: Sums,
+  { lossSum, hits, weightSum, counted }: Sums,
   rows: number,
-  loss: Loss,
+  loss: SetLoss,
 ): Figures {
-  const figures: Figures = { loss: lossSum / rows };
-  if (classifies(loss)) figures.accuracy = hits / termsOf(loss, rows, outputShape);
+  const figures: Figures = { loss: lossSum / (weightSum || rows) };
+  if (loss.classifies) figures.accuracy = hits / (counted || termsOf(loss, rows, outputShape));
   return figures;
 }
 
@@ -273,23 +375,30 @@ export class Statistics {
   }
 
   clear(): void {
-    this.set({ lossSum: 0, hits: 0 });
+    this.set(NO_SUMS);
   }
 
   /** The sums so far. */
   get sums(): Sums {
     const cells = this.#heap.f64;
     const first = this.region.offset / 8;
-    return { lossSum: cells[first + Stat.lossSum], hits: cells[first + Stat.hits] };
+    return {
+      lossSum: cells[first + Stat.lossSum],
+      hits: cells[first + Stat.hits],
+      weightSum: cells[first + Stat.weightSum],
+      counted: cells[first + Stat.counted],
+    };
   }
 
   /** Goes on from sums of before. */
-  set({ lossSum, hits }: Sums): void {
+  set({ lossSum, hits, weightSum, counted }: Sums): void {
     const cells = this.#heap.f64;
     const first = this.region.offset / 8;
     cells[first + Stat.lossSum] = lossSum;
     cells[first + Stat.hits] = hits;
     cells[first + Stat.badStep] = -1;
+    cells[first + Stat.weightSum] = weightSum;
+    cells[first + Stat.counted] = counted;
   }
 
   /** First step whose loss was not finite, or -1. */
@@ -302,4 +411,9 @@ export class Statistics {
 export interface Sums {
   lossSum: number;
   hits: number;
+  /** Where terms do not all count alike: the sum of their weights, and how many are not 0. Else 0. */
+  weightSum: number;
+  counted: number;
 }
+
+export const NO_SUMS: Sums = { lossSum: 0, hits: 0, weightSum: 0, counted: 0 };

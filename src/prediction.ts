@@ -10,21 +10,15 @@ import { EVALUATION_BATCH } from "./sweep.js";
 import { copyInto } from "./upload.js";
 import type { Snapshot } from "./whole-steps.js";
 
-/** A plan for `rows` rows of one data type, with the parameters in the heap or with a copy of them. */
+/** A plan for some rows of one data type, with the parameters in the heap or with a copy of them. */
 interface Plan {
-  /** Top of the heap below it. */
-  mark: number;
   data: Region;
-  rows: number;
-  dataType: number;
-  parameters: Snapshot | undefined;
   program: Program;
   output: Region;
 }
 
 export class Predictor {
   readonly #model: Model;
-  #plan: Plan | undefined;
 
   constructor(model: Model) {
     this.#model = model;
@@ -48,45 +42,22 @@ export class Predictor {
     }
   }
 
-  /** Gives the plan's place in the heap back: whoever plans next does so. */
-  drop(): void {
-    if (this.#plan) this.#model.heap.release(this.#plan.mark);
-    this.#plan = undefined;
-  }
-
-  /** The plan's place is gone, for what lay below it was given back. */
-  forget(): void {
-    this.#plan = undefined;
-  }
-
   #runBatch(table: Table, output: FloatArray, from: number, parameters: Snapshot | undefined): void {
-    const { heap, executor, outputs } = this.#model;
-    let plan = this.#plan;
-    if (plan?.rows !== table.rows || plan.dataType !== table.dataType || plan.parameters !== parameters) {
-      plan = this.#make(table, parameters);
-    }
+    const { heap, executor, outputs, residents } = this.#model;
+    const { rows, dataType } = table;
+    const key = ["predict", rows, dataType, parameters];
+    const passing = parameters !== undefined;
+    const plan = residents.take(key, () => this.#make(table, parameters), { passing });
     copyInto(heap, plan.data, table);
     executor.run(plan.program, 0, 1);
-    output.set(heap.elements(plan.output.offset, table.rows * outputs), from * outputs);
+    output.set(heap.elements(plan.output.offset, rows * outputs), from * outputs);
   }
 
-  #make(table: Table, parameters: Snapshot | undefined): Plan {
-    const { rows, dataType, width } = table;
-    const { heap } = this.#model;
-    this.drop();
-    const mark = heap.top;
-    try {
-      const data = heap.region(table.data.byteLength);
-      const inputs = { data, dataType, width };
-      const placed = { inputs, visit: { order: undefined, batch: rows } };
-      const copy = placeSnapshot(this.#model, parameters);
-      const planned = planPredict(this.#model, placed, rows, copy);
-      this.#plan = { ...planned, mark, data, rows, dataType, parameters };
-      return this.#plan;
-    } catch (error) {
-      heap.release(mark);
-      throw error;
-    }
+  #make({ rows, dataType, width, data: values }: Table, parameters: Snapshot | undefined): Plan {
+    const data = this.#model.heap.region(values.byteLength);
+    const placed = { inputs: { data, dataType, width }, visit: { order: undefined, batch: rows } };
+    const copy = placeSnapshot(this.#model, parameters);
+    return { data, ...planPredict(this.#model, placed, rows, copy) };
   }
 }
 

@@ -10,6 +10,11 @@ export interface TensorSpec {
   readonly shape: Shape;
   /** Whether training changes it by its gradient; default true. */
   readonly trainable?: boolean;
+  /** Penalties: l1 * sign(parameter) + 2 * l2 * parameter is added to the gradient; default 0. */
+  readonly l1?: number;
+  readonly l2?: number;
+  /** Most that the norm of a column, along all axes but the last, is after a step; default Infinity. */
+  readonly maxNorm?: number;
 }
 
 /** A tensor in the store. */
@@ -26,6 +31,8 @@ export class Store {
   readonly #begin: number;
   #end: number;
   #slotsEnd: number;
+  /** Whether a fit is under way. */
+  training = false;
   /** The views that users were given and may still hold. */
   #lent: WeakRef<FloatArray>[] = [];
 
@@ -38,14 +45,28 @@ export class Store {
 
   /**
    * Reserves tensors of the owner `owner` ("layers.0"); returns them by their own names. All must be reserved before
-   * anything else is.
+   * anything else is. Those of a `layer` that is not trainable are not, either.
    */
-  reserve<N extends string>(owner: string, specs: Readonly<Record<N, TensorSpec>>): Record<N, Tensor> {
+  reserve<N extends string>(
+    owner: string,
+    specs: Readonly<Record<N, TensorSpec>>,
+    layer: { readonly trainable?: boolean } = {},
+  ): Record<N, Tensor> {
     const tensors = {} as Record<N, Tensor>;
     for (const name in specs) {
-      const { shape, trainable = true } = specs[name];
+      const { shape, trainable = true, l1 = 0, l2 = 0, maxNorm = Number.POSITIVE_INFINITY } = specs[name];
       const region = this.heap.region(sizeOf(shape) * this.heap.elementBytes);
-      tensors[name] = { name: `${owner}.${name}`, shape, trainable, region };
+      tensors[name] = {
+        name: `${owner}.${name}`,
+        shape,
+        l1,
+        l2,
+        maxNorm,
+        region,
+        get trainable() {
+          return trainable && layer.trainable !== false;
+        },
+      };
       this.#tensors.push(tensors[name]);
     }
     this.#end = this.heap.top;
@@ -85,18 +106,22 @@ export class Store {
 
   /**
    * What an optimizer keeps of every parameter, under a name ("sgd.velocity"): a region laid out as the parameters are,
-   * of zeros at first, which stays. Whoever asks for a new one must hold no region of the heap.
+   * of zeros at first, which stays; or of so many bytes. Whoever asks for a new one must hold no region of the heap.
    */
-  slot(name: string): Region {
+  slot(name: string, bytes: number = this.region.bytes): Region {
     let slot = this.#slots.get(name);
     if (!slot) {
-      const { bytes } = this.region;
       slot = this.heap.region(bytes);
       this.heap.u8.fill(0, slot.offset, slot.offset + bytes);
       this.#slots.set(name, slot);
       this.#slotsEnd = this.heap.top;
     }
     return slot;
+  }
+
+  /** Whether there is a slot of this name. */
+  hasSlot(name: string): boolean {
+    return this.#slots.has(name);
   }
 
   /** Bytes of a snapshot: of the parameters, and, if they are to be in it, of all slots. */
@@ -112,6 +137,36 @@ export class Store {
   /** Puts a snapshot back. */
   restore(snapshot: Uint8Array): void {
     this.heap.u8.set(snapshot, this.#begin);
+  }
+
+  /**
+   * Moves all tensors towards those of another store: value = value + tau (other - value).
+   *
+   * @param snapshot of the other, to be read in its place
+   */
+  blend(other: Store, tau: number, snapshot?: Uint8Array): void {
+    const others = new Map(other.#tensors.map((tensor) => [tensor.name, tensor]));
+    const pairs = this.#tensors.map((tensor) => {
+      const source = others.get(tensor.name);
+      if (source?.shape.join() === tensor.shape.join()) {
+        return [this.view(tensor), snapshot ? other.#viewIn(snapshot, source) : other.view(source)] as const;
+      }
+      throw new RangeError(
+        `${tensor.name} has shape [${tensor.shape.join(", ")}], but in the other network ` +
+          `${source ? `[${source.shape.join(", ")}]` : "there is none"}: both need the same layers`,
+      );
+    });
+    for (const [to, from] of pairs) {
+      if (tau === 1) to.set(from);
+      else for (let i = 0; i < to.length; i++) to[i] += tau * (from[i] - to[i]);
+    }
+  }
+
+  #viewIn({ buffer, byteOffset }: Uint8Array, { region }: Tensor): FloatArray {
+    const { elementBytes } = this.heap;
+    const at = byteOffset + region.offset - this.#begin;
+    const length = region.bytes / elementBytes;
+    return elementBytes === 8 ? new Float64Array(buffer, at, length) : new Float32Array(buffer, at, length);
   }
 
   /** A live view of a tensor. */

@@ -18,11 +18,13 @@ interface Summarized {
 
 /**
  * @param outputs shape of each layer's outputs
+ * @param trained number of the parameters that training changes
  * @param density share of non-zero inputs in the last data trained on, if there were any
  */
 export function summarize(
   network: Summarized,
   outputs: readonly Shape[],
+  trained: number,
   density: number | undefined,
 ): string {
   const { inputShape, layers, parameterCount, dtype, executor, seed } = network;
@@ -47,6 +49,10 @@ export function summarize(
     `${parameterCount.toLocaleString("en")} parameters, ${kibibytes.toFixed(1)} KiB, ${dtype}, ` +
       `executor ${executor}, seed ${seed}`,
   ];
+  if (trained < parameterCount) {
+    const frozen = (parameterCount - trained).toLocaleString("en");
+    text.push(`${trained.toLocaleString("en")} of them trainable, ${frozen} not`);
+  }
   if (density !== undefined) {
     text.push(
       `${(density * 100).toFixed(0)} % of the inputs last trained on are not zero: the first layer ` +

@@ -1,9 +1,9 @@
 // A pass over a whole data set in batches.
 
 import type { Program } from "./executors/executor.js";
-import type { Loss } from "./losses.js";
+import type { SetLoss } from "./losses.js";
 import type { Pacer } from "./pacing.js";
-import { type Manner, type Model, type Purpose, planLoss, type Statistics } from "./plan.js";
+import { type Manner, type Model, type Purpose, planStep, type Statistics } from "./plan.js";
 import type { PlacedData } from "./upload.js";
 
 /** Rows of a batch in evaluation: large enough for the products, small enough for the cache. */
@@ -22,14 +22,14 @@ export function planSweep(
   model: Model,
   data: PlacedData,
   rows: number,
-  loss: Loss,
+  loss: SetLoss,
   statistics: Statistics,
   purpose: Purpose,
   manner?: Manner,
 ): Sweep {
   const { batch } = data.visit;
   const plan = (size: number) =>
-    size > 0 ? planLoss(model, loss, data, size, statistics.region, purpose, manner) : undefined;
+    size > 0 ? planStep(model, loss, data, size, statistics.region, purpose, manner).program : undefined;
   const fullSteps = Math.floor(rows / batch);
   return {
     rows,

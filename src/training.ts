@@ -1,59 +1,35 @@
 // The training loop: plans the programs of a fit, runs them epoch by epoch, and keeps the last good state.
 
+import { type Callback, type EpochEntry, Hooks, type Run } from "./callbacks/callback.js";
 import { RunFailure } from "./executors/executor.js";
 import { Explosion } from "./explosion.js";
 import type { Cells } from "./layers/layer.js";
-import type { Figures, Loss } from "./losses.js";
-import { optimizers, type SetOptimizer } from "./optimizers.js";
+import type { Figures, SetLoss } from "./losses.js";
+import { type Measures, measurePlaced } from "./measuring.js";
+import { type MetricFigures, ofValidation } from "./metrics.js";
+import type { SetOptimizer } from "./optimizers.js";
 import { Pacer } from "./pacing.js";
 import type { Pieces } from "./pieces.js";
 import { figuresOf, type Model, mannerFor, type Purpose, Statistics } from "./plan.js";
 import { ProgramBuilder } from "./program/builder.js";
 import type { Visit } from "./program/samples.js";
+import { Rates } from "./rates.js";
 import type { Signal } from "./signal.js";
 import { EVALUATION_BATCH, planSweep, runSweep, type Sweep } from "./sweep.js";
+import { takeSlots, UpdatePlan } from "./update.js";
 import { allocateData, type DataSet, type PlacedData, upload } from "./upload.js";
 import { WholeSteps } from "./whole-steps.js";
 
-/** What `fit` reports of one epoch. */
-export interface EpochEntry {
-  /** 1 for the first epoch of this call. */
-  epoch: number;
-  /** Mean loss over the samples, each as it was when its batch was trained. */
-  loss: number;
-  /** Share of hits, 0 to 1; only with losses that classify. */
-  accuracy?: number;
-  /** Loss over the validation data after the epoch. */
-  validationLoss?: number;
-  validationAccuracy?: number;
-  /** Seconds spent training; validation and callbacks not counted. */
-  seconds: number;
-}
-
-/** What `fit` reports of one batch. */
-export interface BatchEntry {
-  epoch: number;
-  /** 1 for the first batch of the epoch. */
-  batch: number;
-  /** Batches of an epoch. */
-  batches: number;
-  /** Mean loss over the epoch so far. */
-  loss: number;
-  /** Accuracy over the epoch so far; only with losses that classify. */
-  accuracy?: number;
-}
-
 /** Settings of a fit, checked. */
-export interface Settings {
+export interface Settings extends Measures {
   data: DataSet;
   validation: DataSet | undefined;
   epochs: number;
   batchSize: number;
   optimizer: SetOptimizer;
   shuffle: boolean;
-  loss: Loss;
-  onEpoch: ((entry: EpochEntry) => unknown) | undefined;
-  onBatch: ((entry: BatchEntry) => unknown) | undefined;
+  loss: SetLoss;
+  callbacks: readonly Callback[];
   signal: Signal | undefined;
 }
 
@@ -74,8 +50,18 @@ interface PlacedSweep {
   statistics: Statistics;
 }
 
-function placeSweep(model: Model, data: DataSet, visit: Visit, loss: Loss, purpose: Purpose): PlacedSweep {
-  const placed = allocateData(model.heap, data, visit);
+function placeSweep(
+  model: Model,
+  data: DataSet,
+  visit: Visit,
+  { loss, metrics }: Settings,
+  purpose: Purpose,
+): PlacedSweep {
+  const { heap, outputs } = model;
+  const placed = allocateData(heap, data, visit);
+  if (metrics.length > 0) {
+    placed.predictions = heap.region(data.inputs.rows * outputs * heap.elementBytes);
+  }
   const statistics = new Statistics(model.heap);
   const manner = mannerFor(model, visit.batch, data.density);
   const sweep = planSweep(model, placed, data.inputs.rows, loss, statistics, purpose, manner);
@@ -86,8 +72,9 @@ function* uploadAll(model: Model, passes: (PlacedSweep | undefined)[]): Pieces<v
   for (const pass of passes) if (pass) yield* upload(model.heap, pass.data, pass.placed);
 }
 
-/** What the network must do at once when a training has begun, and when its place in the heap is given back. */
-export interface TrainingHooks {
+/** The network, and what it must do at once when a training has begun, and when its place in the heap is given back. */
+export interface Owner {
+  network: object;
   begun(): void;
   released(): void;
 }
@@ -97,73 +84,85 @@ export async function train(
   model: Model,
   settings: Settings,
   seed: number,
-  { begun, released }: TrainingHooks,
+  { network, begun, released }: Owner,
 ): Promise<EpochEntry[]> {
   const { heap, store, executor } = model;
-  const { data, batchSize, loss, signal } = settings;
+  const { data, batchSize, signal } = settings;
   const { rows } = data.inputs;
-  const { slots, folds } = optimizers[settings.optimizer.name];
-  const kept = slots(settings.optimizer);
   // What the optimizer keeps stays when the training ends.
-  for (const name of kept) store.slot(name);
+  const slots = takeSlots(store, settings.optimizer);
   const mark = heap.top;
   try {
     const batch = Math.min(batchSize, rows);
-    const cells = { rate: heap.cell(0), epoch: heap.cell(0) };
+    const cells = { epoch: heap.cell(0), step: heap.cell(0) };
     const shuffle = settings.shuffle ? planShuffle(model, rows, seed, cells) : undefined;
-    const purpose: Purpose = {
-      kind: "train",
-      optimizer: settings.optimizer,
-      cells,
-      gradients: folds(settings.optimizer) ? undefined : heap.region(store.region.bytes),
-    };
-    const training = placeSweep(model, data, { order: shuffle?.order, batch }, loss, purpose);
-    const validation = settings.validation && planValidation(model, settings.validation, loss);
-    const wholeSteps = new WholeSteps(store, { slots: kept.length > 0 });
+    const steps = Math.ceil(rows / batch);
+    const update = new UpdatePlan(model, settings.optimizer, steps);
+    const purpose: Purpose = { kind: "train", update, cells };
+    const training = placeSweep(model, data, { order: shuffle?.order, batch }, settings, purpose);
+    const validation = settings.validation && planValidation(model, settings.validation, settings);
+    const wholeSteps = new WholeSteps(store, { slots });
     const pacer = new Pacer(executor, { signal, wholeSteps, copyEachStep: batch >= ROWS_WORTH_A_COPY });
     const uploading = pacer.drive(uploadAll(model, [training, validation]));
     if (uploading) await uploading;
+    const hooks = new Hooks(settings.callbacks, (result) => pacer.callback(result));
+    let on = await hooks.begin(describeRun(model, network, settings, training));
     begun();
 
     const { sweep, statistics } = training;
     const explosion = new Explosion(settings);
     const history: EpochEntry[] = [];
+    const { epochs } = settings;
+    const rates = new Rates(settings.optimizer.learningRate, {
+      steps: epochs * steps,
+      epochs,
+      stepsPerEpoch: steps,
+    });
     model.density = data.density;
     model.wholeSteps = wholeSteps;
 
-    for (let epoch = 1; epoch <= settings.epochs; epoch++) {
+    for (let epoch = 1; epoch <= settings.epochs && on; epoch++) {
       wholeSteps.keep();
       const start = performance.now();
-      heap.setCell(cells.rate, -settings.optimizer.learningRate);
+      const before = (epoch - 1) * steps;
+      const { last, highest } = update.fill(steps, (step) => rates.at(before + step, epoch - 1));
       heap.setCell(cells.epoch, model.epochsTrained);
+      heap.setCell(cells.step, model.stepsTrained);
       if (shuffle) executor.run(shuffle.program, 0, 1);
       statistics.clear();
-      let callbacks = 0;
+      let outcome: EpochOutcome;
       try {
-        callbacks = await runEpoch(model, settings, training, pacer, explosion, epoch);
+        outcome = await runEpoch(model, settings, training, pacer, explosion, hooks, epoch);
       } catch (error) {
         if (error instanceof RunFailure) wholeSteps.restore();
         throw withState(error, lastGood(epoch));
       }
       if (statistics.badStep >= 0 || store.firstNotFinite()) {
         wholeSteps.restore();
-        throw diverged(model, settings, epoch, statistics.badStep, sweep.steps);
+        throw diverged(model, highest, epoch, statistics.badStep, sweep.steps);
       }
-      const seconds = (performance.now() - start - callbacks) / 1000;
-      const entry: EpochEntry = { epoch, ...figuresOf(model, statistics.sums, rows, loss), seconds };
+      model.stepsTrained += outcome.steps;
+      if (outcome.steps < sweep.steps) break;
+      on = outcome.on;
+      const seconds = (performance.now() - start - outcome.callbacks) / 1000;
       model.epochsTrained++;
+      const figures = await measureSweep(model, settings, training, pacer);
+      const entry: EpochEntry = { epoch, ...figures, learningRate: last, seconds };
       if (validation) {
-        const figures = await validate(model, validation, loss, pacer).catch((error) => {
+        const figures = await validate(model, validation, settings, pacer).catch((error) => {
           throw withState(error, lastGood(epoch + 1));
         });
-        entry.validationLoss = figures.loss;
-        if (figures.accuracy !== undefined) entry.validationAccuracy = figures.accuracy;
+        for (const [name, value] of Object.entries(figures)) {
+          (entry as unknown as Record<string, number>)[ofValidation(name)] = value;
+        }
       }
       history.push(entry);
+      rates.epochEnded(entry);
       const warning = explosion.epochEnded(entry);
       if (warning) model.warn(warning);
-      await pacer.callback(settings.onEpoch?.(entry));
+      on = (await hooks.call("onEpoch", entry)) && on;
     }
+    await hooks.call("onEnd", history);
     return history;
   } finally {
     model.wholeSteps = undefined;
@@ -172,52 +171,105 @@ export async function train(
   }
 }
 
-/** Runs the batches of an epoch, up to the first whose loss is not finite; returns the ms spent in onBatch. */
+interface EpochOutcome {
+  /** Steps done. */
+  steps: number;
+  /** Milliseconds spent in onBatch. */
+  callbacks: number;
+  /** Whether to go on after it. */
+  on: boolean;
+}
+
+/** Runs the batches of an epoch, up to the first whose loss is not finite, or where a callback stops the training. */
 async function runEpoch(
   model: Model,
-  { loss, onBatch }: Settings,
+  { loss }: Settings,
   { data, placed, sweep, statistics }: PlacedSweep,
   pacer: Pacer,
   explosion: Explosion,
+  hooks: Hooks,
   epoch: number,
-): Promise<number> {
+): Promise<EpochOutcome> {
   const { rows } = data.inputs;
   const { batch } = placed.visit;
-  if (!onBatch) {
+  if (!hooks.has("onBatch")) {
     await runSweep(sweep, pacer, () => {
       // A pacer's first slice is one step.
-      explosion.firstBatch(statistics.sums.lossSum / batch);
+      explosion.firstBatch(figuresOf(model, statistics.sums, batch, loss).loss);
       return statistics.badStep >= 0;
     });
-    return 0;
+    return { steps: sweep.steps, callbacks: 0, on: true };
   }
   let callbacks = 0;
-  for (let step = 0; step < sweep.steps && statistics.badStep < 0; step++) {
+  let on = true;
+  let step = 0;
+  for (; step < sweep.steps && statistics.badStep < 0 && on; step++) {
     await pacer.step((step < sweep.fullSteps ? sweep.full : sweep.rest)!, step);
     const seen = Math.min(rows, (step + 1) * batch);
     const figures = figuresOf(model, statistics.sums, seen, loss);
     explosion.firstBatch(figures.loss);
     const called = performance.now();
-    await pacer.callback(onBatch({ epoch, batch: step + 1, batches: sweep.steps, ...figures }));
+    on = await hooks.call("onBatch", { epoch, batch: step + 1, batches: sweep.steps, ...figures });
     callbacks += performance.now() - called;
   }
-  return callbacks;
+  return { steps: step, callbacks, on };
 }
 
-function planValidation(model: Model, data: DataSet, loss: Loss): PlacedSweep {
+function planValidation(model: Model, data: DataSet, settings: Settings): PlacedSweep {
   const visit = { order: undefined, batch: Math.min(EVALUATION_BATCH, data.inputs.rows) };
-  return placeSweep(model, data, visit, loss, { kind: "evaluate", parameters: model.store.region });
+  return placeSweep(model, data, visit, settings, { kind: "evaluate", parameters: model.store.region });
 }
 
-async function validate(
+async function validate(model: Model, pass: PlacedSweep, settings: Settings, pacer: Pacer): Promise<Figures> {
+  pass.statistics.clear();
+  await runSweep(pass.sweep, pacer);
+  return await measureSweep(model, settings, pass, pacer);
+}
+
+/** The figures and metrics of a pass. */
+async function measureSweep(
   model: Model,
-  { data, sweep, statistics }: PlacedSweep,
-  loss: Loss,
+  settings: Settings,
+  { data, placed, statistics }: PlacedSweep,
   pacer: Pacer,
-): Promise<Figures> {
-  statistics.clear();
-  await runSweep(sweep, pacer);
-  return figuresOf(model, statistics.sums, data.inputs.rows, loss);
+): Promise<Figures & MetricFigures> {
+  const figures = figuresOf(model, statistics.sums, data.inputs.rows, settings.loss);
+  if (settings.metrics.length === 0) return figures;
+  return { ...figures, ...(await pacer.drive(measurePlaced(model, settings, data, placed))) };
+}
+
+/** What callbacks are told before the first step. */
+function describeRun(
+  model: Model,
+  network: object,
+  { epochs, metrics, loss, validation }: Settings,
+  { data, placed, sweep }: PlacedSweep,
+): Run {
+  const { store } = model;
+  const names = ["loss", ...(loss.classifies ? ["accuracy"] : []), ...metrics.map(({ metric }) => metric)];
+  return {
+    network,
+    epochs,
+    batchSize: placed.visit.batch,
+    batches: sweep.steps,
+    rows: data.inputs.rows,
+    metrics: validation ? [...names, ...names.map(ofValidation)] : names,
+    snapshot(bytes = new Uint8Array(store.snapshotBytes())) {
+      const steady = model.wholeSteps?.read();
+      if (steady) bytes.set(steady.bytes.subarray(0, bytes.length));
+      else store.snapshot(bytes);
+      return bytes;
+    },
+    restore(bytes) {
+      if (!(bytes instanceof Uint8Array) || bytes.length !== store.snapshotBytes()) {
+        throw new RangeError("restore takes what snapshot of the same network returned");
+      }
+      if (model.wholeSteps?.read()) {
+        throw new Error("a step is under way: call restore in a callback, before it returns");
+      }
+      store.restore(bytes);
+    },
+  };
 }
 
 /** The order of an epoch, and the program that writes it: it depends on the seed and the epoch alone. */
@@ -242,7 +294,7 @@ function lastGood(epoch: number): string {
 /** The error for an epoch that went wrong, once its weights are put back. */
 function diverged(
   { store, dtype }: Model,
-  { optimizer: { learningRate } }: Settings,
+  learningRate: number,
   epoch: number,
   badStep: number,
   steps: number,

@@ -18,6 +18,8 @@ export const SPARSE_BELOW = 0.4;
 export interface DataSet {
   inputs: Table;
   targets: Targets;
+  /** Weights of the samples, of width 1, if there are any. */
+  weights?: Table | undefined;
   /** Share of values that are not zero, of a sample. */
   density: number;
   /** Where they are to go without their zeros: how many there are, in all and most in a row. */
@@ -25,13 +27,16 @@ export interface DataSet {
 }
 
 /** Looks at data that are to stay in the heap for long. */
-export function* survey([inputs, targets]: [Table, Targets], takesSparse: boolean): Pieces<DataSet> {
+export function* survey(
+  [inputs, targets, weights]: readonly [Table, Targets, Table?],
+  takesSparse: boolean,
+): Pieces<DataSet> {
   const share = density(inputs);
-  if (share >= SPARSE_BELOW || !takesSparse) return { inputs, targets, density: share };
+  if (share >= SPARSE_BELOW || !takesSparse) return { inputs, targets, weights, density: share };
   const { data, rows, width } = inputs;
   const sparse = { entries: 0, capacity: 0 };
   yield* byRows(rows, width, (from, to) => count(data.subarray(from * width, to * width), width, sparse));
-  return { inputs, targets, density: share, sparse };
+  return { inputs, targets, weights, density: share, sparse };
 }
 
 /** Adds the values that are not zero, and takes the most of a row. */
@@ -52,11 +57,21 @@ function count(data: Table["data"], width: number, found: { entries: number; cap
 export interface PlacedData {
   inputs: DenseSamples | SparseSamples;
   targets: DenseSamples | ClassSamples;
+  /** Weights of the samples. */
+  weights?: DenseSamples | undefined;
+  /** Whether there may be targets that are NaN. */
+  masked?: boolean;
   visit: Visit;
+  /** Where the outputs for all rows are kept, if they are needed: T (rows, outputs). */
+  predictions?: Region;
 }
 
 /** Takes room for data. */
-export function allocateData(heap: Heap, { inputs, targets, sparse }: DataSet, visit: Visit): PlacedData {
+export function allocateData(
+  heap: Heap,
+  { inputs, targets, weights, sparse }: DataSet,
+  visit: Visit,
+): PlacedData {
   const place = (values: Table, entries = values.data.length): DenseSamples => ({
     data: heap.region(entries * values.data.BYTES_PER_ELEMENT),
     dataType: values.dataType,
@@ -72,15 +87,18 @@ export function allocateData(heap: Heap, { inputs, targets, sparse }: DataSet, v
         }
       : place(inputs),
     targets: isClasses(targets) ? { classes: heap.region(targets.data.byteLength) } : place(targets),
+    weights: weights && place(weights),
+    masked: !isClasses(targets) && targets.masked === true,
     visit,
   };
 }
 
 /** Fills the room that allocateData() took. Throws Error if the data have changed since they were looked at. */
-export function* upload(heap: Heap, data: DataSet, { inputs, targets }: PlacedData): Pieces<void> {
+export function* upload(heap: Heap, data: DataSet, { inputs, targets, weights }: PlacedData): Pieces<void> {
   if ("capacity" in inputs) yield* uploadSparse(heap, data, inputs);
   else yield* copyInPieces(heap, inputs.data, data.inputs);
   yield* copyInPieces(heap, regionOf(targets), data.targets);
+  if (weights) yield* copyInPieces(heap, weights.data, data.weights!);
 }
 
 /** The values of samples that are not sparse. */

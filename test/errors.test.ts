@@ -144,7 +144,7 @@ describe("fit refuses targets:", () => {
     [
       "rows that are no distributions",
       rows(20).map(() => [1, 1, 0, 0, 0, 0, 0, 0, 0, 0]),
-      "targets sums to 2 in row 0, but crossEntropy takes rows of probabilities that sum to 1 " +
+      "targets sums to 2 in row 0, but the loss takes rows of probabilities that sum to 1 " +
         "(or one class index a row)",
     ],
     [
@@ -203,8 +203,8 @@ describe("fit refuses options:", () => {
     [
       "an unknown name",
       { learningrate: 1 },
-      'fit has no option "learningrate": it takes epochs, batchSize, learningRate, optimizer, shuffle, loss, validationData, ' +
-        "validationSplit, onEpoch, onBatch, signal",
+      'fit has no option "learningrate": it takes epochs, batchSize, learningRate, optimizer, shuffle, loss, labelSmoothing, ' +
+        "classWeights, sampleWeights, validationData, validationSplit, metrics, onEpoch, onBatch, callbacks, signal",
     ],
     ["null", null, "fit takes an options object, but got null"],
     ["a number of epochs alone", 5, "fit takes an options object, but got 5"],
@@ -284,7 +284,7 @@ describe("predict and evaluate refuse", () => {
     [
       "an option of fit",
       (network) => network.evaluate(rows(1), [0], { batchSize: 1 } as object),
-      'evaluate has no option "batchSize": it takes loss',
+      'evaluate has no option "batchSize": it takes loss, labelSmoothing, sampleWeights, metrics',
     ],
   ])("%s", async (_, call, message) => {
     const network = classifier();
@@ -305,7 +305,7 @@ describe("new Dense refuses", () => {
     [
       "an unknown name",
       [2, { units: 3 }],
-      'new Dense has no option "units": it takes activation, weightBounds',
+      'new Dense has no option "units": it takes activation, weightBounds, initializer, biasInitializer, useBias, trainable',
     ],
     ["the activation alone", [2, "relu"], 'new Dense takes an options object, but got "relu"'],
     ["null", [2, null], "new Dense takes an options object, but got null"],

@@ -19,13 +19,14 @@ function withoutSeconds(history: EpochEntry[]) {
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("the history", () => {
-  test("has one entry an epoch with its number, loss, accuracy and seconds", async () => {
+  test("has one entry an epoch with its number, loss, accuracy, learning rate and seconds", async () => {
     const history = await make().fit(x, classes, { epochs: 3, batchSize: 10 });
     expect(history).toEqual(
       [1, 2, 3].map((epoch) => ({
         epoch,
         loss: expect.any(Number),
         accuracy: expect.any(Number),
+        learningRate: 0.01,
         seconds: expect.any(Number),
       })),
     );
@@ -39,7 +40,7 @@ describe("the history", () => {
       seed: 1,
     });
     const [entry] = await network.fit(x, classes);
-    expect(Object.keys(entry)).toEqual(["epoch", "loss", "seconds"]);
+    expect(Object.keys(entry)).toEqual(["epoch", "loss", "learningRate", "seconds"]);
   });
 
   test("has the loss and the accuracy before the step where an epoch is one step", async () => {
@@ -161,7 +162,7 @@ describe("validation", () => {
       seed: 1,
     });
     const [entry] = await network.fit(x, classes, { validationSplit: 0.5 });
-    expect(Object.keys(entry).sort()).toEqual(["epoch", "loss", "seconds", "validationLoss"]);
+    expect(Object.keys(entry).sort()).toEqual(["epoch", "learningRate", "loss", "seconds", "validationLoss"]);
   });
 
   test("changes no bit of the training", async () => {
@@ -453,7 +454,10 @@ describe("the next fit", () => {
     await network.fit(x, classes, { epochs: 2, validationSplit: 0.2 });
     expect(network.heap.top).toBe(top);
     network.evaluate(x, classes);
+    expect(network.heap.top).toBe(top);
+    // Its plan stays for the next call, but not for long.
     gradientsOf(network, x, classes);
+    await network.fit(x, classes);
     expect(network.heap.top).toBe(top);
   });
 

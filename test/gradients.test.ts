@@ -4,8 +4,14 @@
 import { describe, expect, test } from "vitest";
 import { activations } from "../src/activations.js";
 import { gradientsOf } from "../src/gradients.js";
-import { type Activation, Dense, type FloatArray, type Loss, Network } from "../src/index.js";
-import { losses } from "../src/losses.js";
+import {
+  type ActivationName as Activation,
+  Dense,
+  type FloatArray,
+  type Loss,
+  Network,
+} from "../src/index.js";
+import { losses, rowAfter } from "../src/losses.js";
 import { namesOf } from "../src/table.js";
 import { executorNames, expectClose, parameters, random, randomValues } from "./helpers.js";
 
@@ -18,18 +24,23 @@ const ROWS = 6;
 const STEP = 6e-6;
 // Truncation, STEP^2 / 6 times a third derivative of about 1, and rounding, 1e-16 / STEP, are about 1e-11.
 const tolerance = { relative: 1e-8, absolute: 1e-8 };
-/** No pre-activation may come closer to 0, relu's kink, than this: a step moves one by some STEPs at most. */
-const KINK = 1e-3;
+/** Where activations have kinks: relu and its kind, hardSigmoid and hardSwish, relu6. */
+const KINKS = [0, -3, 3, 6];
+/** No pre-activation may come closer to a kink than this: a step moves one by some STEPs at most. */
+const DISTANCE = 1e-3;
 
 const hidden = namesOf(activations).filter((name) => !activations[name].onlyLast);
 /** Every last activation with every loss that goes with it. */
 const lasts = namesOf(activations).flatMap((last) =>
   namesOf(losses)
-    .filter((loss) => (losses[loss].fused ?? last) === last)
+    .filter((loss) => rowAfter(loss, last))
     .map((loss): [Activation, Loss] => [last, loss]),
 );
 
-/** Whether every pre-activation, which may have a kink at 0, stays on one side of it. */
+/** The losses, each under one activation that goes with it. */
+const ends = namesOf(losses).map((loss): [Activation, Loss] => [losses[loss].fused ?? "sigmoid", loss]);
+
+/** Whether every pre-activation stays on one side of the kinks. */
 function isSmooth(network: Network, x: number[][]): boolean {
   return network.layers.every((_, index) => {
     const layers = network.layers
@@ -40,7 +51,7 @@ function isSmooth(network: Network, x: number[][]): boolean {
       weights.set(network.layers[i].weights);
       biases.set(network.layers[i].biases);
     }
-    return upTo.predict(x).every((value) => Math.abs(value) > KINK);
+    return upTo.predict(x).every((value) => KINKS.every((kink) => Math.abs(value - kink) > DISTANCE));
   });
 }
 
@@ -50,28 +61,65 @@ function rowsOf(values: Float64Array, width: number): number[][] {
   ]);
 }
 
-/** Random probabilities, whose rows sum to 1 if the loss asks for that. */
-function makeTargets(loss: Loss): number[][] {
+/** Random probabilities, whose rows sum to 1 if the loss asks for that, or signs. */
+function makeTargets(loss: Loss, last?: Activation): number[][] {
   const rows = rowsOf(randomValues(ROWS * OUTPUTS, 2, 0, 1), OUTPUTS);
-  if (losses[loss].targets !== "distribution") return rows;
+  const targets = rowAfter(loss, last)?.targets ?? losses[loss].targets;
+  if (targets === "sign") return rows.map((row) => row.map((value) => (value < 0.5 ? -1 : 1)));
+  if (targets !== "distribution") return rows;
   return rows.map((row) => row.map((value) => value / row.reduce((sum, other) => sum + other, 0)));
 }
 
 /** The first network from seed 0 on whose pre-activations are all away from 0. */
-function makeSmooth(activations: Activation[], executor: Network["executor"], x: number[][]): Network {
-  for (let seed = 0; seed < 1000; seed++) {
+function makeSmooth(
+  activations: Activation[],
+  executor: Network["executor"],
+  x: number[][],
+  loss: Loss,
+): Network {
+  for (let seed = 0; seed < 20_000; seed++) {
     const layers = activations.map(
-      (activation, i) => new Dense(i < activations.length - 1 ? HIDDEN : OUTPUTS, { activation }),
+      (activation, i) =>
+        new Dense(i < activations.length - 1 ? HIDDEN : OUTPUTS, {
+          activation,
+          // The exponential of an exponential must stay of moderate size.
+          weightBounds: activation === "exponential" ? [-0.2, 0.2] : undefined,
+        }),
     );
     const network = new Network({ inputs: INPUTS, layers, seed, executor });
     const next = random(seed);
     for (const { biases } of layers)
       biases.forEach((_, j) => {
-        biases[j] = next() - 0.5;
+        // So that the outputs of poisson are above 0.
+        biases[j] = loss === "poisson" ? 2 * next() : next() - 0.5;
       });
-    if (isSmooth(network, x)) return network;
+    if (takesOutputs(network, x, loss) && isSmooth(network, x)) return network;
   }
-  throw new Error("every network has a pre-activation at 0");
+  throw new Error("every network has a pre-activation at a kink");
+}
+
+/**
+ * Whether a loss has outputs that it takes: poisson those above 0, where its logarithm is and its derivatives are of about 1,
+ * and others are not at a kink of theirs.
+ */
+function takesOutputs(network: Network, x: number[][], loss: Loss): boolean {
+  const outputs = rowsOf(Float64Array.from(network.predict(x)), OUTPUTS);
+  if (loss === "poisson") return outputs.flat().every((value) => value > 0.2);
+  const targets = makeTargets(loss, network.layers[network.layers.length - 1].activation);
+  return outputs.every((row, r) => {
+    const target = targets[r];
+    if (loss === "categoricalHinge") {
+      const rivals = row.map((value, j) => (1 - target[j]) * value).sort((a, b) => b - a);
+      const own = row.reduce((sum, value, j) => sum + target[j] * value, 0);
+      return rivals[0] - rivals[1] > DISTANCE && Math.abs(1 + rivals[0] - own) > DISTANCE;
+    }
+    return row.every((value, j) => {
+      const distance = Math.abs(value - target[j]);
+      if (loss === "meanAbsoluteError") return distance > DISTANCE;
+      if (loss === "huber") return Math.abs(distance - 1) > DISTANCE;
+      return !(loss === "hinge" || loss === "squaredHinge") || Math.abs(1 - target[j] * value) > DISTANCE;
+    });
+  });
 }
 
 /** (loss(w + STEP) - loss(w - STEP)) / (2 STEP) for every parameter in turn. */
@@ -86,35 +134,39 @@ function differences(network: Network, x: number[][], targets: number[][], loss:
       view()[i] = value;
       return difference / (2 * STEP);
     });
-  return network.layers.map((layer) => ({
-    weights: slope(() => layer.weights),
-    biases: slope(() => layer.biases),
-  }));
+  return network.layers.map((layer) => {
+    const names = ["weights", "biases", ...(layer.activation === "prelu" ? ["slope"] : [])];
+    return Object.fromEntries(names.map((name) => [name, slope(() => layer.tensor(name))]));
+  });
 }
 
 function checkGradients(activations: Activation[], loss: Loss): void {
   const x = rowsOf(randomValues(ROWS * INPUTS, 1, -1, 1), INPUTS);
-  const targets = makeTargets(loss);
+  const targets = makeTargets(loss, activations[activations.length - 1]);
   for (const executor of executorNames) {
-    const network = makeSmooth(activations, executor, x);
+    const network = makeSmooth(activations, executor, x, loss);
     const expected = differences(network, x, targets, loss);
     const { layers } = gradientsOf(network, x, targets, { loss });
-    for (const [i, { weights, biases }] of layers.entries()) {
-      expectClose(weights, expected[i].weights, {
-        ...tolerance,
-        label: `${executor}, weights of layer ${i}`,
-      });
-      expectClose(biases, expected[i].biases, { ...tolerance, label: `${executor}, biases of layer ${i}` });
+    for (const [i, gradients] of layers.entries()) {
+      expect(Object.keys(gradients)).toEqual(Object.keys(expected[i]));
+      for (const [name, gradient] of Object.entries(gradients)) {
+        expectClose(gradient, expected[i][name], {
+          ...tolerance,
+          label: `${executor}, ${name} of layer ${i}`,
+        });
+      }
     }
     // A gradient of nothing would agree with itself.
     expect(layers[0].weights.some((value) => Math.abs(value) > 1e-4)).toBe(true);
   }
 }
 
+describe.each(ends)("the gradient under %s with %s is the slope of the loss", (last, loss) => {
+  test.each(hidden)("of two %s layers", (activation) => checkGradients([activation, activation, last], loss));
+});
+
 describe.each(lasts)("the gradient of %s with %s is the slope of the loss", (last, loss) => {
-  test.each(hidden)("under two %s layers", (activation) =>
-    checkGradients([activation, activation, last], loss),
-  );
+  test("under a hidden layer", () => checkGradients(["tanh", last], loss));
 
   test("of its own weights alone", () => checkGradients([last], loss));
 });

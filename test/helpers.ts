@@ -9,9 +9,17 @@ import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
 import { type Build, chooseBuild } from "../src/executors/wasm/module.js";
 import { Heap, type Region as Memory } from "../src/heap.js";
-import { Dense, Network, type NetworkOptions } from "../src/index.js";
+import {
+  type ActivationName as Activation,
+  Dense,
+  Network,
+  type NetworkOptions,
+  type PenaltyOptions,
+} from "../src/index.js";
+import { losses, rowAfter, type SetLoss, setLoss } from "../src/losses.js";
 import { DataType, ProgramBuilder } from "../src/program/builder.js";
 import type { SparseMatrix } from "../src/program/samples.js";
+import { namesOf } from "../src/table.js";
 import type { GoldenNetwork } from "./golden/networks.js";
 
 // A busy machine must not fail a test: no test here is about time.
@@ -344,6 +352,14 @@ export function expectClose(
   }
 }
 
+/** Every loss, those too that a name means after another activation. */
+export function everyLoss(): SetLoss[] {
+  return namesOf(losses).flatMap((name) => {
+    const rows = new Set([undefined, "sigmoid", "softmax"].map((last) => rowAfter(name, last as Activation)));
+    return [...rows].flatMap((row) => (row ? setLoss(row, { name }) : []));
+  });
+}
+
 /** A network of 4 inputs and 3 classes: one of any kind. */
 export function makeClassifier(options: Partial<NetworkOptions> = {}): Network {
   const layers = [new Dense(5, { activation: "tanh" }), new Dense(3, { activation: "softmax" })];
@@ -351,8 +367,12 @@ export function makeClassifier(options: Partial<NetworkOptions> = {}): Network {
 }
 
 /** A golden network with its initial parameters. */
-export function buildGolden(golden: GoldenNetwork, options: Partial<NetworkOptions> = {}): Network {
-  const layers = golden.layers.map(({ size, activation }) => new Dense(size, { activation }));
+export function buildGolden(
+  golden: GoldenNetwork,
+  options: Partial<NetworkOptions> = {},
+  penalties: PenaltyOptions = {},
+): Network {
+  const layers = golden.layers.map(({ size, activation }) => new Dense(size, { activation, ...penalties }));
   const network = new Network({ inputs: golden.inputs, layers, seed: 0, ...options });
   for (const [i, { weights, biases }] of network.layers.entries()) {
     weights.set(golden.weights[i]);

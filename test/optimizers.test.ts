@@ -2,10 +2,13 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
-import { type ExecutorName, type FitOptions, type Network, type Optimizer, sgd } from "../src/index.js";
+import { adam, type ExecutorName, type FitOptions, type Network, type Optimizer, sgd } from "../src/index.js";
 import { modelOf } from "../src/network.js";
+import { makeOptimizer } from "../src/optimizers.js";
+import { chunksOf, Op, Variant } from "../src/program/builder.js";
 import { goldenNetworks, goldenTrajectories } from "./golden/networks.js";
 import {
+  type Bench,
   buildGolden,
   dtypes,
   expectClose,
@@ -30,8 +33,11 @@ const momenta: [string, () => Optimizer][] = [
 ];
 
 describe.each(
-  goldenTrajectories.map((golden) => [JSON.stringify(golden.options), golden.network, golden] as const),
-)("sgd(%s) takes PyTorch's twenty steps on %s", (_, name, golden) => {
+  goldenTrajectories.map(
+    ({ optimizer, options, layers = {}, network }, i) =>
+      [optimizer, options, layers, network, goldenTrajectories[i]] as const,
+  ),
+)("%s(%j) with layers of %j takes PyTorch's twenty steps on %s", (make, _, layers, name, golden) => {
   // As in golden.test.ts: sums in another order.
   test.each<[ExecutorName, "float64" | "float32", number]>([
     ["wasm", "float64", 1e-10],
@@ -40,11 +46,11 @@ describe.each(
   ])("on the %s executor in %s", async (executor, dtype, tolerance) => {
     const network = goldenNetworks.find((one) => one.name === name)!;
     const { x, targets, loss } = network;
-    const trained = buildGolden(network, { executor, dtype });
+    const trained = buildGolden(network, { executor, dtype }, layers);
     const epochs = golden.losses.length / 2;
     const history = [];
     for (const learningRate of [golden.learningRate, golden.learningRate / 2]) {
-      const optimizer = sgd({ learningRate, ...golden.options });
+      const optimizer = makeOptimizer(make, { learningRate, ...golden.options });
       const options = { epochs, batchSize: x.length, loss, shuffle: false, optimizer };
       history.push(...(await trained.fit(x, targets, options)));
     }
@@ -61,55 +67,203 @@ describe.each(
   });
 });
 
-describe.each(settings)("a step with a momentum in %s", (_, { dtype, ...options }) => {
+/** The steps of all optimizers, as operations: what to do, and how many of the slots it has. */
+const steps: [string, Op, number, (boolean | 0 | 1)[]][] = [
+  ["momentum", Op.momentum, 0, [1]],
+  ["Nesterov's momentum", Op.momentum, Variant.nesterov, [1]],
+  ["adam", Op.adam, Variant.mean, [1, 1]],
+  ["amsgrad", Op.adaptive, Variant.mean | Variant.maximum, [1, 1, 1]],
+  ["rmsprop", Op.adaptive, 0, [0, 1]],
+  ["rmsprop with a momentum", Op.adaptive, Variant.velocity, [1, 1]],
+  ["centered rmsprop", Op.adaptive, Variant.centered, [0, 1, 1]],
+  ["centered rmsprop with a momentum", Op.adaptive, Variant.velocity | Variant.centered, [1, 1, 1]],
+  ["lion", Op.adaptive, Variant.sign, [1]],
+];
+
+/** Coefficients of twelve bits and less, by Rate and Setting. */
+const rates = [-0.25, 0.125, 0.875];
+const constants = [0.0625, 0.5, 0.75, 0.5, 0.25, 9, 9];
+const FACTOR = 0.5;
+
+/** What a step makes of one element, in float64, from the formulas in assembly/optimizers.ts. */
+function stepOf(op: Op, variant: number, [first, second, third, w, g]: number[]) {
+  const [rate, epsilon, keep] = op === Op.momentum ? [rates[0], 0, 1] : rates;
+  const [weightDecay, decay1, share1, decay2, share2] = constants;
+  const gradient = g * FACTOR + weightDecay * w;
+  if (op === Op.momentum) {
+    const v = decay1 * first + gradient;
+    const direction = variant ? gradient + decay1 * v : v;
+    return [v, second, third, w + rate * direction];
+  }
+  if (variant === Variant.sign) {
+    const direction = Math.sign(decay1 * first + share1 * gradient);
+    return [decay2 * first + share2 * gradient, second, third, keep * w + rate * direction];
+  }
+  const square = decay2 * second + share2 * gradient ** 2;
+  const mean = decay2 * third + share2 * gradient;
+  const maximum = Math.max(third, square);
+  const under =
+    variant & Variant.centered
+      ? Math.max(0, square - mean ** 2)
+      : variant & Variant.maximum
+        ? maximum
+        : square;
+  const m = decay1 * first + share1 * gradient;
+  const divided = (variant & Variant.mean ? m : gradient) / (Math.sqrt(under) + epsilon);
+  const velocity = decay1 * first + divided;
+  const direction = variant & Variant.velocity ? velocity : divided;
+  return [
+    variant & Variant.mean ? m : velocity,
+    square,
+    variant & Variant.centered ? mean : maximum,
+    keep * w + rate * direction,
+  ];
+}
+
+describe.each(settings)("a step in %s", (_, { dtype, ...options }) => {
   const lab = new Lab(dtype, options);
-  const run = (size: number, values: typeof factors, nesterov: boolean) =>
-    lab.run(
-      (bench) => {
-        const { builder } = bench;
-        // Of exact products a fused multiply-add and a separate one make the same sum but for its rounding.
-        const rounding = { epsilons: 2, of: new Float64Array(size).fill(100) };
-        const velocity = bench.inPlace(values(size, 1), rounding);
-        const parameters = bench.inPlace(values(size, 2), rounding);
-        const gradients = bench.input(values(size, 3));
-        const update = { parameters, gradients, size, rate: builder.cell(-0.25) };
-        builder.momentum(update, velocity, builder.cell(0.5), nesterov);
-      },
-      { label: `size ${size}` },
-    );
-
-  test.each([false, true])("leaves the same bits for every size, with nesterov: %s", (nesterov) => {
-    for (const size of sizes) run(size, factors, nesterov);
-    if (options.build === "plain")
-      for (const size of sizes) run(size, wildValues as typeof factors, nesterov);
-  });
-
-  test.each([false, true])("follows its formula, with nesterov: %s", (nesterov) => {
-    const [velocity, weights] = run(67, factors, nesterov);
-    const [v, w, g] = [1, 2, 3].map((seed) => factors(67, seed));
-    const expected = v.map((value, i) => 0.5 * value + g[i]);
-    expectClose(velocity, expected, { absolute: 1e-6 });
-    const steps = expected.map((value, i) => (nesterov ? g[i] + 0.5 * value : value));
-    expectClose(
-      weights,
-      w.map((value, i) => value - 0.25 * steps[i]),
-      { absolute: 1e-6 },
-    );
-  });
-
-  test("has the bits of one thread on three", async () => {
-    await lab.runOnThreads(3, (bench) => {
-      const { builder } = bench;
-      const size = 5001;
-      const [parameters, velocity] = [bench.inPlace(factors(size, 1)), bench.inPlace(factors(size, 2))];
-      const update = {
-        parameters,
-        gradients: bench.input(factors(size, 3)),
+  /** Squares are not negative. */
+  const valuesOf = (values: typeof factors, size: number, slot: number) =>
+    slot === 1 || slot === 2 ? values(size, slot).map(Math.abs) : values(size, slot);
+  const emit =
+    (op: Op, variant: number, has: (boolean | 0 | 1)[], size: number, values: typeof factors) =>
+    (bench: Bench) => {
+      // A root or a quotient makes a small difference of a sum larger: by the size of what is under it.
+      const rounding = { epsilons: 256, of: new Float64Array(size).fill(100) };
+      const slots = has.map((one, slot) =>
+        one ? bench.inPlace(valuesOf(values, size, slot), rounding) : undefined,
+      );
+      bench.builder.update(op, {
+        slots,
+        parameters: bench.inPlace(values(size, 3), rounding),
+        gradients: bench.input(values(size, 4)),
         size,
-        rate: builder.cell(-0.25),
-      };
-      builder.momentum(update, velocity, builder.cell(0.5), true);
-    });
+        // The second of two steps.
+        rates: bench.place(Float64Array.of(7, 7, 7, ...rates)),
+        stride: 24,
+        settings: bench.place(Float64Array.from(constants)),
+        factor: bench.builder.cell(FACTOR),
+        variant,
+      });
+    };
+  const second = { steps: [1, 2] as [number, number] };
+
+  test.each(steps)("of %s leaves the same bits for every size", (_, op, variant, has) => {
+    for (const size of sizes)
+      lab.run(emit(op, variant, has, size, factors), { ...second, label: `size ${size}` });
+    if (options.build === "relaxed") return;
+    for (const size of sizes)
+      lab.run(emit(op, variant, has, size, wildValues as typeof factors), {
+        ...second,
+        label: `wild, size ${size}`,
+      });
+  });
+
+  test.each(steps)("of %s follows its formula", (_, op, variant, has) => {
+    const size = 67;
+    const outputs = lab.run(emit(op, variant, has, size, factors), second);
+    const before = [0, 1, 2, 3, 4].map((slot) => valuesOf(factors, size, slot));
+    const expected = Array.from({ length: size }, (_, i) =>
+      stepOf(
+        op,
+        variant,
+        before.map((values) => values[i]),
+      ),
+    );
+    const places = [...has.flatMap((one, slot) => (one ? [slot] : [])), 3];
+    expect(outputs).toHaveLength(places.length);
+    for (const [index, place] of places.entries())
+      expectClose(
+        outputs[index],
+        expected.map((values) => values[place]),
+        { relative: 1e-5, absolute: 1e-5, label: `output ${place}` },
+      );
+  });
+
+  test("has the bits of one thread on 2 to 5", async () => {
+    for (const [, op, variant, has] of steps)
+      for (const threads of [2, 3, 4, 5])
+        await lab.runOnThreads(threads, emit(op, variant, has, 2001, factors), second);
+  });
+
+  const adjust = (size: number, values: typeof factors, limit: number) => (bench: Bench) => {
+    const { builder } = bench;
+    const rounding = { epsilons: 2, of: new Float64Array(size).fill(10) };
+    const gradients = bench.inPlace(values(size, 1), rounding);
+    const cells = [0.5, 0.25, limit].map((value) => builder.cell(value));
+    builder.adjust(gradients, bench.input(values(size, 2)), size, cells[0], cells[1], cells[2]);
+  };
+
+  test("of penalties and limits leaves the same bits for every size, and follows its formula", () => {
+    for (const size of sizes) {
+      for (const limit of [1, Number.POSITIVE_INFINITY]) {
+        const [adjusted] = lab.run(adjust(size, factors, limit), { label: `size ${size}` });
+        const w = factors(size, 2);
+        const sums = factors(size, 1).map((g, i) => g + 0.5 * Math.sign(w[i]) + 0.25 * w[i]);
+        const expected = sums.map((sum) => Math.max(-limit, Math.min(limit, sum)));
+        expectClose(adjusted, expected, { absolute: 1e-6, label: `size ${size}` });
+      }
+      if (options.build === "plain") lab.run(adjust(size, wildValues as typeof factors, 1));
+    }
+  });
+
+  const clip = (size: number, values: typeof factors, limit: number) => (bench: Bench) => {
+    const { builder } = bench;
+    const chunks = chunksOf(size);
+    const sums = bench.place(new Float64Array(chunks), { written: true });
+    const factor = bench.place(new Float64Array(1), { written: true });
+    builder.squares(sums, bench.input(values(size, 1)), size);
+    builder.clipFactor(factor, sums, chunks, builder.cell(limit));
+  };
+  const large = [4095, 4096, 4097, 8192 + 13, 50_000];
+
+  test("of a norm leaves the same bits for every size, and follows its formula", () => {
+    for (const size of [...sizes, ...large]) {
+      const [sums, [factor]] = lab.run(clip(size, factors, 3), { label: `size ${size}` });
+      expect(sums).toHaveLength(Math.ceil(size / 4096));
+      const norm = Math.hypot(...factors(size, 1));
+      expect(factor).toBeCloseTo(Math.min(1, 3 / (norm + 1e-6)), 12);
+      if (options.build === "plain") lab.run(clip(size, wildValues as typeof factors, 3));
+    }
+  });
+
+  test("of a norm has the bits of one thread on 2 to 5", async () => {
+    for (const threads of [2, 3, 4, 5])
+      for (const size of large) await lab.runOnThreads(threads, clip(size, factors, 3));
+  });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY])("of a norm that is %s has no factor", (value) => {
+    const values = (size: number) => new Float64Array(size).fill(1).fill(value, size - 1);
+    for (const size of [1, 9, 4097]) expect(lab.run(clip(size, values, 3))[1][0]).toBeNaN();
+  });
+
+  const bound = (rows: number, columns: number, values: typeof factors) => (bench: Bench) => {
+    const rounding = { epsilons: 8 };
+    const matrix = bench.inPlace(values(rows * columns, 1), rounding);
+    bench.builder.maxNorm(matrix, rows, columns, bench.builder.cell(3));
+  };
+
+  test("that bounds the norms of columns leaves the same bits, and follows its formula", () => {
+    for (const rows of [0, 1, 2, 5]) {
+      for (const columns of sizes) {
+        const label = `${rows} x ${columns}`;
+        const [bounded] = lab.run(bound(rows, columns, factors), { label });
+        const before = factors(rows * columns, 1);
+        const norms = Array.from({ length: columns }, (_, j) =>
+          Math.hypot(...before.filter((_, i) => i % columns === j)),
+        );
+        const expected = before.map((value, i) => {
+          const norm = norms[i % columns];
+          return norm > 3 ? (value * 3) / (norm + 1e-7) : value;
+        });
+        expectClose(bounded, expected, { absolute: 2e-6, label });
+        if (options.build === "plain") lab.run(bound(rows, columns, wildValues as typeof factors), { label });
+      }
+    }
+  });
+
+  test("that bounds the norms of columns has the bits of one thread on 2 to 5", async () => {
+    for (const threads of [2, 3, 4, 5]) await lab.runOnThreads(threads, bound(40, 67, factors));
   });
 });
 
@@ -173,8 +327,15 @@ describe("an optimizer", () => {
     expectSameBits(parameters(other), parameters(one));
   });
 
-  test("cannot be changed", () => {
-    expect(Object.isFrozen(sgd({ momentum: 0.5 }))).toBe(true);
+  test("takes no setting that it does not have, nor another name", () => {
+    const optimizer = adam() as unknown as Record<string, unknown>;
+    optimizer.beta1 = 0.8;
+    expect(() => {
+      optimizer.momentum = 0.9;
+    }).toThrow(TypeError);
+    expect(() => {
+      optimizer.name = "sgd";
+    }).toThrow(TypeError);
   });
 });
 
@@ -266,10 +427,16 @@ describe("fit refuses", () => {
     [
       "an optimizer that no factory made",
       { optimizer: { name: "sgd", learningRate: 1 } },
-      "optimizer is an object (Object), but must be what sgd() returns",
+      'optimizer is an object (Object), but must be one of "sgd", "rmsprop", "adagrad", "adam", "adamW", "lion", or what a ' +
+        "factory returns, e.g. adam()",
     ],
-    ["the factory itself", { optimizer: sgd }, "optimizer is a function, but must be what sgd() returns"],
-    ["null", { optimizer: null }, "optimizer is null, but must be what sgd() returns"],
+    [
+      "the factory itself",
+      { optimizer: sgd },
+      'optimizer is a function, but must be one of "sgd", "rmsprop"',
+    ],
+    ["null", { optimizer: null }, 'optimizer is null, but must be one of "sgd", "rmsprop"'],
+    ["an unknown name", { optimizer: "Adam" }, 'optimizer is "Adam", but must be one of "sgd", "rmsprop"'],
     [
       "a learning rate that float32 does not hold",
       { optimizer: sgd({ learningRate: 1e-60 }) },

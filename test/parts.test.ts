@@ -3,11 +3,11 @@
 
 import { describe, expect, test } from "vitest";
 import { FIRST_BY_ROWS, FIRST_DERIVATIVE } from "../assembly/ops.js";
-import { losses } from "../src/losses.js";
 import { DataType, Op, Start, Stat } from "../src/program/builder.js";
 import {
   type Bench,
   elements,
+  everyLoss,
   factors,
   Lab,
   placeWithoutZeros,
@@ -195,6 +195,34 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
     },
   );
 
+  test("vectors of indices and their gradients have the bits of one thread, on 2 to 5 threads", async () => {
+    const [samples, rows, length, vocabulary] = [300, 90, 5, 61];
+    const data = Uint8Array.from({ length: samples * length }, (_, i) => (i * i + 7 * i) % vocabulary);
+    const order = Uint32Array.from({ length: samples }, (_, i) => (i * 7) % samples);
+    for (const n of [3, rowOf2048]) {
+      for (const threads of [2, 3, 4, 5]) {
+        await lab.runOnThreads(
+          threads,
+          (bench) => {
+            const { builder } = bench;
+            const weights = bench.inPlace(factors(vocabulary * n, 2));
+            const fresh = bench.output(vocabulary * n);
+            const output = bench.output(rows * length * n);
+            const visit = { order: bench.place(order), batch: rows };
+            const inputs = { data: bench.place(data), dataType: DataType.u8 };
+            const matrix = builder.gatherIndices(inputs, visit, rows, length, vocabulary);
+            builder.product(output, matrix, weights, rows * length, n, vocabulary);
+            const options = { transposed: true };
+            builder.product(fresh, matrix, output, vocabulary, n, rows * length, options);
+            const added = { ...options, start: Start.add };
+            builder.product(weights, matrix, output, vocabulary, n, rows * length, added);
+          },
+          { steps: [0, 3], label: `${n} dimensions` },
+        );
+      }
+    }
+  });
+
   test("a dense row made sparse has the bits of one thread", async () => {
     const [width, n] = [70, 300];
     await lab.runOnThreads(3, (bench) => {
@@ -230,6 +258,14 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
         const x = matrix();
         const samples = { data: bench.place(bytes), dataType: DataType.u8 };
         builder.gather(x, samples, visit, width, rows, one);
+        for (const length of [width, 1]) {
+          const [mean, factor] = [bench.input(randomValues(length, 5)), bench.input(randomValues(length, 6))];
+          const columns = { mean, factor, length };
+          const y = matrix();
+          builder.gather(y, samples, visit, width, rows, one, columns);
+          builder.standardize(matrix(), y, rows, width, columns);
+          builder.standardize(y, y, rows, width, columns);
+        }
         const target = matrix();
         builder.oneHot(target, { classes: bench.place(classes) }, visit, width, rows);
         for (let op = Op.sigmoid as Op; op < FIRST_DERIVATIVE; op++) {
@@ -245,7 +281,8 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
         builder.columnSums(bench.inPlace(randomValues(width, 1)), x, rows, width, Start.add);
         builder.transpose(matrix(), x, rows, width);
         const statistics = bench.place(new Float64Array(Stat.cells), { written: true });
-        for (const { op, per, fused } of Object.values(losses)) {
+        const parameters = builder.cells([2, 0.25]);
+        for (const { op, per, fused } of everyLoss()) {
           const terms = per === "row" ? rows : size;
           const buffers = {
             gradient: matrix(),
@@ -255,7 +292,7 @@ describe.each(aligned)("on threads, in %s,", (_, { dtype, ...options }) => {
             logits: x,
             target,
           };
-          builder.loss(op, buffers, rows, width, { rate: one, factor: 1, terms });
+          builder.loss(op, buffers, rows, width, { rate: one, factor: 1, terms, parameters });
           builder.report(statistics, buffers.losses, buffers.hits, terms, one);
         }
         builder.uniform(matrix(), size, builder.cell(-1), builder.cell(1), 3, 4);

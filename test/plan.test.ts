@@ -7,9 +7,23 @@ import * as ops from "../assembly/ops.js";
 import { RECORD_WORDS, Word } from "../assembly/ops.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
-import { Dense, type FitOptions, Network, sgd } from "../src/index.js";
+import {
+  Dense,
+  Embedding,
+  type FitOptions,
+  Flatten,
+  type Layer,
+  Network,
+  Normalization,
+  Rescaling,
+  Reshape,
+  type Shape,
+  sgd,
+} from "../src/index.js";
 import { modelOf } from "../src/network.js";
-import { planLoss, Statistics } from "../src/plan.js";
+import { checkSettings } from "../src/optimizers.js";
+import { planStep, Statistics } from "../src/plan.js";
+import { UpdatePlan } from "../src/update.js";
 import { expectSameBits, makeClassifier, parameters, randomValues } from "./helpers.js";
 
 /** The phases of a network's training step, as names of operations. */
@@ -86,6 +100,64 @@ describe("a step of 784-128-10, batch 32,", () => {
   });
 });
 
+describe("layers that the gathering does add no operation to a step:", () => {
+  const x = randomValues(32 * 12, 1);
+  const classifier = () => new Dense(3, { activation: "softmax" });
+  const plain = ["gather", "oneHot", "product", "crossEntropy", "report", "product", "columnSums"];
+  const step = async (layers: Layer[], inputs: number | Shape = 12, values = x) => {
+    const network = new Network({ inputs, layers, executor: "reference" });
+    return (await phasesOf(network as unknown as Network, values, {})).flat();
+  };
+
+  test.each<[string, () => Layer[], Shape?]>([
+    ["Flatten", () => [new Flatten(), classifier()], [3, 4]],
+    ["Reshape", () => [new Reshape([4, 3]), new Flatten(), classifier()], [2, 6]],
+    ["Rescaling", () => [new Rescaling(0.5), classifier()]],
+    ["Rescaling with an offset", () => [new Rescaling(0.5, { offset: 1 }), classifier()]],
+    ["Normalization", () => [new Normalization({ mean: 1, variance: 2 }), classifier()]],
+    [
+      "all of them",
+      () => [
+        new Reshape([2, -1]),
+        new Rescaling(2),
+        new Rescaling(0.5),
+        new Normalization({ mean: 1, variance: 2 }),
+        new Flatten(),
+        classifier(),
+      ],
+      [3, 4],
+    ],
+  ])("%s", async (_, layers, inputs) => {
+    expect(await step(layers(), inputs)).toEqual(plain);
+  });
+
+  test("without an offset they leave sparse inputs sparse", async () => {
+    const sparse = x.map((value, i) => (i % 5 ? 0 : value));
+    const layers = [new Rescaling(0.5), new Flatten(), classifier()];
+    expect(await step(layers, [3, 4], sparse)).toEqual([
+      ...["gatherSparse", "sortByColumn", "oneHot", "sparseProduct", "crossEntropy", "report"],
+      ...["sparseGradient", "columnSums"],
+    ]);
+  });
+
+  test("an Embedding is the batch's indices, a product and its gradient; elsewhere a layer is an operation", async () => {
+    const words = x.map((_, i) => i % 7);
+    const layers = [new Embedding(7, 2), new Flatten(), new Rescaling(3), classifier()];
+    expect(await step(layers, 12, words)).toEqual([
+      ...["indices", "oneHot", "sparseProduct", "normalize", "product", "crossEntropy", "report"],
+      ...["transpose", "product", "product", "columnSums", "normalize", "sortByColumn", "sparseGradient"],
+    ]);
+  });
+
+  test("before the first layer that has anything to train nothing goes back", async () => {
+    const layers = [new Dense(12, { activation: "tanh" }), new Rescaling(2), classifier()];
+    expect((await step(layers)).filter((name) => name === "normalize")).toHaveLength(2);
+    const folded = new Normalization({ mean: 1, variance: 2 });
+    const operations = await step([folded, new Rescaling(2), classifier()]);
+    expect(operations).toEqual(["gather", "oneHot", "normalize", ...plain.slice(2)]);
+  });
+});
+
 test("the learning rate changes without a new plan", () => {
   const [x, targets] = [randomValues(8 * 4, 1), [0, 1, 2, 0, 1, 2, 0, 1]];
   /** Steps at these rates: all of one plan, or each of its own. */
@@ -98,13 +170,14 @@ test("the learning rate changes without a new plan", () => {
     const classes = heap.region(32);
     heap.u32.set(targets, classes.offset / 4);
     const data = { inputs, targets: { classes }, visit: { order: undefined, batch: 8 } };
-    const cells = { rate: heap.cell(0), epoch: heap.cell(0) };
-    const purpose = { kind: "train", optimizer: sgd() as never, cells, gradients: undefined } as const;
+    const cells = { epoch: heap.cell(0), step: heap.cell(0) };
+    const update = new UpdatePlan(model, checkSettings(sgd()), 1);
+    const purpose = { kind: "train", update, cells } as const;
     const { region } = new Statistics(heap);
-    const make = () => planLoss(model, "crossEntropy", data, 8, region, purpose);
+    const make = () => planStep(model, network.facts.loss, data, 8, region, purpose).program;
     const programs = Array.from({ length: plans }, make);
     for (const [i, rate] of rates.entries()) {
-      heap.setCell(cells.rate, -rate);
+      update.fill(1, () => rate);
       model.executor.run(programs[i % plans], 0, 1);
     }
     return parameters(network);

@@ -570,9 +570,19 @@ describe("a record", () => {
   const enums = Object.entries(ops).filter(
     ([name, value]) =>
       typeof value === "object" &&
-      !["Role", "Operand", "Word", "Cut", "Control", "Stat", "Op", "DataType", "Start", "Layout"].includes(
-        name,
-      ),
+      ![
+        "Role",
+        "Operand",
+        "Word",
+        "Cut",
+        "Control",
+        "Stat",
+        "Op",
+        "DataType",
+        "Start",
+        "Layout",
+        "Curve",
+      ].includes(name),
   ) as unknown as [string, Record<string, number | string>][];
   const positions = (members: Record<string, number | string>) =>
     Object.values(members)

@@ -1,7 +1,20 @@
 // The public types: what they say of a network that is written out. The compiler checks them (npm run typecheck).
 
 import { expectTypeOf, test } from "vitest";
-import { Dense, type DType, type Figures, type FloatArray, Network } from "../src/index.js";
+import {
+  type Callback,
+  checkpoint,
+  Dense,
+  Dropout,
+  type DType,
+  type EpochEntry,
+  earlyStopping,
+  type Figures,
+  type FitOptions,
+  type FloatArray,
+  f1,
+  Network,
+} from "../src/index.js";
 
 const softmax = () => [new Dense(4), new Dense(3, { activation: "softmax" })] as const;
 
@@ -27,6 +40,37 @@ test("evaluate has an accuracy where the loss classifies", () => {
   const any = new Network({ inputs: 2, layers: some });
   expectTypeOf(any.evaluate(x, [0])).toEqualTypeOf<Figures>();
   expectTypeOf(any.evaluate(x, [0], { loss: "binaryCrossEntropy" }).accuracy).toEqualTypeOf<number>();
+});
+
+test("entries and figures have the metrics by name", () => {
+  expectTypeOf<EpochEntry["f1"]>().toEqualTypeOf<number | undefined>();
+  expectTypeOf<EpochEntry["validationTopKAccuracy"]>().toEqualTypeOf<number | undefined>();
+  const classifier = new Network({ inputs: 2, layers: softmax() });
+  const figures = classifier.evaluate([[1, 2]], [0], { metrics: ["auc", f1({ average: "micro" })] });
+  expectTypeOf(figures.auc).toEqualTypeOf<number | undefined>();
+  expectTypeOf(figures.accuracy).toEqualTypeOf<number>();
+  // @ts-expect-error no such metric
+  () => classifier.evaluate([[1, 2]], [0], { metrics: ["mse"] });
+});
+
+test("callbacks take a network of any kind, so that options serve all networks", () => {
+  const network = new Network({ inputs: 2, layers: softmax(), dtype: "float32" });
+  () =>
+    network.fit([1, 2], [0], {
+      callbacks: [
+        { onBegin: (run) => expectTypeOf(run.network.predict([1, 2])).toEqualTypeOf<FloatArray>() },
+        checkpoint((saved: typeof network) => saved.layers[0].weights),
+        earlyStopping(),
+        ({ loss }) => loss > 0,
+      ],
+    });
+  const stopping: Callback = { onEpoch: ({ loss }) => loss > 0.1 };
+  const options: FitOptions = { callbacks: [stopping] };
+  () => network.fit([1, 2], [0], options);
+  () => new Network({ inputs: 2, layers: [new Dropout(0.5), new Dense(1)] }).fit([1, 2], [0], options);
+  () => network.fit([1, 2], [0], { callbacks: [stopping] });
+  const summaries: Callback = { onBegin: ({ network }) => void network.summary() };
+  () => network.fit([1, 2], [0], { callbacks: [summaries] });
 });
 
 test("a network of any kind is a Network", () => {

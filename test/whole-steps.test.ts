@@ -169,7 +169,7 @@ describe("evaluateAsync and predictAsync", () => {
       "which is not a multiple of the network's 256 inputs",
     );
     await expect(network.evaluateAsync(x, classes, { signals: 1 } as object)).rejects.toThrow(
-      'evaluateAsync has no option "signals": it takes loss, signal',
+      'evaluateAsync has no option "signals": it takes loss, metrics, signal',
     );
   });
 });
@@ -225,6 +225,8 @@ describe("what is done in the last moment of a fit", () => {
         },
       });
       await late;
+      // A fit drops all plans that were made before.
+      await network.fit(x, classes);
       network.predict(probe);
       expect(network.heap.top, `after ${wait} microtasks`).toBe(top);
     }

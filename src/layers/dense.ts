@@ -1,15 +1,32 @@
 // The fully connected layer: y = f(x W + b).
 
-import { type Activation, activations } from "../activations.js";
-import { checkChoice, checkInteger, quote, readOptions } from "../check.js";
+import {
+  type Activation,
+  activations,
+  activationText,
+  checkActivation,
+  fillTensors,
+  type SetActivation,
+  tensorsOf,
+} from "../activations.js";
+import { checkBoolean, checkChoice, checkInteger, quote, readOptions } from "../check.js";
 import { type DType, type FloatArray, rounded } from "../dtype.js";
 import type { Region } from "../heap.js";
+import {
+  checkInitializer,
+  drawInitial,
+  type Initializer,
+  readInitializer,
+  type SetInitializer,
+} from "../initializers.js";
+import { checkPenalties, PENALTY_OPTIONS, type PenaltyOptions } from "../penalties.js";
 import { type ProgramBuilder, Start } from "../program/builder.js";
 import type { Matrix } from "../program/samples.js";
 import { positionsOf, type Shape, sizeOf } from "../shape.js";
 import type { Store, Tensor } from "../store.js";
 import { INSPECT, notItself } from "../wrapped.js";
 import {
+  BIAS_STREAM,
   COPY,
   type Description,
   type Emitted,
@@ -19,14 +36,26 @@ import {
   type Pass,
 } from "./layer.js";
 
-export interface DenseOptions<A extends Activation = Activation> {
-  /** Activation of the outputs; default "sigmoid". "softmax" is for the last layer only. */
-  activation?: A;
+export interface DenseOptions<A extends Activation = Activation> extends PenaltyOptions {
+  /**
+   * Activation of the outputs: a name, or what `leakyRelu`, `elu` or `celu` returns; default "sigmoid". "softmax" and
+   * "logSoftmax" are for the last layer only.
+   */
+  activation?: A | SetActivation<A>;
   /**
    * Bounds [low, high] that the initial weights are drawn from uniformly. Default: Glorot uniform,
-   * +-sqrt(6 / (inputs + outputs)); for relu He uniform, +-sqrt(6 / inputs).
+   * +-sqrt(6 / (inputs + outputs)); for relu and its kind He uniform, +-sqrt(6 / inputs); for selu LeCun uniform,
+   * +-sqrt(3 / inputs).
    */
   weightBounds?: readonly [low: number, high: number];
+  /** How the initial weights are drawn, instead of `weightBounds`, e.g. "heNormal". Default: as said there. */
+  initializer?: Initializer;
+  /** How the initial biases are drawn; default "zeros". Those of a variance take the inputs and outputs of the weights. */
+  biasInitializer?: Initializer;
+  /** Whether there are biases; default true. Without, y = f(x W). */
+  useBias?: boolean;
+  /** Whether training changes the weights and biases; default true. */
+  trainable?: boolean;
 }
 
 /** Where a layer's parameters are, unless it is a Proxy that hides it. */
@@ -36,13 +65,22 @@ let placeOf: (layer: object) => Place;
  * Fully connected layer: `y = f(x W + b)`, x of shape (batch, inputs), y of shape (batch, size). Of inputs with more
  * axes it maps the last, at every position of the others: (batch, ..., inputs) to (batch, ..., size).
  *
- * The biases start at 0. A layer belongs to the one network it was given to.
+ * The biases start at 0 unless told otherwise. A layer belongs to the one network it was given to.
  */
 export class Dense<A extends Activation = Activation> implements Layer {
   /** Number of outputs. */
   readonly size: number;
   readonly activation: A;
+  /** Whether there are biases. */
+  readonly useBias: boolean;
+  readonly #activation: SetActivation<A>;
   readonly #bounds: readonly [number, number] | undefined;
+  readonly #initializer: SetInitializer | undefined;
+  readonly #biasInitializer: SetInitializer | undefined;
+  #trainable: boolean;
+  /** What is left of the initialization when its operations have run. */
+  #afterwards: (() => void) | undefined;
+  readonly #penalties: ReturnType<typeof checkPenalties>;
   #place: Place | undefined;
 
   static {
@@ -61,13 +99,35 @@ export class Dense<A extends Activation = Activation> implements Layer {
    * @throws RangeError or TypeError when the size, the activation or the bounds are not usable
    */
   constructor(size: number, options: DenseOptions<A> = {}) {
-    const { activation = "sigmoid", weightBounds } = readOptions("new Dense", options, [
+    const given = readOptions("new Dense", options, [
       "activation",
       "weightBounds",
+      "initializer",
+      "biasInitializer",
+      "useBias",
+      "trainable",
+      ...PENALTY_OPTIONS,
     ]);
+    const { activation = "sigmoid", weightBounds, initializer, biasInitializer } = given;
+    const { useBias = true, trainable = true, l1, l2, maxNorm } = given;
     this.size = checkInteger("the size of a Dense layer", size, 1);
-    this.activation = checkChoice("activation", activation, activations) as A;
+    this.#activation = checkActivation(activation) as SetActivation<A>;
+    this.activation = this.#activation.name;
+    this.#penalties = checkPenalties({ l1, l2, maxNorm });
     if (weightBounds !== undefined) this.#bounds = checkBounds(weightBounds);
+    this.useBias = checkBoolean("useBias", useBias);
+    this.#trainable = checkBoolean("trainable", trainable);
+    if (initializer !== undefined) {
+      if (weightBounds !== undefined)
+        throw new TypeError("both weightBounds and initializer are given: pass one of them");
+      this.#initializer = readInitializer("initializer", initializer);
+    }
+    if (biasInitializer !== undefined) {
+      this.#biasInitializer = readInitializer("biasInitializer", biasInitializer);
+      if (!useBias) throw new TypeError("biasInitializer is given, but useBias is false: pass one of them");
+      if (this.#biasInitializer.name === "orthogonal")
+        throw new RangeError('biasInitializer is "orthogonal", but biases are no matrix: take e.g. "zeros"');
+    }
   }
 
   /**
@@ -79,25 +139,42 @@ export class Dense<A extends Activation = Activation> implements Layer {
    * value written may be kept, or overwritten, or be updated once less; the network stays usable.
    */
   get weights(): FloatArray {
-    const { store, weights } = placeOf(this);
-    return store.lend(weights);
+    return this.tensor("weights");
   }
 
-  /** Live view of the biases, shape (size); as `weights`. */
+  /** Live view of the biases, shape (size); as `weights`. Without biases (`useBias: false`) it is empty. */
   get biases(): FloatArray {
-    const { store, biases } = placeOf(this);
-    return store.lend(biases);
+    const { store, tensors } = placeOf(this);
+    return tensors.biases ? this.tensor("biases") : store.heap.elements(0, 0);
+  }
+
+  /** Whether training changes the weights and biases. It may change between calls of `fit`. */
+  get trainable(): boolean {
+    return this.#trainable;
+  }
+
+  set trainable(value: boolean) {
+    this.#trainable = checkBoolean("trainable", value);
+  }
+
+  /**
+   * Live view of the parameters of a name: "weights", "biases" and, with the activation "prelu", "slope"; as `weights`.
+   *
+   * @throws RangeError for an unknown name
+   */
+  tensor(name: string): FloatArray {
+    const { store, tensors } = placeOf(this);
+    return store.lend(tensors[checkChoice("the name of a tensor", name, tensors)]);
   }
 
   /** Number of inputs, known once the layer is part of a network. */
   get inputs(): number {
-    return placeOf(this).weights.shape[0];
+    return placeOf(this).tensors.weights.shape[0];
   }
 
-  /** Number of weights and biases. */
+  /** Number of weights, biases and other values that it learns. */
   get parameterCount(): number {
-    const { weights, biases } = placeOf(this);
-    return sizeOf(weights.shape) + sizeOf(biases.shape);
+    return Object.values(placeOf(this).tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   }
 
   /** What console.log shows in Node. @internal */
@@ -118,7 +195,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
 
   /** @internal */
   get expression(): string {
-    return `new Dense(${this.size}, { activation: "${this.activation}" })`;
+    return `new Dense(${this.size}, { activation: ${activationText(this.#activation)} })`;
   }
 
   /** @internal */
@@ -128,6 +205,8 @@ export class Dense<A extends Activation = Activation> implements Layer {
 
   /** @internal */
   checkType(dtype: DType): void {
+    if (this.#initializer) checkInitializer("initializer", this.#initializer, dtype);
+    if (this.#biasInitializer) checkInitializer("biasInitializer", this.#biasInitializer, dtype);
     if (!this.#bounds) return;
     const [low, high] = this.#bounds.map((bound) => rounded(dtype, bound));
     if (Number.isFinite(rounded(dtype, high - low))) return;
@@ -143,20 +222,44 @@ export class Dense<A extends Activation = Activation> implements Layer {
     const inputs = input[input.length - 1];
     return {
       output: [...input.slice(0, -1), size],
-      tensors: { weights: { shape: [inputs, size] }, biases: { shape: [size] } },
+      tensors: {
+        weights: { shape: [inputs, size], ...this.#penalties },
+        ...(this.useBias ? { biases: { shape: [size] } } : {}),
+        ...tensorsOf(this.#activation, size),
+      },
       work: sizeOf(input) * size,
       takesSparse: input.length === 1,
     };
   }
 
   /** @internal */
-  attach(store: Store, input: Shape, { weights, biases }: Readonly<Record<string, Tensor>>): void {
-    this.#place = { store, positions: positionsOf(input), weights, biases };
+  attach(store: Store, input: Shape, tensors: Readonly<Record<string, Tensor>>): void {
+    this.#place = { store, positions: positionsOf(input), tensors };
   }
 
   /** @internal */
   initialize(builder: ProgramBuilder, seed: number, stream: number): void {
-    const { store, weights, biases } = placeOf(this);
+    const { store, tensors } = placeOf(this);
+    const { weights, biases } = tensors as Partial<Record<string, Tensor>> & { weights: Tensor };
+    const { inputs, size: outputs } = this;
+    const drawing = (tensor: Tensor, stream: number) => ({
+      builder,
+      region: tensor.region,
+      inputs,
+      outputs,
+      seed,
+      stream,
+      view: () => store.view(tensor),
+    });
+    // The heap is not cleared.
+    if (biases) store.view(biases).fill(0);
+    fillTensors(this.#activation, store, tensors);
+    if (biases && this.#biasInitializer)
+      drawInitial(this.#biasInitializer, drawing(biases, BIAS_STREAM + stream));
+    if (this.#initializer) {
+      this.#afterwards = drawInitial(this.#initializer, drawing(weights, stream));
+      return;
+    }
     const bound = activations[this.activation].initialBound(this.inputs, this.size);
     const [low, high] = this.#bounds ?? [-bound, bound];
     builder.uniform(
@@ -167,30 +270,37 @@ export class Dense<A extends Activation = Activation> implements Layer {
       seed,
       stream,
     );
-    // The heap is not cleared.
-    store.view(biases).fill(0);
+  }
+
+  /** @internal */
+  initialized(): void {
+    this.#afterwards?.();
+    this.#afterwards = undefined;
   }
 
   /** @internal */
   emit(pass: Pass, input: Matrix, activate: boolean): Emitted {
-    const { positions, weights, biases } = placeOf(this);
+    const { positions, tensors } = placeOf(this);
+    const { weights, biases, slope } = tensors;
     const { builder } = pass;
     const { inputs, size } = this;
     const rows = pass.rows * positions;
     const w = pass.parameter(weights);
     const z = builder.matrix(rows, size);
-    builder.product(z, input, w, rows, size, inputs, { start: Start.bias, bias: pass.parameter(biases) });
-    const activation = activate ? this.activation : "linear";
-    const activated = emitActivation(pass, activation, z, rows, size);
+    const start = biases ? { start: Start.bias, bias: pass.parameter(biases) } : {};
+    builder.product(z, input, w, rows, size, inputs, start);
+    const activation: SetActivation = activate ? this.#activation : { name: "linear" };
+    const activated = emitActivation(pass, activation, z, rows, size, { slope });
 
     const backward = (d: Region, inputWanted: boolean): Region | undefined => {
       activated.backward(d);
       const inputGradient = inputWanted ? builder.matrix(rows, inputs) : undefined;
       if (inputGradient) builder.product(inputGradient, d, w, rows, inputs, size, { rightTransposed: true });
+      if (!this.trainable) return inputGradient;
       // Last, for the weights may change.
       builder.late(() => {
         builder.product(pass.gradient(weights), input, d, inputs, size, rows, { transposed: true });
-        builder.columnSums(pass.gradient(biases), d, rows, size);
+        if (biases) builder.columnSums(pass.gradient(biases), d, rows, size);
       });
       return inputGradient;
     };
@@ -210,8 +320,8 @@ interface Place {
   store: Store;
   /** Vectors of inputs in a sample. */
   positions: number;
-  weights: Tensor;
-  biases: Tensor;
+  /** By the names of its description. */
+  tensors: Readonly<Record<string, Tensor>>;
 }
 
 function checkBounds(bounds: readonly [number, number]): readonly [number, number] {

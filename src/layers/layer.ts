@@ -1,16 +1,21 @@
 // What a layer is to the network: shapes, parameters, and the operations it emits.
 
-import { type Activation, activations } from "../activations.js";
+import { type Activation, activations, parameterOf, type SetActivation } from "../activations.js";
 import type { DType } from "../dtype.js";
 import type { Region } from "../heap.js";
-import type { ProgramBuilder } from "../program/builder.js";
-import type { Matrix } from "../program/samples.js";
-import type { Shape } from "../shape.js";
+import { Curve, type ProgramBuilder } from "../program/builder.js";
+import type { Columns, Matrix } from "../program/samples.js";
+import { type Shape, sizeOf } from "../shape.js";
 import type { Store, Tensor, TensorSpec } from "../store.js";
+import { INSPECT, notItself } from "../wrapped.js";
 
 /** Every layer has this property, also one of another copy of the library; its value is this copy's COPY. */
 export const LAYER = Symbol.for("wasmgrad.layer");
 export const COPY: object = {};
+
+/** Random streams: layer i draws its initial weights from i, initial biases and noise from these + i. */
+export const BIAS_STREAM = 2 ** 29;
+export const NOISE_STREAM = 2 ** 30;
 
 /** A layer of a network. */
 export interface Layer {
@@ -18,6 +23,8 @@ export interface Layer {
   readonly activation?: Activation;
   /** Number of parameters, known once the layer is part of a network. */
   readonly parameterCount: number;
+  /** Whether training changes its parameters. It may change between calls of `fit`. */
+  trainable?: boolean;
   /** Its class, as users know it. @internal */
   readonly kind: string;
   /** @internal */
@@ -34,8 +41,75 @@ export interface Layer {
   attach(store: Store, input: Shape, tensors: Readonly<Record<string, Tensor>>): void;
   /** Emits the operations that draw the initial parameters, from the random stream `stream`. @internal */
   initialize(builder: ProgramBuilder, seed: number, stream: number): void;
+  /** Does what is left to do when those operations have run. @internal */
+  initialized?(): void;
   /** Emits output = f(input); `activate` false leaves its activation to the loss. @internal */
   emit(pass: Pass, input: Matrix, activate: boolean): Emitted;
+  /** Where its mean and its factor are, for a layer whose Description.folds has columns. @internal */
+  columns?(pass: Pass): Columns;
+}
+
+/** A layer's place in a network. */
+export interface Place {
+  store: Store;
+  /** Shape of its inputs. */
+  input: Shape;
+  tensors: Readonly<Record<string, Tensor>>;
+}
+
+/** What most layers have in common: they override what they do otherwise. */
+export abstract class BaseLayer implements Layer {
+  #place: Place | undefined;
+
+  /** @internal */
+  abstract get kind(): string;
+  /** @internal */
+  abstract get expression(): string;
+  /** @internal */
+  abstract describe(input: Shape): Description;
+  /** @internal */
+  abstract emit(pass: Pass, input: Matrix, activate: boolean): Emitted;
+
+  /** Number of its parameters. */
+  get parameterCount(): number {
+    const { tensors } = this.placed();
+    return Object.values(tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  }
+
+  /** What console.log shows in Node. @internal */
+  [INSPECT](): string {
+    return this.expression.slice("new ".length);
+  }
+
+  /** @internal */
+  get [LAYER](): object {
+    return COPY;
+  }
+
+  /** @internal */
+  get isAttached(): boolean {
+    if (!(#place in this)) throw notItself((this as BaseLayer).kind);
+    return this.#place !== undefined;
+  }
+
+  /** Its place in a network. @internal */
+  placed(): Place {
+    if (this.isAttached) return this.#place!;
+    throw new Error(
+      `this ${this.kind} is not part of a network yet: give it to one first, new Network({ inputs, layers: [layer] })`,
+    );
+  }
+
+  /** @internal */
+  checkType(_dtype: DType): void {}
+
+  /** @internal */
+  attach(store: Store, input: Shape, tensors: Readonly<Record<string, Tensor>>): void {
+    this.#place = { store, input, tensors };
+  }
+
+  /** @internal */
+  initialize(_builder: ProgramBuilder, _seed: number, _stream: number): void {}
 }
 
 /** What a layer does with inputs of a shape. */
@@ -48,6 +122,19 @@ export interface Description {
   readonly work: number;
   /** Whether its input may be sparse. */
   readonly takesSparse: boolean;
+  /** What the gathering of a batch can do in the layer's place, where only such layers stand before it: see src/entrance.ts. */
+  readonly folds?: Fold;
+  /** For a layer that must be the first: its inputs are integers from 0 to below this. */
+  readonly indices?: number;
+  /** Fewest samples of a batch that it can be trained on; default 1. */
+  readonly minimumRows?: number;
+}
+
+/** A layer that leaves every value in its place: y = x scale, and with `columns` y = (x scale - mean[j]) factor[j]. */
+export interface Fold {
+  readonly scale: number;
+  /** Whether it has a mean and a factor: see Layer.columns(). */
+  readonly columns?: boolean;
 }
 
 /** What a layer emits itself into. */
@@ -67,10 +154,10 @@ export interface Pass {
 
 /** f64 cells of what changes while a program runs; the number of the step in the epoch the executors know themselves. */
 export interface Cells {
-  /** -learningRate */
-  readonly rate: Region;
   /** Epochs trained since the network was made. */
   readonly epoch: Region;
+  /** Steps trained before the epoch that is under way. */
+  readonly step: Region;
 }
 
 /** What a forward emitted: where its output is, and how to emit its backward. */
@@ -83,23 +170,37 @@ export interface Emitted {
   backward(gradient: Region, inputWanted: boolean): Region | undefined;
 }
 
-/** Emits y = f(z) for the activation's f, in place of z where nobody needs z again; returns y and d = d f'(z), in place. */
+/**
+ * Emits y = f(z) for the activation's f, in place of z where nobody needs z again (`inPlace` false: somebody does); returns
+ * y and d = d f'(z), in place. `slope`: the tensor that prelu learns.
+ */
 export function emitActivation(
-  { builder, backward }: Pass,
-  activation: Activation,
+  pass: Pass,
+  activation: SetActivation,
   z: Region,
   rows: number,
   width: number,
+  { slope, inPlace = true }: { slope?: Tensor; inPlace?: boolean } = {},
 ): { output: Region; backward(d: Region): void } {
-  const row = activations[activation];
-  const keepsInput = backward && row.reads === "input";
-  const output = keepsInput ? builder.matrix(rows, width) : z;
-  if (row.forward !== undefined) builder.forward(row.forward, output, z, rows, width);
+  const { builder } = pass;
+  const { forward, backward, curve, reads } = activations[activation.name];
+  if (forward === undefined && curve === undefined) return { output: z, backward() {} };
+  const keepsInput = pass.backward && reads === "input";
+  const output = keepsInput || !inPlace ? builder.matrix(rows, width) : z;
+  const saved = keepsInput ? z : output;
+  const value = parameterOf(activation);
+  const parameter = slope ? pass.parameter(slope) : value === undefined ? undefined : builder.cell(value);
+  if (forward !== undefined) builder.forward(forward, output, z, rows, width);
+  else builder.curve(curve!, output, z, rows, width, { parameter });
   return {
     output,
     backward(d) {
-      if (row.backward !== undefined)
-        builder.backward(row.backward, d, d, keepsInput ? z : output, rows, width);
+      const slopes = slope?.trainable && builder.matrix(rows, width);
+      if (slopes) builder.curve(Curve.preluSlope, slopes, saved, rows, width, { gradient: d });
+      if (backward !== undefined) builder.backward(backward, d, d, saved, rows, width);
+      else builder.curve(curve!, d, saved, rows, width, { parameter, gradient: d });
+      // Last, for the slopes may change.
+      if (slopes) builder.late(() => builder.columnSums(pass.gradient(slope!), slopes, rows, width));
     },
   };
 }

@@ -48,5 +48,13 @@ export interface SparseMatrix {
   source: Operands | undefined;
 }
 
+/** Vectors of the working type for the last axis: (x - mean[j]) * factor[j]. */
+export interface Columns {
+  readonly mean: Region;
+  readonly factor: Region;
+  /** Their length. */
+  readonly length: number;
+}
+
 /** What a layer multiplies by its weights: a dense matrix of the working type, or a sparse one. */
 export type Matrix = Region | SparseMatrix;

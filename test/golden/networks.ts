@@ -3,7 +3,7 @@
 // them their types.
 
 import { readFileSync } from "node:fs";
-import type { Activation, Loss } from "../../src/index.js";
+import type { ActivationName, Loss, OptimizerName, PenaltyOptions } from "../../src/index.js";
 
 /** One network with everything PyTorch computed for it. A layer computes `activation(x · W + b)`. */
 export interface GoldenNetwork {
@@ -12,7 +12,7 @@ export interface GoldenNetwork {
   /** Number of features in a row of `x`. */
   inputs: number;
   /** The layers, first to last. */
-  layers: { size: number; activation: Activation }[];
+  layers: { size: number; activation: ActivationName }[];
   /**
    * `meanSquaredError` and `binaryCrossEntropy` are means over all batch × outputs elements; `crossEntropy` is
    * the mean over the rows.
@@ -54,8 +54,10 @@ export interface GoldenTrajectory {
   /** Name of the network. */
   network: string;
   /** Name of the optimizer, and the options of its factory but the learning rate. */
-  optimizer: "sgd";
+  optimizer: OptimizerName;
   options: Record<string, number | boolean>;
+  /** Options of every layer. */
+  layers?: PenaltyOptions;
   /** Step size of the first ten steps; that of the others is half of it. */
   learningRate: number;
   /** The loss before each step. */

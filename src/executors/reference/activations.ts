@@ -53,6 +53,9 @@ export function activateBackward(
     case Op.tanhBackward:
       for (let i = 0; i < n; i++) f[dx + i] = f[dy + i] * round(1 - round(f[y + i] * f[y + i]));
       break;
+    case Op.multiply:
+      for (let i = 0; i < n; i++) f[dx + i] = f[dy + i] * f[y + i];
+      break;
     default:
       throw new Error(`opcode ${op} is not a derivative`);
   }

@@ -53,9 +53,19 @@ export class Machine {
     return (this.element(operand) + this.offset) | 0;
   }
 
+  /** As own(), or 0 where the operand is left out. */
+  owned(operand: number): number {
+    return this.word(operand) && this.own(operand);
+  }
+
   /** An operand that is an offset, as an index into `u32`. */
   index(operand: number): number {
     return this.word(operand) >>> 2;
+  }
+
+  /** An operand that is an offset, `bytes` further on, as an index into `f64`. */
+  rowOf(operand: number, bytes: number): number {
+    return (this.word(operand) + bytes) / 8;
   }
 
   /** The content of an f64 cell. */

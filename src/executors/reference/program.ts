@@ -1,48 +1,73 @@
 // The interpreter in plain TypeScript: the same program, the same bits. See assembly/program.ts.
 
 import {
+  Adjust,
   Backward,
+  ClipFactor,
+  ColumnMoments,
+  ColumnProducts,
   ColumnSums,
+  Columns,
   Compress,
+  Count,
+  Curve,
+  CurveOf,
   Cut,
   DataType,
   Epilogue,
   FIRST_DERIVATIVE,
+  FIRST_ROW_LOSS,
   Forward,
   Gather,
   GatherSparse,
+  Indices,
+  Keep,
   Layout,
   Loss,
-  Momentum,
+  MaxNorm,
   NO_EPILOGUE,
+  Noise,
+  Normalize,
+  NormalizeBackward,
   OneHot,
   Op,
+  PrepareTargets,
   Product,
   RECORD_WORDS,
   Report,
+  ReportWeights,
   Shuffle,
   SortByColumn,
   SparseGradient,
   SparseProduct,
   SparseSamples,
+  Squares,
+  Standardize,
   type Start,
   Sum,
   TILE_ROWS,
   Transpose,
   Uniform,
+  Update,
+  Weigh,
   Word,
 } from "../../../assembly/ops.js";
 import type { FloatArray } from "../../dtype.js";
 import { activate, activateBackward, softmax, softmaxBackward } from "./activations.js";
-import { gather, oneHot } from "./batches.js";
+import { gather, indices, oneHot, standardize } from "./batches.js";
+import { curve, logSoftmax } from "./curves.js";
 import { product, productOfTransposed } from "./gemm.js";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "./losses.js";
 import type { Machine } from "./machine.js";
-import { momentum } from "./optimizers.js";
+import { dropout, normal } from "./noise.js";
+import { columnMoments, columnProducts, normalize, normalizeBackward } from "./normalization.js";
+import { adaptive, adjust, clipFactor, maxNorm, momentum, squares } from "./optimizers.js";
 import { shuffle, uniform } from "./random.js";
+import { elementLoss, rowLoss } from "./rare-losses.js";
 import { columnSums, report } from "./reductions.js";
 import { compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse.js";
 import { transpose } from "./transpose.js";
+import { prepareTargets, reportWeights, weigh } from "./weights.js";
 
 /** Does `part` of the `count` records from byte `offset` on: one operation after the other. */
 export function run(
@@ -100,6 +125,7 @@ function execute(machine: Machine, record: number, step: number, part: number, p
     case Op.sigmoidBackward:
     case Op.reluBackward:
     case Op.tanhBackward:
+    case Op.multiply:
       activateBackward(
         f,
         round,
@@ -121,6 +147,16 @@ function execute(machine: Machine, record: number, step: number, part: number, p
       softmaxBackward(f, round, dx, dy, y, count, width, products);
       break;
     }
+    case Op.curve: {
+      const y = machine.own(CurveOf.output);
+      const dy = machine.word(CurveOf.gradient) ? machine.own(CurveOf.gradient) : undefined;
+      const x = machine.own(CurveOf.input);
+      const kind: Curve = machine.word(CurveOf.kind);
+      const row = machine.element(CurveOf.parameter);
+      if (kind === Curve.logSoftmax) logSoftmax(f, y, dy, x, count, width);
+      else curve(f, kind, y, dy, x, size, width, machine.cell(CurveOf.parameter), row);
+      break;
+    }
     case Op.meanSquaredError:
     case Op.binaryCrossEntropy:
     case Op.crossEntropy: {
@@ -131,11 +167,33 @@ function execute(machine: Machine, record: number, step: number, part: number, p
       const term = op === Op.crossEntropy ? from : offset;
       const losses = machine.element(Loss.losses) + term;
       const hits = machine.element(Loss.hits) + term;
-      const scale = (machine.cell(Loss.rate) * machine.word(Loss.factor)) / machine.word(Loss.terms);
+      const scale = scaleOf(machine, step);
       if (op === Op.meanSquaredError) meanSquaredError(f, round, d, losses, hits, y, t, size, scale);
       else if (op === Op.binaryCrossEntropy)
         binaryCrossEntropy(f, round, d, losses, hits, y, z, t, size, scale);
       else crossEntropy(f, round, d, losses, hits, y, z, t, count, width, scale, machine.scratch(width));
+      break;
+    }
+    case Op.meanAbsoluteError:
+    case Op.huber:
+    case Op.logCosh:
+    case Op.hinge:
+    case Op.squaredHinge:
+    case Op.poisson:
+    case Op.binaryFocal:
+    case Op.focal:
+    case Op.klDivergence:
+    case Op.categoricalHinge:
+    case Op.cosineSimilarity:
+      runRareLoss(machine, op, from, count, width, step);
+      break;
+    case Op.prepareTargets:
+    case Op.weigh:
+      runWeights(machine, op, from, count, width, all);
+      break;
+    case Op.reportWeights: {
+      const shares = machine.element(ReportWeights.shares);
+      reportWeights(f, f64, machine.word(ReportWeights.statistics) / 8, shares, count);
       break;
     }
     case Op.report: {
@@ -160,6 +218,26 @@ function execute(machine: Machine, record: number, step: number, part: number, p
       const order = machine.index(Gather.order);
       const scale = machine.cell(Gather.scale);
       gather(f, round, source, u32, machine.own(Gather.output), data, order, position, count, width, scale);
+      if (machine.word(Columns.mean)) executeStandardize(machine, Gather.output, Gather.output, count, width);
+      break;
+    }
+    case Op.standardize:
+      executeStandardize(machine, Standardize.output, Standardize.input, count, width);
+      break;
+    case Op.indices: {
+      const source = sourceOf(machine, machine.word(Indices.dataType));
+      indices(
+        u32,
+        source,
+        machine.index(Indices.output),
+        machine.word(Indices.data) / source.BYTES_PER_ELEMENT,
+        machine.index(Indices.order),
+        step * machine.word(Indices.batch),
+        from,
+        from + count,
+        machine.word(Indices.length),
+        machine.word(Indices.last),
+      );
       break;
     }
     case Op.oneHot: {
@@ -174,6 +252,11 @@ function execute(machine: Machine, record: number, step: number, part: number, p
         count,
         width,
       );
+      break;
+    }
+    case Op.keep: {
+      const input = machine.own(Keep.input);
+      f.copyWithin(machine.own(Keep.output) + step * machine.word(Keep.batch) * width, input, input + size);
       break;
     }
     case Op.gatherSparse: {
@@ -222,6 +305,90 @@ function execute(machine: Machine, record: number, step: number, part: number, p
     case Op.product:
       executeProduct(machine, from, count);
       break;
+    case Op.dropout:
+    case Op.normal: {
+      const source = {
+        row: from,
+        seedLow: machine.word(Noise.seedLow),
+        seedHigh: machine.word(Noise.seedHigh),
+        stream: machine.word(Noise.stream),
+        step: machine.cell(Noise.step) + step,
+      };
+      const output = machine.own(Noise.output);
+      const scale = machine.cell(Noise.scale);
+      if (op === Op.dropout) {
+        const threshold = machine.word(Noise.threshold);
+        const [mask, input] = [machine.own(Noise.mask), machine.own(Noise.input)];
+        dropout(f, round, output, mask, input, count, width, threshold, scale, source);
+      } else {
+        const truncated = machine.word(Noise.truncated) !== 0;
+        const mean = machine.cell(Noise.mean);
+        normal(f, round, output, machine.owned(Noise.input), count, width, mean, scale, truncated, source);
+      }
+      break;
+    }
+    case Op.columnMoments:
+      columnMoments(
+        f,
+        round,
+        machine.element(ColumnMoments.mean),
+        machine.element(ColumnMoments.inverse),
+        machine.element(ColumnMoments.runningMean),
+        machine.element(ColumnMoments.runningVariance),
+        machine.element(ColumnMoments.input),
+        machine.word(ColumnMoments.rows),
+        count,
+        machine.cell(ColumnMoments.momentum),
+        machine.cell(ColumnMoments.epsilon),
+      );
+      break;
+    case Op.normalize: {
+      const rowInverse = machine.element(Normalize.rowInverse);
+      normalize(
+        f,
+        round,
+        machine.own(Normalize.output),
+        machine.owned(Normalize.normalized),
+        machine.own(Normalize.input),
+        count,
+        width,
+        machine.element(Normalize.scale),
+        machine.element(Normalize.shift),
+        machine.element(Normalize.mean),
+        machine.element(Normalize.inverse),
+        rowInverse && rowInverse + from,
+        machine.cell(Normalize.epsilon),
+        machine.scratch(width),
+      );
+      break;
+    }
+    case Op.normalizeBackward: {
+      const rowInverse = machine.element(NormalizeBackward.rowInverse);
+      normalizeBackward(
+        f,
+        round,
+        machine.own(NormalizeBackward.output),
+        machine.own(NormalizeBackward.gradient),
+        machine.own(NormalizeBackward.normalized),
+        count,
+        width,
+        machine.element(NormalizeBackward.scale),
+        machine.element(NormalizeBackward.inverse),
+        rowInverse && rowInverse + from,
+        machine.element(NormalizeBackward.sums),
+        machine.element(NormalizeBackward.products),
+        machine.word(NormalizeBackward.terms),
+        machine.scratch(width),
+      );
+      break;
+    }
+    case Op.columnProducts: {
+      const [left, right] = [machine.element(ColumnProducts.left), machine.element(ColumnProducts.right)];
+      const rows = machine.word(ColumnProducts.rows);
+      const output = machine.element(ColumnProducts.output);
+      columnProducts(f, round, output, left, right, rows, count, machine.word(Sum.start));
+      break;
+    }
     case Op.columnSums: {
       const output = machine.element(ColumnSums.output);
       const input = machine.element(ColumnSums.input);
@@ -288,26 +455,138 @@ function execute(machine: Machine, record: number, step: number, part: number, p
       );
       break;
     }
-    case Op.momentum: {
-      const w = machine.own(Momentum.parameters);
-      const v = machine.own(Momentum.velocity);
-      const g = machine.own(Momentum.gradients);
-      const nesterov = machine.word(Momentum.nesterov) !== 0;
-      momentum(
+    case Op.momentum:
+    case Op.adam:
+    case Op.adaptive: {
+      const flat = {
         f,
         round,
-        w,
-        v,
-        g,
-        size,
-        machine.cell(Momentum.rate),
-        machine.cell(Momentum.momentum),
-        nesterov,
-      );
+        w: machine.own(Update.parameters),
+        g: machine.own(Update.gradients),
+        first: machine.own(Update.first),
+        second: machine.own(Update.second),
+        third: machine.own(Update.third),
+        n: size,
+        factor: machine.cell(Update.factor),
+        variant: machine.word(Update.variant),
+      };
+      const rates = machine.rowOf(Update.rates, step * machine.word(Update.stride));
+      const take = op === Op.momentum ? momentum : adaptive;
+      take(flat, f64, rates, machine.rowOf(Update.settings, 0));
       break;
     }
+    case Op.adjust: {
+      const g = machine.own(Adjust.gradients);
+      const limit = machine.cell(Adjust.limit);
+      const [l1, l2] = [machine.cell(Adjust.l1), machine.cell(Adjust.l2)];
+      adjust(f, round, g, machine.own(Adjust.parameters), size, l1, l2, limit);
+      break;
+    }
+    case Op.squares:
+      squares(
+        f,
+        f64,
+        machine.rowOf(Squares.sums, 0),
+        machine.element(Squares.input),
+        machine.word(Squares.size),
+      );
+      break;
+    case Op.clipFactor: {
+      const factor = machine.rowOf(ClipFactor.factor, 0);
+      clipFactor(f64, factor, machine.rowOf(ClipFactor.sums, 0), count, machine.cell(ClipFactor.limit));
+      break;
+    }
+    case Op.maxNorm: {
+      const limit = machine.cell(MaxNorm.limit);
+      maxNorm(f, round, machine.element(MaxNorm.matrix), machine.word(MaxNorm.rows), count, limit);
+      break;
+    }
+    case Op.count:
+      f64[machine.rowOf(Count.cell, 0)]++;
+      break;
     default:
       throw new Error(`opcode ${op} is unknown`);
+  }
+}
+
+function executeStandardize(
+  machine: Machine,
+  output: number,
+  input: number,
+  count: number,
+  width: number,
+): void {
+  const { f, round } = machine;
+  const mean = machine.element(Columns.mean);
+  const factor = machine.element(Columns.factor);
+  const length = machine.word(Columns.length);
+  standardize(f, round, machine.own(output), machine.own(input), count, width, mean, factor, length);
+}
+
+/** What a loss's gradient is multiplied by. */
+function scaleOf(machine: Machine, step: number): number {
+  const rate = machine.rowOf(Loss.rate, step * machine.word(Loss.rateStride));
+  return (machine.f64[rate] * machine.word(Loss.factor)) / machine.word(Loss.terms);
+}
+
+function runRareLoss(
+  machine: Machine,
+  op: Op,
+  from: number,
+  count: number,
+  width: number,
+  step: number,
+): void {
+  const { f, f64 } = machine;
+  const ofRows = op >= FIRST_ROW_LOSS;
+  const term = ofRows ? from : machine.offset;
+  const d = machine.own(Loss.gradient);
+  const losses = machine.element(Loss.losses) + term;
+  const hits = machine.element(Loss.hits) + term;
+  const y = machine.own(Loss.prediction);
+  // Where an activation is fused, from the logits.
+  const fused = op === Op.binaryFocal || op === Op.focal || op === Op.klDivergence;
+  const x = fused ? machine.own(Loss.logits) : y;
+  const t = machine.own(Loss.target);
+  const scale = scaleOf(machine, step);
+  const first = machine.word(Loss.parameters) / 8;
+  const parameters = f64.subarray(first, first + 2);
+  if (ofRows) rowLoss(f, op, d, losses, hits, y, x, t, count, width, scale, parameters);
+  else elementLoss(f, op, d, losses, hits, y, x, t, count * width, scale, parameters);
+}
+
+function runWeights(machine: Machine, op: Op, from: number, count: number, width: number, all: number): void {
+  const { f, f64 } = machine;
+  const termWidth = machine.word(PrepareTargets.termWidth);
+  const perRow = width / termWidth;
+  if (op === Op.prepareTargets) {
+    prepareTargets(
+      f,
+      f64,
+      machine.element(PrepareTargets.target),
+      machine.element(PrepareTargets.weights),
+      machine.element(PrepareTargets.shares),
+      machine.word(PrepareTargets.sampleWeights) ? machine.element(PrepareTargets.sampleWeights) : undefined,
+      machine.word(PrepareTargets.settings) / 8,
+      machine.word(PrepareTargets.classes),
+      from * perRow,
+      count * perRow,
+      perRow,
+      termWidth,
+    );
+  } else {
+    weigh(
+      f,
+      machine.element(Weigh.gradient),
+      machine.element(Weigh.losses),
+      machine.element(Weigh.hits),
+      machine.element(Weigh.weights),
+      machine.element(Weigh.shares),
+      from * perRow,
+      count * perRow,
+      termWidth,
+      all * perRow,
+    );
   }
 }
 

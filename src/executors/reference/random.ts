@@ -13,14 +13,21 @@ function multiplyHigh(a: number, b: number): number {
   return (aHigh * bHigh + (middle >>> 16) + (carry >>> 16)) | 0;
 }
 
-/** Uniform in [0, 1) with 53 random bits, from the block at counter (index, 0, stream, 0). */
-function uniform53(seedLow: number, seedHigh: number, stream: number, index: number): number {
+/** The block at counter (index, row, stream, step), in four words: the same array each time. */
+export function philox(
+  seedLow: number,
+  seedHigh: number,
+  stream: number,
+  index: number,
+  row: number,
+  step: number,
+): Uint32Array {
   let key0 = seedLow | 0;
   let key1 = seedHigh | 0;
   let c0 = index | 0;
-  let c1 = 0;
+  let c1 = row | 0;
   let c2 = stream | 0;
-  let c3 = 0;
+  let c3 = step | 0;
   for (let round = 0; round < 10; round++) {
     const high0 = multiplyHigh(0xd2511f53, c0 >>> 0);
     const low0 = Math.imul(0xd2511f53, c0);
@@ -33,8 +40,26 @@ function uniform53(seedLow: number, seedHigh: number, stream: number, index: num
     key0 = (key0 + 0x9e3779b9) | 0;
     key1 = (key1 + 0xbb67ae85) | 0;
   }
-  // The upper 53 of the 64 bits c1:c0.
-  return ((c1 >>> 0) * 2 ** 21 + (c0 >>> 11)) * 2 ** -53;
+  words[0] = c0;
+  words[1] = c1;
+  words[2] = c2;
+  words[3] = c3;
+  return words;
+}
+
+const words = new Uint32Array(4);
+
+/** Uniform in [0, 1) with 53 random bits: the upper 53 of the 64 bits of the block's first two words. */
+export function uniform53(
+  seedLow: number,
+  seedHigh: number,
+  stream: number,
+  index: number,
+  row = 0,
+  step = 0,
+): number {
+  const block = philox(seedLow, seedHigh, stream, index, row, step);
+  return (block[1] * 2 ** 21 + (block[0] >>> 11)) * 2 ** -53;
 }
 
 /** y[i] = low + (high - low) u[i]. */

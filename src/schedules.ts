@@ -1,0 +1,256 @@
+// Schedules: learning rates that change from step to step. Each is a function that is imported by who uses it.
+
+import { checkChoice, checkInteger, checkNotNegative, checkPositive, readOptions } from "./check.js";
+import { power, type Schedule, type Watched, type WatchingSchedule } from "./rates.js";
+
+/** The same learning rate for all steps, as a number is. */
+export function constant(learningRate: number): Schedule {
+  checkPositive("learningRate", learningRate);
+  return () => learningRate;
+}
+
+export interface StepDecayOptions {
+  /** Epochs between two changes. */
+  every: number;
+  /** What the rate is multiplied by; default 0.1. */
+  factor?: number;
+}
+
+/**
+ * learningRate * factor^floor(epoch / every), the epoch counted from 0 in each fit: PyTorch's StepLR.
+ *
+ * @throws RangeError or TypeError for unusable options, as all schedules
+ */
+export function stepDecay(learningRate: number, options: StepDecayOptions): Schedule {
+  const { every, factor = 0.1 } = readOptions("stepDecay", options, ["every", "factor"]);
+  checkPositive("learningRate", learningRate);
+  checkInteger("every", every, 1);
+  checkPositive("factor", factor);
+  return (_, epoch) => learningRate * power(factor, Math.floor(epoch / every));
+}
+
+export interface ExponentialDecayOptions {
+  /** What the rate is multiplied by. */
+  factor: number;
+  /** How often: "epoch" (default) or "step". */
+  per?: "epoch" | "step";
+}
+
+/** learningRate * factor^epoch, or factor^step, counted from 0 in each fit: PyTorch's ExponentialLR. */
+export function exponentialDecay(learningRate: number, options: ExponentialDecayOptions): Schedule {
+  const { factor, per = "epoch" } = readOptions("exponentialDecay", options, ["factor", "per"]);
+  checkPositive("learningRate", learningRate);
+  checkPositive("factor", factor);
+  checkChoice("per", per, { epoch: 0, step: 0 });
+  return (step, epoch) => learningRate * power(factor, per === "step" ? step : epoch);
+}
+
+export interface CosineDecayOptions {
+  /** Steps until the minimum is reached, the warm-up included; default: all of the fit. */
+  steps?: number;
+  /** Steps in which the rate first rises from 0 in a line; default 0. */
+  warmup?: number;
+  /** Rate at the end, which stays; default 0. */
+  minimum?: number;
+  /**
+   * Begins again at the full rate after `period` steps, then after multiplier (default 1) times as many, and so on,
+   * in place of `steps`.
+   */
+  restarts?: { period: number; multiplier?: number };
+}
+
+/**
+ * Half a cosine from the learning rate down to the minimum (Loshchilov and Hutter 2017, "SGDR"):
+ * minimum + (learningRate - minimum) * (1 + cos(pi * t / T)) / 2 in step t of T after the warm-up. PyTorch's
+ * CosineAnnealingLR in its first half period, and with `restarts` CosineAnnealingWarmRestarts.
+ */
+export function cosineDecay(learningRate: number, options: CosineDecayOptions = {}): Schedule {
+  const {
+    steps,
+    warmup = 0,
+    minimum = 0,
+    restarts,
+  } = readOptions("cosineDecay", options, ["steps", "warmup", "minimum", "restarts"]);
+  checkPositive("learningRate", learningRate);
+  checkInteger("warmup", warmup, 0);
+  checkNotNegative("minimum", minimum);
+  if (steps !== undefined) {
+    if (restarts) throw new TypeError("both steps and restarts are given: pass one of them");
+    checkInteger("steps", steps, warmup + 1);
+  }
+  const { period = 0, multiplier = 1 } = restarts
+    ? readOptions("restarts", restarts, ["period", "multiplier"])
+    : {};
+  if (restarts) {
+    checkInteger("period", period, 1);
+    checkInteger("multiplier", multiplier, 1);
+  }
+  return (step, _, fit) => {
+    if (step < warmup) return (learningRate * step) / warmup;
+    let t = step - warmup;
+    let length = period;
+    if (!restarts) {
+      length = (steps ?? fit.steps) - warmup;
+      t = Math.min(t, length);
+    } else if (multiplier === 1) {
+      t %= period;
+    } else {
+      for (; t >= length; length *= multiplier) t -= length;
+    }
+    return cosine(learningRate, minimum, t / length);
+  };
+}
+
+/** From one value to another along half a cosine. */
+function cosine(from: number, to: number, share: number): number {
+  return to + ((from - to) * (1 + Math.cos(Math.PI * share))) / 2;
+}
+
+export interface OneCycleOptions {
+  /** Steps of the cycle; the rate stays at its end after them. Default: all of the fit. */
+  steps?: number;
+  /** Share of the steps in which the rate rises; default 0.3. */
+  pctStart?: number;
+  /** Along half a cosine, "cos" (default), or in a line, "linear". */
+  annealStrategy?: "cos" | "linear";
+  /** The rate begins at maximum / divFactor; default 25. */
+  divFactor?: number;
+  /** It ends at maximum / divFactor / finalDivFactor; default 1e4. */
+  finalDivFactor?: number;
+  /** Whether it falls to where it began first, in as many steps as it rose, and then to its end; default false. */
+  threePhase?: boolean;
+}
+
+/**
+ * The rate rises to a maximum and falls far below where it began (Smith and Topin 2018, "Super-convergence"): PyTorch's
+ * OneCycleLR, with its defaults, of the learning rate alone (cycle_momentum=False).
+ */
+export function oneCycle(maximum: number, options: OneCycleOptions = {}): Schedule {
+  const {
+    steps,
+    pctStart = 0.3,
+    annealStrategy = "cos",
+    divFactor = 25,
+    finalDivFactor = 1e4,
+    threePhase = false,
+  } = readOptions("oneCycle", options, [
+    "steps",
+    "pctStart",
+    "annealStrategy",
+    "divFactor",
+    "finalDivFactor",
+    "threePhase",
+  ]);
+  checkPositive("maximum", maximum);
+  if (steps !== undefined) checkInteger("steps", steps, 1);
+  checkPositive("pctStart", pctStart);
+  if (pctStart >= (threePhase ? 0.5 : 1)) {
+    throw new RangeError(
+      `pctStart is ${pctStart}, but must be below ${threePhase ? "0.5, for it falls as long as it rises" : 1}`,
+    );
+  }
+  checkChoice("annealStrategy", annealStrategy, { cos: 0, linear: 0 });
+  checkPositive("divFactor", divFactor);
+  checkPositive("finalDivFactor", finalDivFactor);
+  const initial = maximum / divFactor;
+  const final = initial / finalDivFactor;
+  return (step, _, fit) => {
+    const last = (steps ?? fit.steps) - 1;
+    const top = pctStart * (last + 1) - 1;
+    // Ends of the phases, and the rates there.
+    const phases: [number, number][] = [
+      [top, maximum],
+      ...(threePhase ? [[2 * top, initial] as [number, number]] : []),
+      [last, final],
+    ];
+    let [begin, from] = [0, initial];
+    for (const [end, to] of phases) {
+      if (step <= end || end === last) {
+        const share = end > begin ? Math.min(1, (step - begin) / (end - begin)) : 1;
+        return annealStrategy === "cos" ? cosine(from, to, share) : from + (to - from) * share;
+      }
+      [begin, from] = [end, to];
+    }
+    return final;
+  };
+}
+
+export interface ReduceOnPlateauOptions {
+  /** What the rate is multiplied by, below 1; default 0.1. */
+  factor?: number;
+  /** Epochs without an improvement that are let pass; default 10. */
+  patience?: number;
+  /** Share of the best value so far by which a better one must be lower; default 1e-4. */
+  threshold?: number;
+  /** By how much it must be lower instead, not as a share. */
+  minDelta?: number;
+  /** Epochs after a reduction that do not count; default 0. */
+  cooldown?: number;
+  /** Lowest rate; default 0. */
+  minimum?: number;
+  /** "loss" or "validationLoss"; default: the latter where there are validation data. */
+  monitor?: "loss" | "validationLoss";
+}
+
+/** A reduction smaller than this is none, as in PyTorch. */
+const LEAST_CHANGE = 1e-8;
+
+/**
+ * Multiplies the rate by `factor` when the loss has not improved for more than `patience` epochs: PyTorch's
+ * ReduceLROnPlateau. Each fit begins anew, at the learning rate.
+ */
+export function reduceOnPlateau(
+  learningRate: number,
+  options: ReduceOnPlateauOptions = {},
+): WatchingSchedule {
+  const {
+    factor = 0.1,
+    patience = 10,
+    threshold = 1e-4,
+    minDelta,
+    cooldown = 0,
+    minimum = 0,
+    monitor,
+  } = readOptions("reduceOnPlateau", options, [
+    "factor",
+    "patience",
+    "threshold",
+    "minDelta",
+    "cooldown",
+    "minimum",
+    "monitor",
+  ]);
+  checkPositive("learningRate", learningRate);
+  checkPositive("factor", factor);
+  if (factor >= 1) throw new RangeError(`factor is ${factor}, but must be below 1, e.g. 0.1`);
+  checkInteger("patience", patience, 0);
+  checkNotNegative("threshold", threshold);
+  if (minDelta !== undefined) checkNotNegative("minDelta", minDelta);
+  checkInteger("cooldown", cooldown, 0);
+  checkNotNegative("minimum", minimum);
+  if (monitor !== undefined) checkChoice("monitor", monitor, { loss: 0, validationLoss: 0 });
+  const begin = () => {
+    let rate = learningRate;
+    let best = Number.POSITIVE_INFINITY;
+    let bad = 0;
+    let cooling = 0;
+    const epochEnded = (entry: Watched) => {
+      const value = (monitor ? entry[monitor] : entry.validationLoss) ?? entry.loss;
+      if (value < (minDelta === undefined ? best * (1 - threshold) : best - minDelta)) {
+        best = value;
+        bad = 0;
+      } else bad++;
+      if (cooling > 0) {
+        cooling--;
+        bad = 0;
+      }
+      if (bad <= patience) return;
+      const reduced = Math.max(rate * factor, minimum);
+      if (rate - reduced > LEAST_CHANGE) rate = reduced;
+      cooling = cooldown;
+      bad = 0;
+    };
+    return { rate: () => rate, epochEnded };
+  };
+  return { monitor, begin };
+}

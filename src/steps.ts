@@ -1,0 +1,198 @@
+// Single calls on a batch that is passed in, for training loops of users' own: a step, the gradients, a step by gradients.
+// Their plans stay on the heap from call to call.
+
+import { RECORD_WORDS } from "../assembly/ops.js";
+import { isClasses, type Table, type Targets } from "./dataset.js";
+import type { FloatArray } from "./dtype.js";
+import type { Program } from "./executors/executor.js";
+import type { Figures, SetLoss } from "./losses.js";
+import type { SetOptimizer } from "./optimizers.js";
+import { figuresOf, type Model, type Purpose, placeSnapshot, planStep, Statistics } from "./plan.js";
+import { ProgramBuilder } from "./program/builder.js";
+import { Rates } from "./rates.js";
+import { sizeOf } from "./shape.js";
+import type { Tensor } from "./store.js";
+import { hasSlots, takeSlots, UpdatePlan } from "./update.js";
+import { allocateData, copyInto, type PlacedData, regionOf } from "./upload.js";
+
+/** A batch, checked. */
+export interface Batch {
+  inputs: Table;
+  targets: Targets;
+  /** Weights of the rows. */
+  weights: Table | undefined;
+  loss: SetLoss;
+}
+
+/** Gradients of a loss, as `gradients` returns and `applyGradients` takes them. */
+export interface Gradients {
+  /** By layer, each with the gradient of each of its parameters, by name, laid out as the parameter is. */
+  readonly layers: readonly Readonly<Record<string, FloatArray>>[];
+}
+
+/** What `gradients` returns. */
+export interface LossGradients extends Gradients, Figures {
+  /** The gradient of the inputs, rows x inputs values. */
+  readonly inputs: FloatArray;
+}
+
+interface PlacedBatch {
+  placed: PlacedData;
+  statistics: Statistics;
+}
+
+function placeBatch(model: Model, { inputs, targets, weights }: Batch): PlacedBatch {
+  const visit = { order: undefined, batch: inputs.rows };
+  return {
+    placed: allocateData(model.heap, { inputs, targets, weights, density: 1 }, visit),
+    statistics: new Statistics(model.heap),
+  };
+}
+
+function enter(
+  { heap }: Model,
+  { inputs, targets, weights }: Batch,
+  { placed, statistics }: PlacedBatch,
+): void {
+  copyInto(heap, placed.inputs.data, inputs);
+  copyInto(heap, regionOf(placed.targets), targets);
+  if (weights) copyInto(heap, placed.weights!.data, weights);
+  statistics.clear();
+}
+
+/** What plans for batches like this one have in common. */
+function keyOf({ inputs, targets, weights, loss }: Batch): readonly unknown[] {
+  const { name, settings, labelSmoothing, classWeights } = loss;
+  const kind = isClasses(targets) ? "classes" : targets.masked ? "masked" : targets.dataType;
+  const ofLoss = [name, labelSmoothing, settings.join(), classWeights?.join()];
+  return [inputs.rows, inputs.dataType, kind, weights?.dataType, ...ofLoss];
+}
+
+/** Trains a step on a batch; returns its loss before the step. */
+export function trainBatch(model: Model, batch: Batch, optimizer: SetOptimizer): number {
+  const { heap, executor, residents } = model;
+  const { rows } = batch.inputs;
+  makeRoom(model, optimizer);
+  const key = ["trainBatch", ...keyOf(batch), trainedOf(model), ...settingsOf(optimizer)];
+  const plan = residents.take(key, () => {
+    const { placed, statistics } = placeBatch(model, batch);
+    const cells = { epoch: heap.cell(0), step: heap.cell(0) };
+    const update = new UpdatePlan(model, optimizer, 1);
+    const purpose: Purpose = { kind: "train", update, cells };
+    const planned = planStep(model, batch.loss, placed, rows, statistics.region, purpose);
+    const [forward, backward] = split(planned.program, planned.forward);
+    return { placed, statistics, cells, update, forward, backward };
+  });
+  enter(model, batch, plan);
+  plan.update.fill(1, () => rateOf(model, optimizer));
+  heap.setCell(plan.cells.epoch, model.epochsTrained);
+  heap.setCell(plan.cells.step, model.stepsTrained);
+  executor.run(plan.forward, 0, 1);
+  if (plan.statistics.badStep >= 0) throw overflow(model, plan.statistics.sums.lossSum);
+  executor.run(plan.backward, 0, 1);
+  model.stepsTrained++;
+  return figuresOf(model, plan.statistics.sums, rows, batch.loss).loss;
+}
+
+/** The loss of a batch and its gradients; nothing changes. */
+export function gradientsOf(model: Model, batch: Batch): LossGradients {
+  const { heap, store, executor, residents, inputScale } = model;
+  const { rows } = batch.inputs;
+  const snapshot = model.wholeSteps?.read();
+  const make = () => {
+    const { placed, statistics } = placeBatch(model, batch);
+    const parameters = placeSnapshot(model, snapshot);
+    const gradients = heap.region(store.region.bytes);
+    const purpose = { kind: "gradients", parameters, gradients, ofInputs: true } as const;
+    const { program, inputGradient } = planStep(model, batch.loss, placed, rows, statistics.region, purpose);
+    return { placed, statistics, gradients, program, inputGradient };
+  };
+  const passing = snapshot !== undefined;
+  const plan = residents.take(["gradients", ...keyOf(batch), trainedOf(model), snapshot], make, { passing });
+  enter(model, batch, plan);
+  executor.run(plan.program, 0, 1);
+  const { sums } = plan.statistics;
+  if (plan.statistics.badStep >= 0) throw overflow(model, sums.lossSum);
+  const layers = model.layers.map((): Record<string, FloatArray> => ({}));
+  for (const { name, shape, region, trainable } of store.tensors) {
+    if (!trainable) continue;
+    const [, layer, tensor] = name.split(".");
+    const { offset } = store.within(plan.gradients, region);
+    layers[Number(layer)][tensor] = heap.elements(offset, sizeOf(shape)).slice();
+  }
+  const inputs = heap.elements(plan.inputGradient!.offset, rows * sizeOf(model.inputShape)).slice();
+  if (inputScale !== 1) for (let i = 0; i < inputs.length; i++) inputs[i] *= inputScale;
+  return { ...figuresOf(model, sums, rows, batch.loss), layers, inputs };
+}
+
+/** Makes a step by gradients, checked: of every tensor that is trained. */
+export function applyGradients(
+  model: Model,
+  gradients: ReadonlyMap<Tensor, FloatArray>,
+  optimizer: SetOptimizer,
+): void {
+  const { heap, store, executor, residents } = model;
+  makeRoom(model, optimizer);
+  const key = ["applyGradients", trainedOf(model), ...settingsOf(optimizer)];
+  const plan = residents.take(key, () => {
+    const update = new UpdatePlan(model, optimizer, 1, { folding: false });
+    const { offset, bytes } = update.gradients!;
+    // What lies between tensors is updated with them.
+    heap.u8.fill(0, offset, offset + bytes);
+    const builder = new ProgramBuilder(heap);
+    update.emit(builder);
+    return { update, program: builder.finish() };
+  });
+  for (const [{ region, shape }, values] of gradients) {
+    heap.elements(store.within(plan.update.gradients!, region).offset, sizeOf(shape)).set(values);
+  }
+  plan.update.fill(1, () => rateOf(model, optimizer));
+  executor.run(plan.program, 0, 1);
+  model.stepsTrained++;
+}
+
+/** Takes room for what the optimizer keeps, below all plans. */
+function makeRoom({ store, residents }: Model, optimizer: SetOptimizer): void {
+  if (hasSlots(store, optimizer)) return;
+  residents.drop();
+  takeSlots(store, optimizer);
+}
+
+/** The learning rate of the next step: to a schedule, steps and epochs count from the network's first. */
+function rateOf({ stepsTrained, epochsTrained }: Model, { learningRate }: SetOptimizer): number {
+  if (typeof learningRate === "number") return learningRate;
+  return new Rates(learningRate, ENDLESS).at(stepsTrained, epochsTrained);
+}
+
+const ENDLESS = { steps: Number.POSITIVE_INFINITY, epochs: Number.POSITIVE_INFINITY, stepsPerEpoch: 1 };
+
+/** The settings that a plan is made for: all but the learning rate. */
+function settingsOf({ learningRate: _, ...others }: SetOptimizer): readonly unknown[] {
+  return Object.values(others);
+}
+
+/** Which layers are trained, as text: plans leave out the others. */
+function trainedOf({ layers }: Model): string {
+  let text = "";
+  for (const { trainable } of layers) text += trainable === false ? "0" : "1";
+  return text;
+}
+
+/** A program as two: its first `count` records, and the others. */
+function split({ offset, count: all, threads, parts }: Program, count: number): [Program, Program] {
+  const part = (first: number, end: number) => ({
+    offset: offset + first * RECORD_WORDS * 4,
+    count: end - first,
+    threads,
+    phases: [{ first: 0, count: end - first, parts: 1 }],
+    parts,
+  });
+  return [part(0, count), part(count, all)];
+}
+
+function overflow({ dtype }: Model, loss: number): Error {
+  return new Error(
+    `the loss of the batch is ${loss}: it overflows ${dtype}, and nothing was changed. Scale the inputs and the targets to ` +
+      "about -1 .. 1, or lower the learningRate",
+  );
+}

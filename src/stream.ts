@@ -1,0 +1,92 @@
+// Batches that arrive one after the other, for data larger than memory: the next one is read while this one trains.
+
+import { quote } from "./check.js";
+import type { Rows } from "./dataset.js";
+
+/** A batch of a stream: a step of training. */
+export type StreamBatch =
+  | readonly [inputs: Rows, targets: Rows]
+  | readonly [inputs: Rows, targets: Rows, sampleWeights: Rows];
+
+type Batches = AsyncIterable<StreamBatch> | Iterable<StreamBatch>;
+
+/**
+ * Batches for `fit`, one after the other: an iterable, async or not, or a function that makes one for each epoch. A
+ * generator can be gone through once, so for more than one epoch pass the generator function.
+ */
+export type BatchStream = AsyncIterable<StreamBatch> | Generator<StreamBatch> | ((epoch: number) => Batches);
+
+/** Whether what `fit` is given first are batches, and not inputs. */
+export function isStream(value: unknown): value is BatchStream {
+  if (typeof value === "function") return true;
+  if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value))
+    return false;
+  return Symbol.asyncIterator in value || Symbol.iterator in value;
+}
+
+/** Goes through the batches of a stream, one ahead of who takes them. */
+export class BatchReader {
+  readonly #stream: BatchStream;
+  #iterator: Iterator<StreamBatch> | AsyncIterator<StreamBatch> | undefined;
+  #next: Promise<IteratorResult<StreamBatch>> | undefined;
+  /** Number of the batch that is read next, in its epoch. */
+  #index = 0;
+
+  constructor(stream: BatchStream) {
+    this.#stream = stream;
+  }
+
+  /** Begins an epoch, 1 for the first: an iterable is gone through anew, unless it is being gone through already. */
+  begin(epoch: number, { goOn = false } = {}): void {
+    this.#index = 0;
+    if (goOn && this.#iterator) return;
+    const batches = typeof this.#stream === "function" ? this.#stream(epoch) : this.#stream;
+    if (!isStream(batches) && !Array.isArray(batches)) {
+      throw new TypeError(
+        `the function of batches returned ${quote(batches)}, but must return an iterable of batches [inputs, targets]: ` +
+          "make it a generator, function* or async function*",
+      );
+    }
+    const iterable = batches as AsyncIterable<StreamBatch> & Iterable<StreamBatch>;
+    this.#iterator = (iterable[Symbol.asyncIterator] ?? iterable[Symbol.iterator]).call(iterable);
+    this.#next = undefined;
+  }
+
+  /** Begins to read the next batch, unless that has begun. What it fails with, take() rejects with. */
+  readAhead(): void {
+    if (this.#next || !this.#iterator) return;
+    const iterator = this.#iterator;
+    // In an async function, so that what next() throws at once waits for take(), too.
+    this.#next = (async () => iterator.next())();
+    this.#next.catch(() => {});
+  }
+
+  /** The next batch, or undefined behind the last. */
+  async take(): Promise<StreamBatch | undefined> {
+    this.readAhead();
+    const next = this.#next;
+    if (!next) return undefined;
+    const { done, value } = await next;
+    this.#next = undefined;
+    if (done) {
+      this.#iterator = undefined;
+      return undefined;
+    }
+    if (!Array.isArray(value) || value.length < 2 || value.length > 3) {
+      throw new TypeError(
+        `batch ${this.#index + 1} is ${quote(value)}, but must be [inputs, targets] or [inputs, targets, sampleWeights]`,
+      );
+    }
+    this.#index++;
+    return value;
+  }
+
+  /** Leaves the rest: a generator can clean up. Errors of that are of no interest any more. */
+  close(): void {
+    const iterator = this.#iterator;
+    this.#iterator = undefined;
+    this.#next = undefined;
+    // Not awaited: it may wait for what never comes.
+    (async () => iterator?.return?.())().catch(() => {});
+  }
+}
