@@ -28,7 +28,7 @@ console.log(`${network.summary()}\n`);
 
 // The learning rate falls from 0.002 to 0 over all steps. The last rows are kept aside to validate each epoch.
 await network.fit(images.subarray(0, TRAINING_ROWS * PIXELS), labels.subarray(0, TRAINING_ROWS), {
-  epochs: 20,
+  epochs: 16,
   batchSize: 128,
   optimizer: adam({ learningRate: cosineDecay(0.002) }),
   validationData: [images.subarray(TRAINING_ROWS * PIXELS), labels.subarray(TRAINING_ROWS)],
