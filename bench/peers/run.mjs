@@ -41,9 +41,9 @@ const versions = new Set();
 for (const dtype of dtypes) await runDtype(dtype);
 if (results.length === 0) throw new Error(`nothing was measured: ${JSON.stringify(problems)}`);
 
-const names = contenders
-  .map(({ name }) => name)
-  .filter((name) => results.some(({ runs }) => runs.some((run) => run.name === name)));
+const names = [...new Set(contenders.map(({ name }) => name))].filter((name) =>
+  results.some(({ runs }) => runs.some((run) => run.name === name)),
+);
 const command = [
   "npm run bench:peers",
   ...(process.argv.length > 2 ? ["--"] : []),
@@ -86,9 +86,11 @@ async function runDtype(dtype) {
   if (plan.length === 0) return;
 
   const runners = [];
-  for (const { name, file, args = [], threads: counts } of contenders) {
-    const wanted = name === "wasmgrad" || matches(options.only, `${name} ${file}`);
-    if (!wanted || missing.has(name)) continue;
+  for (const contender of contenders) {
+    const { name, file, args = [], threads: counts } = contender;
+    const wanted = name.startsWith("wasmgrad") || matches(options.only, `${name} ${file}`);
+    const takes = contender.takes ?? (() => true);
+    if (!wanted || missing.has(name.split(",")[0]) || !plan.some(({ task }) => takes(task))) continue;
     for (const threads of counts[dtype] ?? []) {
       const lane = `${dtype} ${threads}`;
       try {
@@ -97,7 +99,7 @@ async function runDtype(dtype) {
           [path(`contenders/${file}`), dtype, threads, ...args],
           { MNIST_DATA: mnist },
         );
-        runners.push({ name, threads, child, lane });
+        runners.push({ name, variant: contender.variant, takes, threads, child, lane });
         versions.add(child.versions);
       } catch (error) {
         problem(name, error.message, lane);
@@ -109,7 +111,9 @@ async function runDtype(dtype) {
     log(`${dtype}: ${entry.title}`);
     const runs = await measure(
       entry,
-      runners.filter(({ child, threads }) => child.alive && !(entry.one && threads > 1)),
+      runners.filter(
+        ({ child, takes, threads }) => child.alive && takes(entry.task) && !(entry.one && threads > 1),
+      ),
     );
     results.push({ name: entry.name, dtype, runs });
     if (entry.task.kind === "accuracy") stopTheWrong(runs);
@@ -160,7 +164,7 @@ async function calibrate(child, request) {
   if (kind === "accuracy") return rows;
   if (kind === "reach") return rows * 10;
   const whole = (amount) => {
-    const unit = kind === "predict" ? 1 : amount > rows ? rows : batch;
+    const unit = kind !== "train" ? 1 : amount > rows ? rows : batch;
     return Math.max(1, Math.round(amount / unit)) * unit;
   };
   let amount = whole(batch);

@@ -32,7 +32,7 @@ function load({ data, rows, sizes }, FloatArray) {
   if (data === "dense") {
     return {
       images: new FloatArray(rows * sizes[0]).map(Math.random),
-      labels: new Uint8Array(rows).map(() => Math.random() * 10),
+      labels: new Uint8Array(rows).map(() => Math.random() * sizes.at(-1)),
     };
   }
   return { images: images("train", rows, FloatArray), labels: labels("train", rows) };
@@ -75,7 +75,8 @@ async function timed(work, amount) {
 
 /**
  * Answers the driver. `setup(task, { images, labels })` returns (a promise of) an object with train(samples),
- * predict(times), accuracy(images, labels) and dispose(); train may return the seconds it took, if it knows better.
+ * predict(times), turn(times), accuracy(images, labels) and dispose(); train may return the seconds it took, if it knows
+ * better. A turn is a prediction of a row, if the task says so, and a training step of which the loss is read.
  */
 export function serve(setup, versions, FloatArray) {
   let key;
@@ -88,11 +89,10 @@ export function serve(setup, versions, FloatArray) {
   }
 
   async function answer({ amount, ...task }) {
-    if (task.kind === "train" || task.kind === "predict") {
+    if (["train", "predict", "turn"].includes(task.kind)) {
       if (key !== JSON.stringify(task)) await renew(task);
       key = JSON.stringify(task);
-      const work = task.kind === "train" ? model.train : model.predict;
-      return { seconds: await timed((times) => work.call(model, times), amount), samples: amount };
+      return { seconds: await timed((times) => model[task.kind](times), amount), samples: amount };
     }
     key = undefined;
     await renew(task);
@@ -100,7 +100,9 @@ export function serve(setup, versions, FloatArray) {
     let [seconds, samples, accuracy] = [0, 0, 0];
     while (samples < amount && accuracy < (task.target ?? 1)) {
       const step = Math.min(amount, task.rows);
-      seconds += await timed((count) => model.train(count), step);
+      seconds += task.turns
+        ? await timed((times) => model.turn(times), step / task.batch)
+        : await timed((count) => model.train(count), step);
       samples += step;
       accuracy = await model.accuracy(...test);
     }

@@ -2,8 +2,9 @@
 
 The driver writes one JSON object a line to stdin (a task, see tasks.mjs, and an `amount`); each is answered by
 one line: {"seconds", "samples", "accuracy"?} or {"error"}. The first line that goes out holds the versions.
-A contender gives `setup(task, data)`, which returns an object with train(samples), predict(times) and
-accuracy(images, labels); the seconds are taken around those calls.
+A contender gives `setup(task, data)`, which returns an object with train(samples), predict(times), turn(times) and
+accuracy(images, labels); the seconds are taken around those calls. A turn is a prediction of a row, if the task says so,
+and a training step of which the loss is read.
 """
 
 import json
@@ -38,7 +39,7 @@ def load(task, dtype):
         return np.tile(np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=dtype), (copies, 1)), np.tile([0, 1, 1, 0], copies)
     if task["data"] == "dense":
         random = np.random.default_rng(1)
-        return random.random((rows, task["sizes"][0]), dtype=dtype), random.integers(0, 10, rows)
+        return random.random((rows, task["sizes"][0]), dtype=dtype), random.integers(0, task["sizes"][-1], rows)
     return images("train", rows, dtype), labels("train", rows)
 
 
@@ -69,13 +70,12 @@ def serve(setup, versions, dtype):
     def answer(request):
         amount = request.pop("amount")
         kind = request["kind"]
-        if kind in ("train", "predict"):
+        if kind in ("train", "predict", "turn"):
             key = json.dumps(request)
             if key not in ready:
                 ready.clear()
                 ready[key] = setup(request, load(request, dtype))
-            work = ready[key].train if kind == "train" else ready[key].predict
-            return {"seconds": timed(work, amount), "samples": amount}
+            return {"seconds": timed(getattr(ready[key], kind), amount), "samples": amount}
 
         ready.clear()
         model = setup(request, load(request, dtype))
@@ -83,7 +83,7 @@ def serve(setup, versions, dtype):
         seconds = samples = accuracy = 0
         while samples < amount and accuracy < request.get("target", 1):
             step = min(amount, request["rows"])
-            seconds += timed(model.train, step)
+            seconds += timed(model.turn, step // request["batch"]) if request.get("turns") else timed(model.train, step)
             samples += step
             accuracy = model.accuracy(*test)
         return {"seconds": seconds, "samples": samples, "accuracy": accuracy}

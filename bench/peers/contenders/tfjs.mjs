@@ -1,8 +1,8 @@
 // TensorFlow.js on its wasm backend (SIMD; it has no threads on Node), on batches that are tensors already.
 // argv: dtype (float32 only), threads (1 only), and optionally "by-hand":
 //  - without it: optimizer.minimize(), which is faster here than model.fit();
-//  - by hand: forward pass, gradients and update written out with fused and explicitly transposed products. The
-//    library's own gradient of matMul() takes a slow path on this backend; the documentation does not tell.
+//  - by hand: forward pass, gradients and (of plain SGD) update written out with fused and explicitly transposed
+//    products. The library's own gradient of matMul() takes a slow path on this backend; the documentation does not tell.
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { agreement, FloatArray, glorot, serve, targets } from "./peer.mjs";
@@ -16,6 +16,12 @@ await tf.setBackend("wasm");
 await tf.ready();
 
 const byHand = process.argv[4] === "by-hand";
+
+const outputKinds = {
+  sigmoid: { loss: tf.losses.sigmoidCrossEntropy, probability: tf.sigmoid },
+  softmax: { loss: tf.losses.softmaxCrossEntropy, probability: tf.softmax },
+  linear: { loss: tf.losses.meanSquaredError, probability: (x) => x },
+};
 
 class Model {
   constructor(task, { images, labels }) {
@@ -34,10 +40,14 @@ class Model {
         tf.tensor2d(hot.slice(i * outputs, (i + batch) * outputs), [batch, outputs]),
       ]);
     }
-    this.optimizer = tf.train.sgd(learningRate);
-    this.rate = tf.scalar(learningRate / batch);
-    this.loss = output === "sigmoid" ? tf.losses.sigmoidCrossEntropy : tf.losses.softmaxCrossEntropy;
-    this.probability = output === "sigmoid" ? tf.sigmoid : tf.softmax;
+    this.hot = hot;
+    this.adam = task.optimizer === "adam";
+    this.optimizer = this.adam ? tf.train.adam(learningRate, 0.9, 0.999, 1e-8) : tf.train.sgd(learningRate);
+    // The derivative of the loss by the scores is (probability - target) times this; plain SGD takes its rate in.
+    this.scale = tf.scalar(
+      ((output === "linear" ? 2 / outputs : 1) / batch) * (this.adam ? 1 : learningRate),
+    );
+    Object.assign(this, outputKinds[output]);
   }
 
   /** The outputs of every layer; the last one's are the scores, before softmax or sigmoid. */
@@ -52,7 +62,8 @@ class Model {
 
   handWrittenStep(x, y) {
     const outputs = this.forward(x);
-    let delta = this.probability(outputs.at(-1)).sub(y).mul(this.rate);
+    const gradients = {};
+    let delta = this.probability(outputs.at(-1)).sub(y).mul(this.scale);
     for (let i = this.layers.length - 1; i >= 0; i--) {
       const { weights, bias } = this.layers[i];
       const input = i > 0 ? outputs[i - 1] : x;
@@ -62,27 +73,60 @@ class Model {
         const slope = this.hidden === "relu" ? tf.step(input) : tf.sub(1, tf.square(input));
         delta = tf.matMul(delta, tf.transpose(weights)).mul(slope);
       }
-      weights.assign(weights.sub(weightsStep));
-      bias.assign(bias.sub(biasStep));
+      if (this.adam) {
+        gradients[weights.name] = weightsStep;
+        gradients[bias.name] = biasStep;
+      } else {
+        weights.assign(weights.sub(weightsStep));
+        bias.assign(bias.sub(biasStep));
+      }
     }
+    if (this.adam) this.optimizer.applyGradients(gradients);
+    return outputs.at(-1);
   }
 
   train(samples) {
     const { batch, rows } = this.task;
     for (let start = 0; start < samples; start += batch) {
       const [x, y] = this.batches[(start % rows) / batch];
-      if (byHand) tf.tidy(() => this.handWrittenStep(x, y));
+      if (byHand) tf.tidy(() => void this.handWrittenStep(x, y));
       else this.optimizer.minimize(() => this.loss(y, this.forward(x).at(-1)));
     }
     this.layers[0].bias.dataSync();
   }
 
-  predict(times) {
+  /** A step on rows that come as numbers; returns the loss. */
+  trainBatch(images, hot) {
+    const { batch } = this.task;
+    return tf.tidy(() => {
+      const x = tf.tensor2d(images, [batch, this.inputs]);
+      const y = tf.tensor2d(hot, [batch, this.outputs]);
+      if (byHand) return this.loss(y, this.handWrittenStep(x, y)).dataSync()[0];
+      return this.optimizer.minimize(() => this.loss(y, this.forward(x).at(-1)), true).dataSync()[0];
+    });
+  }
+
+  turn(times) {
+    const { batch, rows, predicts } = this.task;
     for (let i = 0; i < times; i++) {
-      const start = (i % this.task.rows) * this.inputs;
-      const row = this.images.subarray(start, start + this.inputs);
-      tf.tidy(() => this.probability(this.forward(tf.tensor2d(row, [1, this.inputs])).at(-1)).dataSync());
+      if (predicts) this.predictRow(i % rows);
+      const start = (i * batch) % rows;
+      this.trainBatch(
+        this.images.subarray(start * this.inputs, (start + batch) * this.inputs),
+        this.hot.subarray(start * this.outputs, (start + batch) * this.outputs),
+      );
     }
+  }
+
+  predict(times) {
+    for (let i = 0; i < times; i++) this.predictRow(i % this.task.rows);
+  }
+
+  predictRow(index) {
+    const row = this.images.subarray(index * this.inputs, (index + 1) * this.inputs);
+    return tf.tidy(() =>
+      this.probability(this.forward(tf.tensor2d(row, [1, this.inputs])).at(-1)).dataSync(),
+    );
   }
 
   accuracy(images, labels) {
@@ -93,7 +137,8 @@ class Model {
   }
 
   dispose() {
-    tf.dispose([this.batches, this.rate, this.layers.map(({ weights, bias }) => [weights, bias])]);
+    this.optimizer.dispose();
+    tf.dispose([this.batches, this.scale, this.layers.map(({ weights, bias }) => [weights, bias])]);
   }
 }
 
