@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { activations } from "../src/activations.js";
 import { gradientsOf } from "../src/gradients.js";
 import { type Activation, Dense, type FloatArray, type Loss, Network } from "../src/index.js";
-import { losses, rowAfter } from "../src/losses.js";
+import { losses, rowAfter, setLoss } from "../src/losses.js";
 import { namesOf } from "../src/table.js";
 import { executorNames, expectClose, parameters, random, randomValues } from "./helpers.js";
 
@@ -53,7 +53,7 @@ function rowsOf(values: Float64Array, width: number): number[][] {
 /** Random probabilities, whose rows sum to 1 if the loss asks for that, or signs. */
 function makeTargets(loss: Loss, last?: Activation): number[][] {
   const rows = rowsOf(randomValues(ROWS * OUTPUTS, 2, 0, 1), OUTPUTS);
-  const targets = rowAfter(loss, last)?.targets ?? losses[loss].targets;
+  const { targets } = setLoss(rowAfter(loss, last) ?? losses[loss], { name: loss });
   if (targets === "sign") return rows.map((row) => row.map((value) => (value < 0.5 ? -1 : 1)));
   if (targets !== "distribution") return rows;
   return rows.map((row) => row.map((value) => value / row.reduce((sum, other) => sum + other, 0)));

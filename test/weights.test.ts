@@ -16,7 +16,7 @@ import {
   type NetworkOptions,
   type Rows,
 } from "../src/index.js";
-import { losses } from "../src/losses.js";
+import { losses, smooths } from "../src/losses.js";
 import { ClassWeights, Op } from "../src/program/builder.js";
 import {
   dtypes,
@@ -76,13 +76,11 @@ describe("agrees with PyTorch:", () => {
     for (const [name, row] of Object.entries(losses)) {
       const cases = golden.cases.filter(({ loss }) => loss === name);
       const taken = new Set(cases.flatMap(({ options }) => Object.keys(options)));
-      const smooths = "smooths" in row && row.smooths;
-      const classes = "classes" in row && row.classes;
       expect(taken, name).toEqual(
         new Set([
           "sampleWeights",
-          ...(smooths ? ["labelSmoothing"] : []),
-          ...(classes ? ["classWeights"] : []),
+          ...(smooths(row) ? ["labelSmoothing"] : []),
+          ...(row.classes ? ["classWeights"] : []),
         ]),
       );
     }
@@ -636,8 +634,14 @@ describe.each(settings)("the operations around a loss in %s", (_, { dtype, ...op
               losses: bench.inPlace(l),
               hits: bench.inPlace(new Float64Array(terms).fill(1)),
             };
-            builder.weigh(outputs, weights, rows, width, termWidth);
-            builder.reportWeights(bench.place(statistics, { written: true }), weights.shares, terms);
+            builder.weigh(
+              outputs,
+              weights,
+              rows,
+              width,
+              termWidth,
+              bench.place(statistics, { written: true }),
+            );
           });
         for (const sampled of [false, true]) {
           make(sampled, randomValues(rows * width, 1), randomValues(terms, 2));
@@ -648,18 +652,20 @@ describe.each(settings)("the operations around a loss in %s", (_, { dtype, ...op
   });
 
   test("weigh gives what has no weight 0, whatever it was", () => {
-    const [gradient, losses, hits] = lab.run((bench) => {
+    const [gradient, losses, hits, statistics] = lab.run((bench) => {
       const outputs = {
         gradient: bench.inPlace([Number.NaN, 1, 2, 4]),
         losses: bench.inPlace([Number.POSITIVE_INFINITY, 3]),
         hits: bench.inPlace([1, 1]),
       };
       const weights = { weights: bench.input([0, 2]), shares: bench.input([0, 8]) };
-      bench.builder.weigh(outputs, weights, 2, 2, 2);
+      const statistics = bench.place(new Float64Array(Stat.cells), { written: true });
+      bench.builder.weigh(outputs, weights, 2, 2, 2, statistics);
     });
     expect([...gradient]).toEqual([0, 0, 0.5, 1]);
     expect([...losses]).toEqual([0, 6]);
     expect([...hits]).toEqual([0, 1]);
+    expect([statistics[Stat.weightSum], statistics[Stat.counted]]).toEqual([8, 1]);
   });
 
   test.each([2, 3, 5])("leave the same bits on %i threads", async (threads) => {
@@ -685,12 +691,8 @@ describe.each(settings)("the operations around a loss in %s", (_, { dtype, ...op
         };
         const mean = { rate: builder.cell(1), factor: 1, terms: 1, parameters: builder.cells([0, 1]) };
         builder.loss(Op.focal, buffers, rows, width, mean);
-        builder.weigh(buffers, weights, rows, width, width);
-        builder.reportWeights(
-          bench.place(new Float64Array(Stat.cells), { written: true }),
-          weights.shares,
-          rows,
-        );
+        const statistics = bench.place(new Float64Array(Stat.cells), { written: true });
+        builder.weigh(buffers, weights, rows, width, width, statistics);
       });
     }
   });
