@@ -2,7 +2,7 @@
 
 import { sliceRows, type Table, type Targets } from "./dataset.js";
 import { smaller } from "./dtype.js";
-import type { Figures, SetLoss } from "./losses.js";
+import { adviceFor, type Figures, type SetLoss } from "./losses.js";
 import type { Pacer } from "./pacing.js";
 import { figuresOf, type Model, NO_SUMS, placeSnapshot, Statistics, type Sums } from "./plan.js";
 import { EVALUATION_BATCH, planSweep } from "./sweep.js";
@@ -43,6 +43,7 @@ function finiteFigures(model: Model, sums: Sums, { inputs, loss }: Evaluation): 
   if (Number.isFinite(figures.loss)) return figures;
   throw new Error(
     `the loss is ${figures.loss}: inputs or targets are so large that it overflows the network's ${model.dtype}: ` +
+      adviceFor(loss) +
       smaller(model.dtype),
   );
 }

@@ -190,6 +190,11 @@ export function defaultLoss(last: Activation | undefined): Loss {
   );
 }
 
+/** What else may make a loss not finite, as the beginning of an advice. */
+export function adviceFor({ name }: SetLoss): string {
+  return name === "poisson" ? 'poisson takes outputs above 0, e.g. of activation "softplus". Else: ' : "";
+}
+
 /** Values of a loss over `rows` rows of outputs of a shape: see SetLoss.per. */
 export function termsOf({ per }: Pick<SetLoss, "per">, rows: number, shape: Shape): number {
   return rows * (per === "row" ? positionsOf(shape) : sizeOf(shape));

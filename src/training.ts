@@ -3,7 +3,7 @@
 import { RunFailure } from "./executors/executor.js";
 import { Explosion } from "./explosion.js";
 import type { Cells } from "./layers/layer.js";
-import type { Figures, SetLoss } from "./losses.js";
+import { adviceFor, type Figures, type SetLoss } from "./losses.js";
 import { optimizers, type SetOptimizer } from "./optimizers.js";
 import { Pacer } from "./pacing.js";
 import type { Pieces } from "./pieces.js";
@@ -242,7 +242,7 @@ function lastGood(epoch: number): string {
 /** The error for an epoch that went wrong, once its weights are put back. */
 function diverged(
   { store, dtype }: Model,
-  { optimizer: { learningRate } }: Settings,
+  { optimizer: { learningRate }, loss }: Settings,
   epoch: number,
   badStep: number,
   steps: number,
@@ -257,7 +257,7 @@ function diverged(
   const outcome = `The weights are those of ${lastGood(epoch)}`;
   if (epoch === 1 && badStep === 0) {
     return new Error(
-      `training stopped in epoch 1: the loss of the first batch, before any step, overflows ${dtype}. Scale the inputs ` +
+      `training stopped in epoch 1: the loss of the first batch, before any step, overflows ${dtype}. ${adviceFor(loss)}Scale the inputs ` +
         `and the targets to about -1 .. 1. ${outcome}`,
     );
   }

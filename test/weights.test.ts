@@ -1,12 +1,16 @@
 // What makes terms of a loss count more or less: weights of samples and of classes, smoothed labels, targets that are NaN.
 
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
-import { Stat } from "../assembly/ops.js";
+import fc from "fast-check";
+import { describe, expect, test, vi } from "vitest";
+import { FIRST_ROW_LOSS, Stat } from "../assembly/ops.js";
+import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { gradientsOf } from "../src/gradients.js";
 import {
   type Activation,
   Dense,
+  type DType,
+  type EpochEntry,
   type FitOptions,
   focal,
   huber,
@@ -16,7 +20,7 @@ import {
   type NetworkOptions,
   type Rows,
 } from "../src/index.js";
-import { losses, smooths } from "../src/losses.js";
+import { losses, rowAfter, setLoss, smooths } from "../src/losses.js";
 import { ClassWeights, Op } from "../src/program/builder.js";
 import {
   dtypes,
@@ -588,6 +592,15 @@ describe("refuses", () => {
     );
   });
 
+  test("outputs below 0 for poisson, with the way out", async () => {
+    const counts = new Float64Array(18).fill(2);
+    const one = build("linear");
+    one.layers[1].biases.fill(-9);
+    const advice = 'poisson takes outputs above 0, e.g. of activation "softplus". Else: ';
+    expect(() => one.evaluate(six, counts, { loss: "poisson" })).toThrow(advice);
+    await expect(one.fit(six, counts, { loss: "poisson" })).rejects.toThrow(advice);
+  });
+
   test("NaN among the inputs, as before", async () => {
     const bad = six.map((value, i) => (i === 5 ? Number.NaN : value));
     await expect(build("softmax").fit(bad, t)).rejects.toThrow("inputs holds NaN in row 1, column 1");
@@ -712,4 +725,89 @@ test("a loss by name is the loss of a factory without settings", async () => {
       gradientsOf(build(last), x, targets, { loss: name }),
     );
   }
+});
+
+/** A random loss with random data and options that it takes. */
+const tasks = fc
+  .record({
+    last: fc.constantFrom<Activation>("softmax", "sigmoid", "linear", "relu"),
+    pick: fc.nat(),
+    outputs: fc.integer({ min: 1, max: 9 }),
+    rows: fc.integer({ min: 1, max: 40 }),
+    batchSize: fc.integer({ min: 1, max: 45 }),
+    threads: fc.integer({ min: 1, max: 6 }),
+    dtype: fc.constantFrom(...dtypes),
+    smoothing: fc.constantFrom(0, 0.1),
+    classes: fc.boolean(),
+    samples: fc.boolean(),
+    gaps: fc.boolean(),
+    seed: fc.nat(),
+  })
+  .map((task) => {
+    const { last, pick, outputs, rows, seed } = task;
+    const names = (Object.keys(losses) as Loss[]).filter((name) => rowAfter(name, last));
+    const loss = setLoss(rowAfter(names[pick % names.length], last)!, { name: names[pick % names.length] });
+    const t = randomValues(rows * outputs, seed, 0, 1).map((value, i) => {
+      if (loss.targets === "sign") return value < 0.5 ? -1 : 1;
+      if (loss.targets !== "distribution") return value;
+      return Number(i % outputs === (Math.floor(i / outputs) * 7 + seed) % outputs);
+    });
+    const chance = random(seed);
+    // The first row always counts.
+    const gaps = t.map((value, i) => (task.gaps && i >= outputs && chance() < 0.2 ? Number.NaN : value));
+    const sides = loss.op < FIRST_ROW_LOSS;
+    const ofClasses = Array.from(randomValues(sides ? 2 : outputs, seed, 0.1, 2), (w, i) =>
+      i === 1 ? 0 : w,
+    );
+    const weights = randomValues(rows, seed + 1, 0, 2).map((w, r) => (r > 0 && w < 0.4 ? 0 : w));
+    const options: FitOptions = {
+      loss: loss.name,
+      labelSmoothing: smooths(loss) ? task.smoothing : 0,
+      ...(task.classes && loss.classifies ? { classWeights: ofClasses } : {}),
+      ...(task.samples ? { sampleWeights: weights } : {}),
+    };
+    return { ...task, x: randomValues(rows * 4, seed + 2, -1, 1), t: gaps, options };
+  });
+
+describe("for every loss with every option that it takes", () => {
+  const make = (
+    { last, outputs, dtype }: { last: Activation; outputs: number; dtype: DType },
+    options: Partial<NetworkOptions>,
+  ) => {
+    const layers = [new Dense(6, { activation: "tanh" }), new Dense(outputs, { activation: last })];
+    const network = new Network({ inputs: 4, layers, dtype, seed: 3, deterministic: true, ...options });
+    // Outputs above 0, for poisson.
+    network.layers[1].biases.fill(2);
+    return network;
+  };
+
+  test("executors, threads and the order of parts change no bit, and predictions stay finite", async () => {
+    let orders = 0;
+    await fc.assert(
+      fc.asyncProperty(tasks, async (task) => {
+        const { x, t, options, threads, batchSize, seed } = task;
+        const given = { ...options, batchSize, epochs: 2, learningRate: 0.01 };
+        const one = make(task, {});
+        const figures = (history: EpochEntry[]) => history.map(({ loss, accuracy }) => [loss, accuracy]);
+        const history = figures(await one.fit(x, t, given));
+        expect(history.flat().every((value) => value === undefined || Number.isFinite(value))).toBe(true);
+        const next = random(seed);
+        const spy = vi.spyOn(ReferenceExecutor.prototype, "order").mockImplementation((parts) => {
+          if (parts > 1) orders++;
+          const order = Array.from({ length: parts }, (_, part) => ({ part, key: next() }));
+          return order.sort((a, b) => a.key - b.key).map(({ part }) => part);
+        });
+        const others = [make(task, { executor: "reference", threads }), make(task, { threads })];
+        for (const other of others) {
+          expect(figures(await other.fit(x, t, given))).toEqual(history);
+          expectSameBits(parameters(other), parameters(one));
+        }
+        spy.mockRestore();
+        const { classWeights, ...evaluated } = options;
+        expect(others[0].evaluate(x, t, evaluated)).toEqual(one.evaluate(x, t, evaluated));
+      }),
+      { numRuns: 150, seed: 1 },
+    );
+    expect(orders).toBeGreaterThan(0);
+  });
 });
