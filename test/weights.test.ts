@@ -374,13 +374,24 @@ describe("what counts", () => {
     expect(parameters(two)).toEqual(parameters(copy));
   });
 
-  test("evaluateAsync gives what evaluate gives", async () => {
+  test("evaluate and evaluateAsync give the weighted mean over all batches", async () => {
     const many = randomValues(700 * 4, 9);
     const labels = Array.from({ length: 700 }, (_, r) => r % 3);
     const sampleWeights = randomValues(700, 5, 0, 2);
     const one = classifier();
     const given = { sampleWeights, labelSmoothing: 0.1, loss: focal({ gamma: 1 }) };
-    expect(await one.evaluateAsync(many, labels, given)).toEqual(one.evaluate(many, labels, given));
+    const whole = one.evaluate(many, labels, given);
+    expect(await one.evaluateAsync(many, labels, given)).toEqual(whole);
+    // Each row with its own weight, however many batches they make.
+    let sum = 0;
+    for (let r = 0; r < 700; r++) {
+      const row = one.evaluate(many.subarray(4 * r, 4 * r + 4), [labels[r]], {
+        ...given,
+        sampleWeights: [1],
+      });
+      sum += row.loss * sampleWeights[r];
+    }
+    expectClose([whole.loss], [sum / sampleWeights.reduce((a, b) => a + b)], { relative: 1e-12 });
   });
 
   test("hinge learns to tell two classes apart", async () => {
