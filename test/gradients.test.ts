@@ -82,6 +82,9 @@ function makeSmooth(
   throw new Error("every network has a pre-activation at 0");
 }
 
+/** No output may come closer to a kink of its loss. */
+const NEAR = 1e-3;
+
 /**
  * Whether a loss has outputs that it takes: poisson those above 0, where its logarithm is and its derivatives are of about 1,
  * and others are not at a kink of theirs.
@@ -95,13 +98,13 @@ function takesOutputs(network: Network, x: number[][], loss: Loss): boolean {
     if (loss === "categoricalHinge") {
       const rivals = row.map((value, j) => (1 - target[j]) * value).sort((a, b) => b - a);
       const own = row.reduce((sum, value, j) => sum + target[j] * value, 0);
-      return rivals[0] - rivals[1] > KINK && Math.abs(1 + rivals[0] - own) > KINK;
+      return rivals[0] - rivals[1] > NEAR && Math.abs(1 + rivals[0] - own) > NEAR;
     }
     return row.every((value, j) => {
       const distance = Math.abs(value - target[j]);
-      if (loss === "meanAbsoluteError") return distance > KINK;
-      if (loss === "huber") return Math.abs(distance - 1) > KINK;
-      return !(loss === "hinge" || loss === "squaredHinge") || Math.abs(1 - target[j] * value) > KINK;
+      if (loss === "meanAbsoluteError") return distance > NEAR;
+      if (loss === "huber") return Math.abs(distance - 1) > NEAR;
+      return !(loss === "hinge" || loss === "squaredHinge") || Math.abs(1 - target[j] * value) > NEAR;
     });
   });
 }

@@ -4,10 +4,10 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { FIRST_ROW_LOSS, Stat } from "../assembly/ops.js";
+import type { Activation } from "../src/activations.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { gradientsOf } from "../src/gradients.js";
 import {
-  type Activation,
   Dense,
   type DType,
   type EpochEntry,
