@@ -139,7 +139,7 @@ export const enum Stat {
   hits = 1,
   /** First step whose loss is not finite, or -1. */
   badStep = 2,
-  /** Sum of the weights, and the number of those that are not 0: see ReportWeights. */
+  /** Sum of the weights, and the number of those that are not 0: see Weigh. */
   weightSum = 3,
   counted = 4,
   cells = 8,
@@ -182,7 +182,6 @@ export const enum Op {
   // What goes with losses.
   prepareTargets,
   weigh,
-  reportWeights,
   report,
   // Batches.
   gather,
@@ -503,7 +502,8 @@ export const enum PrepareTargets {
 
 /**
  * What comes behind such a loss: losses[i] is multiplied by weights[i], the gradient of the term by weights[i] /
- * sum(shares), and a hit counts where shares[i] is not 0. What has the weight 0 becomes 0, whatever it was.
+ * sum(shares), and a hit counts where shares[i] is not 0. What has the weight 0 becomes 0, whatever it was. It adds
+ * sum(shares), and how many of them are not 0, to the statistics.
  */
 export const enum Weigh {
   /** T (count, width) */
@@ -516,16 +516,10 @@ export const enum Weigh {
   weights = Role.readOwn | 11,
   /** T (terms), all of them */
   shares = Role.read | 12,
+  /** f64 (Stat.cells) */
+  statistics = Role.write | 13,
   /** As in PrepareTargets, at the same place. */
   termWidth = 14,
-}
-
-/** Adds sum(shares), and how many of them are not 0, to the statistics. */
-export const enum ReportWeights {
-  /** f64 (Stat.cells) */
-  statistics = Role.write | 8,
-  /** T (count) */
-  shares = Role.read | 9,
 }
 
 /** Adds sum(losses) * weight and sum(hits) to the statistics and marks the first loss that is not finite. */

@@ -16,7 +16,7 @@ import {
   Adjust, Backward, ClassWeights, ClipFactor, ColumnMoments, ColumnProducts, Columns, ColumnSums, Compress, Count, Curve,
   CurveOf, Cut, DataType, Epilogue, FIRST_DERIVATIVE, FIRST_ROW_LOSS, Forward, Gather, GatherSparse, Indices, Keep, Layout,
   Loss, MaxNorm, Noise, NO_EPILOGUE, Normalize, NormalizeBackward, OneHot, Op, Operand, PrepareTargets, Product,
-  RECORD_WORDS, Report, ReportWeights, Shuffle, SortByColumn, SparseGradient, SparseProduct, SparseSamples, Squares,
+  RECORD_WORDS, Report, Shuffle, SortByColumn, SparseGradient, SparseProduct, SparseSamples, Squares,
   SQUARES_CHUNK, Standardize, Start, Sum, SUM_BLOCK, TILE_ROWS, Transpose, Uniform, Update, Variant, Weigh, Word,
 } from "./ops";
 import { shuffle, uniform } from "./random";
@@ -25,7 +25,7 @@ import { columnSums, report } from "./reductions";
 import { columnOfPart, compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse";
 import { abandoned, assemble, barrier, takePart } from "./threads";
 import { transpose } from "./transpose";
-import { prepareTargets, reportWeights, weigh } from "./weights";
+import { prepareTargets, weigh } from "./weights";
 
 // Smallest parts worth the while: elements of an elementwise operation, and columns or rows of a matrix.
 // Both are multiples of the tile, so that every part but the last is of whole tiles.
@@ -151,7 +151,6 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
       break;
     case Op.prepareTargets:
     case Op.weigh:
-    case Op.reportWeights:
       runWeights(op, record, from, count, width, sizeof<T>() == 8);
       break;
     case Op.report:
@@ -414,10 +413,6 @@ function runRareLoss(op: Op, record: usize, from: usize, count: usize, width: us
 }
 
 function runWeights(op: Op, record: usize, from: usize, count: usize, width: usize, wide: bool): void {
-  if (op == Op.reportWeights) {
-    reportWeights(word(record, ReportWeights.statistics), word(record, ReportWeights.shares), count, wide);
-    return;
-  }
   const perRow = width / word(record, PrepareTargets.termWidth);
   if (op == Op.prepareTargets) {
     prepareTargets(
@@ -428,7 +423,8 @@ function runWeights(op: Op, record: usize, from: usize, count: usize, width: usi
   } else {
     weigh(
       word(record, Weigh.gradient), word(record, Weigh.losses), word(record, Weigh.hits), word(record, Weigh.weights),
-      word(record, Weigh.shares), from * perRow, count * perRow, width / perRow, word(record, Word.count) * perRow, wide,
+      word(record, Weigh.shares), word(record, Weigh.statistics), from * perRow, count * perRow, width / perRow,
+      word(record, Word.count) * perRow, wide,
     );
   }
 }

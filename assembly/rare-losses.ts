@@ -1,7 +1,7 @@
 // Losses that are asked for less often, with their gradients. What they write is what losses.ts says. They compute in f64,
 // element after element, and round what they store to the element type: one small copy of the code serves both types.
 
-import { exp, log, sigmoid, tanh } from "./math";
+import { exp, log } from "./math";
 import { Op } from "./ops";
 import { read, write } from "./wide";
 
@@ -14,17 +14,12 @@ function logOf(x: f64): f64 {
 }
 
 function sigmoidOf(x: f64): f64 {
-  return f64x2.extract_lane(sigmoid<f64>(f64x2.splat(x)), 0);
+  return 1 / (1 + expOf(-x));
 }
 
 /** x to the power `exponent`, x > 0. */
 function power(x: f64, exponent: f64): f64 {
   return expOf(exponent * logOf(x));
-}
-
-/** log(1 + exp(-x)), x >= 0 */
-function logOnePlus(x: f64): f64 {
-  return logOf(1 + expOf(-x));
 }
 
 /** Column of the first largest of n elements. */
@@ -39,7 +34,7 @@ function argmax(x: usize, n: usize, wide: bool): usize {
  *
  * meanAbsoluteError: |r|, d = sign(r), 0 at 0.
  * huber: r^2 / 2 where |r| <= delta, else delta (|r| - delta / 2); d = r, but no more than delta.
- * logCosh: log(cosh(r)) = |r| + log(1 + exp(-2 |r|)) - log 2; d = tanh(r).
+ * logCosh: log(cosh(r)) = |r| + log(1 + e) - log 2 with e = exp(-2 |r|); d = tanh(r), (1 - e) / (1 + e) with r's sign.
  * hinge: max(1 - t x, 0), d = -t where that is above 0; squaredHinge: its square, d = -t times it (the 2 is in `scale`).
  * A hit: x > 0 where t > 0.
  * poisson: x - t log(x + 1e-8), d = 1 - t / (x + 1e-8).
@@ -71,10 +66,12 @@ export function elementLoss(
         gradient = max(min(difference, first), -first);
         break;
       }
-      case Op.logCosh:
-        loss = distance + (logOnePlus(2 * distance) - 0.6931471805599453);
-        gradient = f64x2.extract_lane(tanh<f64>(f64x2.splat(difference)), 0);
+      case Op.logCosh: {
+        const decay = expOf(-2 * distance);
+        loss = distance + (logOf(1 + decay) - 0.6931471805599453);
+        gradient = copysign((1 - decay) / (1 + decay), difference);
         break;
+      }
       case Op.poisson: {
         const mean = value + 1e-8;
         loss = value - target * logOf(mean);
@@ -85,7 +82,7 @@ export function elementLoss(
         const prediction = sigmoidOf(value);
         const rest = sigmoidOf(-value);
         const other = 1 - target;
-        const surprise = max(value, 0) - value * target + logOnePlus(abs(value));
+        const surprise = max(value, 0) - value * target + logOf(1 + expOf(-abs(value)));
         const unsure = max(prediction * other + rest * target, 2.2250738585072014e-308);
         const focus = (second * target + (1 - second) * other) * power(unsure, first);
         loss = focus * surprise;

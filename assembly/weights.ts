@@ -44,10 +44,19 @@ function sum(shares: usize, size: usize, wide: bool): f64 {
 
 /** See Weigh in ops.ts: `terms` terms of `width` elements, from the `from`th of `allTerms` on. */
 export function weigh(
-  gradient: usize, losses: usize, hits: usize, weights: usize, shares: usize, from: usize, terms: usize, width: usize,
-  allTerms: usize, wide: bool,
+  gradient: usize, losses: usize, hits: usize, weights: usize, shares: usize, statistics: usize, from: usize,
+  terms: usize, width: usize, allTerms: usize, wide: bool,
 ): void {
-  const total = sum(shares, allTerms, wide);
+  let total: f64 = 0;
+  let counted: f64 = 0;
+  for (let i: usize = 0; i < allTerms; i++) {
+    total += read(shares, i, wide);
+    counted += <f64>(read(shares, i, wide) != 0);
+  }
+  if (!from) {
+    store<f64>(statistics, load<f64>(statistics, Stat.weightSum * 8) + total, Stat.weightSum * 8);
+    store<f64>(statistics, load<f64>(statistics, Stat.counted * 8) + counted, Stat.counted * 8);
+  }
   for (let i = from; i < from + terms; i++) {
     const weight = total > 0 ? read(weights, i, wide) : 0;
     write(losses, i, weight != 0 ? read(losses, i, wide) * weight : 0, wide);
@@ -56,12 +65,4 @@ export function weigh(
       write(gradient, j, weight != 0 ? read(gradient, j, wide) * (weight / total) : 0, wide);
     }
   }
-}
-
-/** Adds the sum of the shares, and how many are not 0, to the statistics. */
-export function reportWeights(statistics: usize, shares: usize, size: usize, wide: bool): void {
-  let counted: f64 = 0;
-  for (let i: usize = 0; i < size; i++) counted += <f64>(read(shares, i, wide) != 0);
-  store<f64>(statistics, load<f64>(statistics, Stat.weightSum * 8) + sum(shares, size, wide), Stat.weightSum * 8);
-  store<f64>(statistics, load<f64>(statistics, Stat.counted * 8) + counted, Stat.counted * 8);
 }

@@ -2,7 +2,7 @@
 
 import { sliceRows, type Table, type Targets } from "./dataset.js";
 import { type FloatArray, smaller } from "./dtype.js";
-import type { Figures, SetLoss } from "./losses.js";
+import { adviceFor, type Figures, type SetLoss } from "./losses.js";
 import type { Measures } from "./measuring.js";
 import { measure } from "./metrics.js";
 import type { Pacer } from "./pacing.js";
@@ -65,6 +65,7 @@ function finiteFigures(model: Model, sums: Sums, { inputs, loss }: Evaluation): 
   if (Number.isFinite(figures.loss)) return figures;
   throw new Error(
     `the loss is ${figures.loss}: inputs or targets are so large that it overflows the network's ${model.dtype}: ` +
+      adviceFor(loss) +
       smaller(model.dtype),
   );
 }

@@ -8,94 +8,55 @@ import { ClassWeights, FIRST_ROW_LOSS, Op } from "./program/builder.js";
 import { positionsOf, type Shape, sizeOf } from "./shape.js";
 import { namesOf } from "./table.js";
 
-interface LossRow<C extends boolean = boolean, F extends Activation | undefined = Activation | undefined> {
+export interface LossRow {
   /** @internal */
-  op: Op;
+  readonly op: Op;
   /** Activation of the last layer that the loss is fused with, and needs. A logSoftmax will do for a softmax. */
-  fused?: F;
-  /** Whether it classifies: an accuracy means something. */
-  classifies: C;
-  /** What its targets must be; default "any". @internal */
-  targets?: TargetKind;
+  readonly fused?: Activation;
+  /** How class weights count; a loss that has it classifies. @internal */
+  readonly classes?: ClassWeights;
+  /** What its targets must be; default: what fits the activation, "any" for none. @internal */
+  readonly targets?: TargetKind;
   /** Factor of the gradient before the mean is taken: an integer, default 1. @internal */
-  factor?: number;
-  /** How class weights count, if at all. @internal */
-  classes?: ClassWeights;
-  /** Whether it takes a labelSmoothing. @internal */
-  smooths?: boolean;
+  readonly factor?: number;
   /** Settings that a factory takes, with their defaults, in the order of the kernel's. @internal */
-  parameters?: Readonly<Record<string, number>>;
+  readonly parameters?: Readonly<Record<string, number>>;
   /** What it is where the last activation is another one. @internal */
-  otherwise?: LossRow;
+  readonly otherwise?: LossRow;
 }
 
 /** A table of losses, of whose rows the type says what the types of figures need. */
 const lossesOf = <const T extends Record<string, LossRow>>(
   rows: T,
 ): {
-  readonly [K in keyof T]: LossRow<
-    T[K]["classifies"],
-    T[K] extends { fused: infer F extends Activation } ? F : undefined
-  >;
-} => rows as never;
-
-const FOCAL = { gamma: 2, alpha: 0.25 };
+  readonly [K in keyof T]: LossRow & Pick<T[K], Extract<keyof T[K], "fused" | "classes">>;
+} => rows;
 
 export const losses = /* @__PURE__ */ lossesOf({
   /** mean over all elements of (y - t)^2 */
-  meanSquaredError: { op: Op.meanSquaredError, classifies: false, factor: 2 },
+  meanSquaredError: { op: Op.meanSquaredError, factor: 2 },
   /** mean over all elements of -(t log y + (1 - t) log(1 - y)), y a sigmoid */
-  binaryCrossEntropy: {
-    op: Op.binaryCrossEntropy,
-    fused: "sigmoid",
-    classifies: true,
-    targets: "probability",
-    classes: ClassWeights.ofSides,
-    smooths: true,
-  },
+  binaryCrossEntropy: { op: Op.binaryCrossEntropy, fused: "sigmoid", classes: ClassWeights.ofSides },
   /** mean over rows of -sum over j of t[j] log y[j], y a softmax */
-  crossEntropy: {
-    op: Op.crossEntropy,
-    fused: "softmax",
-    classifies: true,
-    targets: "distribution",
-    classes: ClassWeights.ofTargets,
-    smooths: true,
-  },
+  crossEntropy: { op: Op.crossEntropy, fused: "softmax", classes: ClassWeights.ofTargets },
   /** mean over all elements of |y - t| */
-  meanAbsoluteError: { op: Op.meanAbsoluteError, classifies: false },
+  meanAbsoluteError: { op: Op.meanAbsoluteError },
   /** mean over all elements of (y - t)^2 / 2 where |y - t| <= delta, else delta (|y - t| - delta / 2) */
-  huber: { op: Op.huber, classifies: false, parameters: { delta: 1 } },
+  huber: { op: Op.huber, parameters: { delta: 1 } },
   /** mean over all elements of log(cosh(y - t)) */
-  logCosh: { op: Op.logCosh, classifies: false },
+  logCosh: { op: Op.logCosh },
   /** mean over all elements of max(1 - t y, 0), t -1 or 1 */
-  hinge: { op: Op.hinge, classifies: true, targets: "sign", classes: ClassWeights.ofSides },
+  hinge: { op: Op.hinge, targets: "sign", classes: ClassWeights.ofSides },
   /** mean over all elements of max(1 - t y, 0)^2, t -1 or 1 */
-  squaredHinge: {
-    op: Op.squaredHinge,
-    classifies: true,
-    targets: "sign",
-    factor: 2,
-    classes: ClassWeights.ofSides,
-  },
+  squaredHinge: { op: Op.squaredHinge, targets: "sign", factor: 2, classes: ClassWeights.ofSides },
   /** mean over rows of max(1 + max over j of (1 - t[j]) y[j] - sum over j of t[j] y[j], 0), as Keras has it */
-  categoricalHinge: {
-    op: Op.categoricalHinge,
-    classifies: true,
-    targets: "distribution",
-    classes: ClassWeights.ofRows,
-  },
+  categoricalHinge: { op: Op.categoricalHinge, targets: "distribution", classes: ClassWeights.ofRows },
   /** mean over rows of sum over j of t[j] log(t[j] / y[j]), y a softmax: PyTorch's KLDivLoss with "batchmean" */
-  klDivergence: {
-    op: Op.klDivergence,
-    fused: "softmax",
-    classifies: false,
-    targets: "distribution",
-  },
+  klDivergence: { op: Op.klDivergence, fused: "softmax" },
   /** mean over all elements of y - t log(y + 1e-8), y > 0, t >= 0: PyTorch's PoissonNLLLoss with log_input=False */
-  poisson: { op: Op.poisson, classifies: false, targets: "count" },
+  poisson: { op: Op.poisson, targets: "count" },
   /** mean over rows of 1 - cos(y, t): PyTorch's CosineEmbeddingLoss for the target 1 */
-  cosineSimilarity: { op: Op.cosineSimilarity, classifies: false },
+  cosineSimilarity: { op: Op.cosineSimilarity },
   /**
    * mean over rows of -alpha sum over j of t[j] (1 - y[j])^gamma log y[j], y a softmax: Keras' CategoricalFocalCrossentropy;
    * for a sigmoid that of torchvision's sigmoid_focal_loss over all elements
@@ -103,19 +64,13 @@ export const losses = /* @__PURE__ */ lossesOf({
   focal: {
     op: Op.focal,
     fused: "softmax",
-    classifies: true,
-    targets: "distribution",
     classes: ClassWeights.ofTargets,
-    smooths: true,
-    parameters: FOCAL,
+    parameters: { gamma: 2, alpha: 0.25 },
     otherwise: {
       op: Op.binaryFocal,
       fused: "sigmoid",
-      classifies: true,
-      targets: "probability",
       classes: ClassWeights.ofSides,
-      smooths: true,
-      parameters: FOCAL,
+      parameters: { gamma: 2, alpha: 0.25 },
     },
   },
 });
@@ -125,13 +80,12 @@ export type Loss = keyof typeof losses;
 
 /** Name of a loss function that has an accuracy. */
 export type ClassifyingLoss = {
-  [L in Loss]: (typeof losses)[L] extends LossRow<true> ? L : never;
+  [L in Loss]: (typeof losses)[L] extends { readonly classes: ClassWeights } ? L : never;
 }[Loss];
 
 /** An activation whose loss, unless another is asked for, has an accuracy. */
 export type ClassifyingActivation =
-  | NonNullable<(typeof losses)[ClassifyingLoss]["fused"]>
-  | "sigmoid"
+  | Extract<(typeof losses)[ClassifyingLoss], { readonly fused: Activation }>["fused"]
   | "logSoftmax";
 
 /** A loss with settings: what a factory such as `huber` returns. */
@@ -143,6 +97,8 @@ export interface LossSettings<L extends Loss = Loss> {
 /** A loss with all that a call needs of it. */
 export interface SetLoss extends LossRow {
   readonly name: Loss;
+  /** Whether an accuracy means something. */
+  readonly classifies: boolean;
   /** What it has one value of and is the mean over: each element, or each row of the last axis. */
   readonly per: "element" | "row";
   readonly factor: number;
@@ -181,7 +137,7 @@ export function focal(options: { gamma?: number; alpha?: number } = {}): LossSet
 
 /** Whether a value is a loss with settings; they are checked. */
 export function settingsOf<L extends Loss>(name: L, options: object): LossSettings<L> {
-  const defaults = losses[name].parameters ?? {};
+  const { parameters: defaults = {} }: LossRow = losses[name];
   const given: Record<string, unknown> = readOptions(
     name,
     options as Record<string, unknown>,
@@ -207,10 +163,12 @@ export function setLoss(
   labelSmoothing = 0,
   classWeights?: readonly number[],
 ): SetLoss {
-  const { targets = "any", factor = 1, parameters = {} } = row;
+  const { op, fused, classes, factor = 1, parameters = {} } = row;
+  const targets = row.targets ?? (fused === "softmax" ? "distribution" : fused ? "probability" : "any");
   const settings = Object.entries(parameters).map(([key, value]) => (given[key] ?? value) as number);
-  const per = row.op < FIRST_ROW_LOSS ? "element" : "row";
-  return { ...row, name, targets, factor, per, settings, labelSmoothing, classWeights };
+  const per = op < FIRST_ROW_LOSS ? "element" : "row";
+  const classifies = classes !== undefined;
+  return { ...row, name, classifies, targets, factor, per, settings, labelSmoothing, classWeights };
 }
 
 /** The row of a loss after a last activation, or undefined where it cannot follow it. */
@@ -220,15 +178,22 @@ export function rowAfter(loss: Loss, last: Activation | undefined): LossRow | un
   return [row, row.otherwise].find((one) => one && (one.fused ?? after) === after);
 }
 
-/** The activations that a loss needs, in words. */
-export function fusedText(loss: Loss): string {
-  const { fused, otherwise }: LossRow = losses[loss];
-  return otherwise ? `${fused} or ${otherwise.fused}` : `${fused}`;
+/** Whether a loss takes a labelSmoothing: those of cross-entropies do. */
+export function smooths({ fused, classes }: LossRow): boolean {
+  return fused !== undefined && classes !== undefined;
 }
 
 /** The loss that fits the last activation: the one that is fused with it. */
 export function defaultLoss(last: Activation | undefined): Loss {
-  return namesOf(losses).find((loss) => losses[loss].fused && rowAfter(loss, last)) ?? "meanSquaredError";
+  return (
+    namesOf(losses).find((loss) => (losses[loss] as LossRow).fused && rowAfter(loss, last)) ??
+    "meanSquaredError"
+  );
+}
+
+/** What else may make a loss not finite, as the beginning of an advice. */
+export function adviceFor({ name }: SetLoss): string {
+  return name === "poisson" ? 'poisson takes outputs above 0, e.g. of activation "softplus". Else: ' : "";
 }
 
 /** Values of a loss over `rows` rows of outputs of a shape: see SetLoss.per. */

@@ -42,14 +42,15 @@ import {
   type ClassifyingLoss,
   defaultLoss,
   type Figures,
-  fusedText,
   type Loss,
+  type LossRow,
   type LossSettings,
   losses,
   rowAfter,
   type SetLoss,
   setLoss,
   settingsOf,
+  smooths,
   termsOf,
 } from "./losses.js";
 import { taskOf } from "./measuring.js";
@@ -600,10 +601,11 @@ export function checkLoss(
   const chosen = loss === undefined ? before.name : checkChoice("loss", name ?? loss, losses);
   const row = rowAfter(chosen, last);
   if (!row) {
-    const fused = fusedText(chosen);
+    const { fused, otherwise } = losses[chosen];
+    const needed = otherwise ? `${fused} or ${otherwise.fused}` : fused;
     throw new RangeError(
-      `loss is "${chosen}", which is computed together with ${fused}, but the last layer's activation is ` +
-        `"${last}": give the last layer activation "${fused.split(" ")[0]}", or choose loss "${defaultLoss(last)}"`,
+      `loss is "${chosen}", which is computed together with ${needed}, but the last layer's activation is ` +
+        `"${last}": give the last layer activation "${fused}", or choose loss "${defaultLoss(last)}"`,
     );
   }
   const smoothing = labelSmoothing ?? (loss === undefined ? before.labelSmoothing : 0);
@@ -612,10 +614,10 @@ export function checkLoss(
       `labelSmoothing is ${quote(smoothing)}, but must be at least 0 and less than 1, e.g. 0.1`,
     );
   }
-  if (smoothing > 0 && !row.smooths) throw unfit("labelSmoothing", chosen, (other) => other?.smooths);
+  if (smoothing > 0 && !smooths(row)) throw unfit("labelSmoothing", chosen, smooths);
   let weights: number[] | undefined;
   if (classWeights !== undefined) {
-    if (!row.classes) throw unfit("classWeights", chosen, (other) => other?.classes);
+    if (!row.classes) throw unfit("classWeights", chosen, ({ classes }) => classes);
     const sides = row.classes === ClassWeights.ofSides;
     const classes = sides ? 2 : outputShape[outputShape.length - 1];
     const of = sides ? "of the lower target and of the upper one" : "one for each class";
@@ -629,7 +631,7 @@ export function checkLoss(
 }
 
 /** The error for an option that a loss does not take. */
-function unfit(option: string, loss: Loss, takes: (row: ReturnType<typeof rowAfter>) => unknown): Error {
+function unfit(option: string, loss: Loss, takes: (row: LossRow) => unknown): Error {
   const others = namesOf(losses).filter((name) => takes(losses[name]));
   return new RangeError(
     `${option} is given, but the loss "${loss}" takes none: leave it out, or choose ${others.join(", ")}`,

@@ -288,11 +288,8 @@ export function planStep(
   } else {
     const weighted = scheme.op === loss.op ? mean : { ...mean, parameters: builder.cells([0, 1]) };
     builder.loss(scheme.op, buffers, rows * positions, outputs / positions, { ...weighted, terms: 1 });
-    builder.weigh(buffers, prepared!, rows, outputs, scheme.termWidth);
-    builder.late(() => {
-      builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(1));
-      builder.reportWeights(statistics, prepared!.shares, terms);
-    });
+    builder.weigh(buffers, prepared!, rows, outputs, scheme.termWidth, statistics);
+    builder.late(() => builder.report(statistics, buffers.losses, buffers.hits, terms, builder.cell(1)));
   }
   if (data.predictions) {
     const { predictions } = data;

@@ -4,7 +4,7 @@ import { type Callback, type EpochEntry, Hooks, type Run } from "./callbacks/cal
 import { RunFailure } from "./executors/executor.js";
 import { Explosion } from "./explosion.js";
 import type { Cells } from "./layers/layer.js";
-import type { Figures, SetLoss } from "./losses.js";
+import { adviceFor, type Figures, type SetLoss } from "./losses.js";
 import { type Measures, measurePlaced } from "./measuring.js";
 import { type MetricFigures, ofValidation } from "./metrics.js";
 import type { SetOptimizer } from "./optimizers.js";
@@ -141,7 +141,7 @@ export async function train(
       const spoiled = spoiledBy(store);
       if (statistics.badStep >= 0 || spoiled) {
         wholeSteps.restore();
-        throw diverged(model, highest, epoch, statistics.badStep, sweep.steps, spoiled);
+        throw diverged(model, settings.loss, highest, epoch, statistics.badStep, sweep.steps, spoiled);
       }
       model.stepsTrained += outcome.steps;
       if (outcome.steps < sweep.steps) break;
@@ -302,6 +302,7 @@ function spoiledBy(store: Store): string | undefined {
 /** The error for an epoch that went wrong, once its weights are put back. */
 function diverged(
   { store, dtype }: Model,
+  loss: SetLoss,
   learningRate: number,
   epoch: number,
   badStep: number,
@@ -318,7 +319,7 @@ function diverged(
   const outcome = `The weights are those of ${lastGood(epoch)}`;
   if (epoch === 1 && badStep === 0) {
     return new Error(
-      `training stopped in epoch 1: the loss of the first batch, before any step, overflows ${dtype}. Scale the inputs ` +
+      `training stopped in epoch 1: the loss of the first batch, before any step, overflows ${dtype}. ${adviceFor(loss)}Scale the inputs ` +
         `and the targets to about -1 .. 1. ${outcome}`,
     );
   }

@@ -3,19 +3,14 @@
 
 import { vi } from "vitest";
 import { RECORD_WORDS } from "../assembly/ops.js";
+import type { Activation } from "../src/activations.js";
 import type { DType } from "../src/dtype.js";
 import type { Executor, Program } from "../src/executors/executor.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
 import { type Build, chooseBuild } from "../src/executors/wasm/module.js";
 import { Heap, type Region as Memory } from "../src/heap.js";
-import {
-  type ActivationName as Activation,
-  Dense,
-  Network,
-  type NetworkOptions,
-  type PenaltyOptions,
-} from "../src/index.js";
+import { Dense, Network, type NetworkOptions, type PenaltyOptions } from "../src/index.js";
 import { losses, rowAfter, type SetLoss, setLoss } from "../src/losses.js";
 import { DataType, ProgramBuilder } from "../src/program/builder.js";
 import type { SparseMatrix } from "../src/program/samples.js";

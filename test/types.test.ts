@@ -16,6 +16,8 @@ import {
   type FitOptions,
   type FloatArray,
   f1,
+  focal,
+  huber,
   leakyRelu,
   Network,
   type SetActivation,
@@ -76,6 +78,16 @@ test("callbacks take a network of any kind, so that options serve all networks",
   () => network.fit([1, 2], [0], { callbacks: [stopping] });
   const summaries: Callback = { onBegin: ({ network }) => void network.summary() };
   () => network.fit([1, 2], [0], { callbacks: [summaries] });
+});
+
+test("a loss with settings is typed as its name is", () => {
+  const x = [[1, 2]];
+  const linear = new Network({ inputs: 2, layers: [new Dense(1, { activation: "linear" })] });
+  expectTypeOf(linear.evaluate(x, [0], { loss: huber() })).toEqualTypeOf<Figures>();
+  expectTypeOf(linear.evaluate(x, [0], { loss: "logCosh" })).toEqualTypeOf<Figures>();
+  expectTypeOf(linear.evaluate(x, [1], { loss: "hinge" }).accuracy).toEqualTypeOf<number>();
+  const sigmoid = new Network({ inputs: 2, layers: [new Dense(1)] });
+  expectTypeOf(sigmoid.evaluate(x, [0], { loss: focal({ gamma: 1 }) }).accuracy).toEqualTypeOf<number>();
 });
 
 test("a network of any kind is a Network", () => {

@@ -1,12 +1,16 @@
 // What makes terms of a loss count more or less: weights of samples and of classes, smoothed labels, targets that are NaN.
 
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
-import { Stat } from "../assembly/ops.js";
+import fc from "fast-check";
+import { describe, expect, test, vi } from "vitest";
+import { FIRST_ROW_LOSS, Stat } from "../assembly/ops.js";
+import type { Activation } from "../src/activations.js";
+import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { gradientsOf } from "../src/gradients.js";
 import {
-  type ActivationName as Activation,
   Dense,
+  type DType,
+  type EpochEntry,
   type FitOptions,
   focal,
   huber,
@@ -16,7 +20,7 @@ import {
   type NetworkOptions,
   type Rows,
 } from "../src/index.js";
-import { losses } from "../src/losses.js";
+import { losses, rowAfter, setLoss, smooths } from "../src/losses.js";
 import { ClassWeights, Op } from "../src/program/builder.js";
 import {
   dtypes,
@@ -76,13 +80,11 @@ describe("agrees with PyTorch:", () => {
     for (const [name, row] of Object.entries(losses)) {
       const cases = golden.cases.filter(({ loss }) => loss === name);
       const taken = new Set(cases.flatMap(({ options }) => Object.keys(options)));
-      const smooths = "smooths" in row && row.smooths;
-      const classes = "classes" in row && row.classes;
       expect(taken, name).toEqual(
         new Set([
           "sampleWeights",
-          ...(smooths ? ["labelSmoothing"] : []),
-          ...(classes ? ["classWeights"] : []),
+          ...(smooths(row) ? ["labelSmoothing"] : []),
+          ...(row.classes ? ["classWeights"] : []),
         ]),
       );
     }
@@ -372,13 +374,24 @@ describe("what counts", () => {
     expect(parameters(two)).toEqual(parameters(copy));
   });
 
-  test("evaluateAsync gives what evaluate gives", async () => {
+  test("evaluate and evaluateAsync give the weighted mean over all batches", async () => {
     const many = randomValues(700 * 4, 9);
     const labels = Array.from({ length: 700 }, (_, r) => r % 3);
     const sampleWeights = randomValues(700, 5, 0, 2);
     const one = classifier();
     const given = { sampleWeights, labelSmoothing: 0.1, loss: focal({ gamma: 1 }) };
-    expect(await one.evaluateAsync(many, labels, given)).toEqual(one.evaluate(many, labels, given));
+    const whole = one.evaluate(many, labels, given);
+    expect(await one.evaluateAsync(many, labels, given)).toEqual(whole);
+    // Each row with its own weight, however many batches they make.
+    let sum = 0;
+    for (let r = 0; r < 700; r++) {
+      const row = one.evaluate(many.subarray(4 * r, 4 * r + 4), [labels[r]], {
+        ...given,
+        sampleWeights: [1],
+      });
+      sum += row.loss * sampleWeights[r];
+    }
+    expectClose([whole.loss], [sum / sampleWeights.reduce((a, b) => a + b)], { relative: 1e-12 });
   });
 
   test("hinge learns to tell two classes apart", async () => {
@@ -562,16 +575,13 @@ describe("refuses", () => {
         .map((name) => `"${name}"`)
         .join(", ")}`,
     ],
-    [
-      "a loss made by hand with what it does not take",
-      { loss: { name: "crossEntropy", delta: 1 } },
-      'crossEntropy has no option "delta": it takes ',
-    ],
   ])("%s", async (_, options, message, last, targets) => {
     await expect(train(options, last, targets)).rejects.toThrow(new RegExp(`^${escaped(message)}$`));
   });
 
-  test("settings that are none", () => {
+  test("settings that are none", async () => {
+    const made = { name: "crossEntropy", delta: 1 };
+    await expect(train({ loss: made })).rejects.toThrow('crossEntropy has no option "delta": it takes');
     expect(() => huber({ delta: 0 })).toThrow("delta is 0, but must be a finite number above 0");
     expect(() => focal({ gamma: -1 })).toThrow("gamma is -1, but must be a number from 0 to 1000, e.g. 2");
     expect(() => focal({ alpha: 2 })).toThrow("alpha is 2, but must be a number from 0 to 1, e.g. 0.25");
@@ -588,6 +598,15 @@ describe("refuses", () => {
     expect(() => soft().evaluate(six, new Float64Array(18).fill(Number.NaN))).toThrow(
       "targets is NaN everywhere",
     );
+  });
+
+  test("outputs below 0 for poisson, with the way out", async () => {
+    const counts = new Float64Array(18).fill(2);
+    const one = build("linear");
+    one.layers[1].biases.fill(-9);
+    const advice = 'poisson takes outputs above 0, e.g. of activation "softplus". Else: ';
+    expect(() => one.evaluate(six, counts, { loss: "poisson" })).toThrow(advice);
+    await expect(one.fit(six, counts, { loss: "poisson" })).rejects.toThrow(advice);
   });
 
   test("NaN among the inputs, as before", async () => {
@@ -636,8 +655,14 @@ describe.each(settings)("the operations around a loss in %s", (_, { dtype, ...op
               losses: bench.inPlace(l),
               hits: bench.inPlace(new Float64Array(terms).fill(1)),
             };
-            builder.weigh(outputs, weights, rows, width, termWidth);
-            builder.reportWeights(bench.place(statistics, { written: true }), weights.shares, terms);
+            builder.weigh(
+              outputs,
+              weights,
+              rows,
+              width,
+              termWidth,
+              bench.place(statistics, { written: true }),
+            );
           });
         for (const sampled of [false, true]) {
           make(sampled, randomValues(rows * width, 1), randomValues(terms, 2));
@@ -648,18 +673,20 @@ describe.each(settings)("the operations around a loss in %s", (_, { dtype, ...op
   });
 
   test("weigh gives what has no weight 0, whatever it was", () => {
-    const [gradient, losses, hits] = lab.run((bench) => {
+    const [gradient, losses, hits, statistics] = lab.run((bench) => {
       const outputs = {
         gradient: bench.inPlace([Number.NaN, 1, 2, 4]),
         losses: bench.inPlace([Number.POSITIVE_INFINITY, 3]),
         hits: bench.inPlace([1, 1]),
       };
       const weights = { weights: bench.input([0, 2]), shares: bench.input([0, 8]) };
-      bench.builder.weigh(outputs, weights, 2, 2, 2);
+      const statistics = bench.place(new Float64Array(Stat.cells), { written: true });
+      bench.builder.weigh(outputs, weights, 2, 2, 2, statistics);
     });
     expect([...gradient]).toEqual([0, 0, 0.5, 1]);
     expect([...losses]).toEqual([0, 6]);
     expect([...hits]).toEqual([0, 1]);
+    expect([statistics[Stat.weightSum], statistics[Stat.counted]]).toEqual([8, 1]);
   });
 
   test.each([2, 3, 5])("leave the same bits on %i threads", async (threads) => {
@@ -685,12 +712,8 @@ describe.each(settings)("the operations around a loss in %s", (_, { dtype, ...op
         };
         const mean = { rate: builder.cell(1), factor: 1, terms: 1, parameters: builder.cells([0, 1]) };
         builder.loss(Op.focal, buffers, rows, width, mean);
-        builder.weigh(buffers, weights, rows, width, width);
-        builder.reportWeights(
-          bench.place(new Float64Array(Stat.cells), { written: true }),
-          weights.shares,
-          rows,
-        );
+        const statistics = bench.place(new Float64Array(Stat.cells), { written: true });
+        builder.weigh(buffers, weights, rows, width, width, statistics);
       });
     }
   });
@@ -710,4 +733,89 @@ test("a loss by name is the loss of a factory without settings", async () => {
       gradientsOf(build(last), x, targets, { loss: name }),
     );
   }
+});
+
+/** A random loss with random data and options that it takes. */
+const tasks = fc
+  .record({
+    last: fc.constantFrom<Activation>("softmax", "sigmoid", "linear", "relu"),
+    pick: fc.nat(),
+    outputs: fc.integer({ min: 1, max: 9 }),
+    rows: fc.integer({ min: 1, max: 40 }),
+    batchSize: fc.integer({ min: 1, max: 45 }),
+    threads: fc.integer({ min: 1, max: 6 }),
+    dtype: fc.constantFrom(...dtypes),
+    smoothing: fc.constantFrom(0, 0.1),
+    classes: fc.boolean(),
+    samples: fc.boolean(),
+    gaps: fc.boolean(),
+    seed: fc.nat(),
+  })
+  .map((task) => {
+    const { last, pick, outputs, rows, seed } = task;
+    const names = (Object.keys(losses) as Loss[]).filter((name) => rowAfter(name, last));
+    const loss = setLoss(rowAfter(names[pick % names.length], last)!, { name: names[pick % names.length] });
+    const t = randomValues(rows * outputs, seed, 0, 1).map((value, i) => {
+      if (loss.targets === "sign") return value < 0.5 ? -1 : 1;
+      if (loss.targets !== "distribution") return value;
+      return Number(i % outputs === (Math.floor(i / outputs) * 7 + seed) % outputs);
+    });
+    const chance = random(seed);
+    // The first row always counts.
+    const gaps = t.map((value, i) => (task.gaps && i >= outputs && chance() < 0.2 ? Number.NaN : value));
+    const sides = loss.op < FIRST_ROW_LOSS;
+    const ofClasses = Array.from(randomValues(sides ? 2 : outputs, seed, 0.1, 2), (w, i) =>
+      i === 1 ? 0 : w,
+    );
+    const weights = randomValues(rows, seed + 1, 0, 2).map((w, r) => (r > 0 && w < 0.4 ? 0 : w));
+    const options: FitOptions = {
+      loss: loss.name,
+      labelSmoothing: smooths(loss) ? task.smoothing : 0,
+      ...(task.classes && loss.classifies ? { classWeights: ofClasses } : {}),
+      ...(task.samples ? { sampleWeights: weights } : {}),
+    };
+    return { ...task, x: randomValues(rows * 4, seed + 2, -1, 1), t: gaps, options };
+  });
+
+describe("for every loss with every option that it takes", () => {
+  const make = (
+    { last, outputs, dtype }: { last: Activation; outputs: number; dtype: DType },
+    options: Partial<NetworkOptions>,
+  ) => {
+    const layers = [new Dense(6, { activation: "tanh" }), new Dense(outputs, { activation: last })];
+    const network = new Network({ inputs: 4, layers, dtype, seed: 3, deterministic: true, ...options });
+    // Outputs above 0, for poisson.
+    network.layers[1].biases.fill(2);
+    return network;
+  };
+
+  test("executors, threads and the order of parts change no bit, and predictions stay finite", async () => {
+    let orders = 0;
+    await fc.assert(
+      fc.asyncProperty(tasks, async (task) => {
+        const { x, t, options, threads, batchSize, seed } = task;
+        const given = { ...options, batchSize, epochs: 2, learningRate: 0.01 };
+        const one = make(task, {});
+        const figures = (history: EpochEntry[]) => history.map(({ loss, accuracy }) => [loss, accuracy]);
+        const history = figures(await one.fit(x, t, given));
+        expect(history.flat().every((value) => value === undefined || Number.isFinite(value))).toBe(true);
+        const next = random(seed);
+        const spy = vi.spyOn(ReferenceExecutor.prototype, "order").mockImplementation((parts) => {
+          if (parts > 1) orders++;
+          const order = Array.from({ length: parts }, (_, part) => ({ part, key: next() }));
+          return order.sort((a, b) => a.key - b.key).map(({ part }) => part);
+        });
+        const others = [make(task, { executor: "reference", threads }), make(task, { threads })];
+        for (const other of others) {
+          expect(figures(await other.fit(x, t, given))).toEqual(history);
+          expectSameBits(parameters(other), parameters(one));
+        }
+        spy.mockRestore();
+        const { classWeights, ...evaluated } = options;
+        expect(others[0].evaluate(x, t, evaluated)).toEqual(one.evaluate(x, t, evaluated));
+      }),
+      { numRuns: 150, seed: 1 },
+    );
+    expect(orders).toBeGreaterThan(0);
+  });
 });

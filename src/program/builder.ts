@@ -39,7 +39,6 @@ import {
   PrepareTargets,
   Product,
   Report,
-  ReportWeights,
   Shuffle,
   SortByColumn,
   SparseGradient,
@@ -739,6 +738,7 @@ export class ProgramBuilder {
     rows: number,
     width: number,
     termWidth: number,
+    statistics: Region,
   ): void {
     this.#emit(Op.weigh, Cut.batch, rows, width, [
       [Weigh.gradient, gradient],
@@ -746,14 +746,8 @@ export class ProgramBuilder {
       [Weigh.hits, hits],
       [Weigh.weights, weights],
       [Weigh.shares, shares],
+      [Weigh.statistics, statistics],
       [Weigh.termWidth, termWidth],
-    ]);
-  }
-
-  reportWeights(statistics: Region, shares: Region, size: number): void {
-    this.#emit(Op.reportWeights, Cut.whole, size, 1, [
-      [ReportWeights.statistics, statistics],
-      [ReportWeights.shares, shares],
     ]);
   }
 

@@ -30,7 +30,6 @@ import {
   Product,
   RECORD_WORDS,
   Report,
-  ReportWeights,
   Shuffle,
   SortByColumn,
   SparseGradient,
@@ -62,7 +61,7 @@ import { elementLoss, rowLoss } from "./rare-losses.js";
 import { columnSums, report } from "./reductions.js";
 import { compress, gatherSparse, sortByColumn, sparseGradient, sparseProduct } from "./sparse.js";
 import { transpose } from "./transpose.js";
-import { prepareTargets, reportWeights, weigh } from "./weights.js";
+import { prepareTargets, weigh } from "./weights.js";
 
 /** Does `part` of the `count` records from byte `offset` on: one operation after the other. */
 export function run(
@@ -186,11 +185,6 @@ function execute(machine: Machine, record: number, step: number, part: number, p
     case Op.weigh:
       runWeights(machine, op, from, count, width, all);
       break;
-    case Op.reportWeights: {
-      const shares = machine.element(ReportWeights.shares);
-      reportWeights(f, f64, machine.word(ReportWeights.statistics) / 8, shares, count);
-      break;
-    }
     case Op.report: {
       const losses = machine.element(Report.losses);
       const hits = machine.element(Report.hits);
@@ -498,11 +492,13 @@ function runWeights(machine: Machine, op: Op, from: number, count: number, width
   } else {
     weigh(
       f,
+      f64,
       machine.element(Weigh.gradient),
       machine.element(Weigh.losses),
       machine.element(Weigh.hits),
       machine.element(Weigh.weights),
       machine.element(Weigh.shares),
+      machine.word(Weigh.statistics) / 8,
       from * perRow,
       count * perRow,
       termWidth,

@@ -2,15 +2,14 @@
 
 import { Op } from "../../../assembly/ops.js";
 import type { FloatArray } from "../../dtype.js";
-import { exp64, log64, sigmoid64, tanh64 } from "./math.js";
+import { exp64, log64 } from "./math.js";
 
 function power(x: number, exponent: number): number {
   return exp64(exponent * log64(x));
 }
 
-/** log(1 + exp(-x)), x >= 0 */
-function logOnePlus(x: number): number {
-  return log64(1 + exp64(-x));
+function sigmoid(x: number): number {
+  return 1 / (1 + exp64(-x));
 }
 
 /** Column of the first largest of n elements. */
@@ -51,10 +50,13 @@ export function elementLoss(
         gradient = Math.max(Math.min(difference, first), -first);
         break;
       }
-      case Op.logCosh:
-        loss = distance + (logOnePlus(2 * distance) - Math.LN2);
-        gradient = tanh64(difference);
+      case Op.logCosh: {
+        const decay = exp64(-2 * distance);
+        loss = distance + (log64(1 + decay) - Math.LN2);
+        gradient = (1 - decay) / (1 + decay);
+        if (difference < 0 || Object.is(difference, -0)) gradient = -gradient;
         break;
+      }
       case Op.poisson: {
         const mean = value + 1e-8;
         loss = value - target * log64(mean);
@@ -62,10 +64,10 @@ export function elementLoss(
         break;
       }
       case Op.binaryFocal: {
-        const prediction = sigmoid64(value);
-        const rest = sigmoid64(-value);
+        const prediction = sigmoid(value);
+        const rest = sigmoid(-value);
         const other = 1 - target;
-        const surprise = Math.max(value, 0) - value * target + logOnePlus(Math.abs(value));
+        const surprise = Math.max(value, 0) - value * target + log64(1 + exp64(-Math.abs(value)));
         const unsure = Math.max(prediction * other + rest * target, 2.2250738585072014e-308);
         const focus = (second * target + (1 - second) * other) * power(unsure, first);
         loss = focus * surprise;

@@ -41,26 +41,32 @@ export function prepareTargets(
   }
 }
 
-/** Sum of the shares, in their order. */
-function sum(f: FloatArray, shares: number, size: number): number {
-  let total = 0;
-  for (let i = 0; i < size; i++) total += f[shares + i];
-  return total;
-}
-
+/** `statistics` are an index into f64. */
 export function weigh(
   f: FloatArray,
+  f64: Float64Array,
   gradient: number,
   losses: number,
   hits: number,
   weights: number,
   shares: number,
+  statistics: number,
   from: number,
   terms: number,
   width: number,
   allTerms: number,
 ): void {
-  const total = sum(f, shares, allTerms);
+  let total = 0;
+  let counted = 0;
+  for (let i = 0; i < allTerms; i++) {
+    total += f[shares + i];
+    counted += Number(f[shares + i] !== 0);
+  }
+  // Parts without a row begin there, too.
+  if (from === 0 && terms > 0) {
+    f64[statistics + Stat.weightSum] += total;
+    f64[statistics + Stat.counted] += counted;
+  }
   for (let i = from; i < from + terms; i++) {
     const weight = total > 0 ? f[weights + i] : 0;
     f[losses + i] = weight !== 0 ? f[losses + i] * weight : 0;
@@ -69,17 +75,4 @@ export function weigh(
       f[j] = weight !== 0 ? f[j] * (weight / total) : 0;
     }
   }
-}
-
-export function reportWeights(
-  f: FloatArray,
-  statistics: Float64Array,
-  at: number,
-  shares: number,
-  size: number,
-): void {
-  let counted = 0;
-  for (let i = 0; i < size; i++) counted += Number(f[shares + i] !== 0);
-  statistics[at + Stat.weightSum] += sum(f, shares, size);
-  statistics[at + Stat.counted] += counted;
 }
