@@ -1,7 +1,7 @@
 // What users pass as inputs and targets, checked and made into flat tables of a type the heap stores.
 
 import { DataType } from "../assembly/ops.js";
-import { className, count, quote } from "./check.js";
+import { className, count, wrongType, wrongValue } from "./check.js";
 import { type DType, largestOf } from "./dtype.js";
 import { byRows, type Pieces } from "./pieces.js";
 
@@ -173,7 +173,7 @@ function* toFlat(name: string, value: Rows, format: Format): Pieces<Table["data"
     return wide;
   }
   if (!Array.isArray(value)) {
-    throw new TypeError(`${name} is ${quote(value)}, but must be a typed array or an array of rows`);
+    throw wrongType(name, value, "a typed array or an array of rows");
   }
   if (value.length > 0 && typeof value[0] === "object") return yield* flatten(name, value, format);
   const numbers = value as readonly number[];
@@ -231,7 +231,7 @@ function* flatten(
     const row = rows[r];
     const listed = Array.isArray(row);
     if (!listed && !(ArrayBuffer.isView(row) && "length" in row)) {
-      throw new TypeError(`${name}[${r}] is ${quote(row)}, but must be a row of ${count(width, "number")}`);
+      throw wrongType(`${name}[${r}]`, row, `a row of ${count(width, "number")}`);
     }
     if (row.length !== width) {
       throw new RangeError(
@@ -264,13 +264,15 @@ function* flatten(
   return data;
 }
 
+function checkNumber(name: string, values: ArrayLike<unknown>, i: number): number {
+  const value = values[i];
+  if (typeof value === "number") return value;
+  throw wrongType(`${name}[${i}]`, value, "a number");
+}
+
 /** Every element a number: strings and null would turn into numbers silently. */
 function checkNumbers(name: string, values: readonly number[], from: number, to: number): void {
-  for (let i = from; i < to; i++) {
-    if (typeof values[i] !== "number") {
-      throw new TypeError(`${name}[${i}] is ${quote(values[i])}, but must be a number`);
-    }
-  }
+  for (let i = from; i < to; i++) checkNumber(name, values, i);
 }
 
 /** Whether `value` is a flat list of numbers: a typed array, or an array that begins with a number. */
@@ -284,10 +286,7 @@ function* toClasses(name: string, value: NumericArray | readonly number[], width
   const data = new Uint32Array(value.length);
   yield* byRows(value.length, 1, (from, to) => {
     for (let i = from; i < to; i++) {
-      const index: unknown = value[i];
-      if (typeof index !== "number") {
-        throw new TypeError(`${name}[${i}] is ${quote(index)}, but must be a number`);
-      }
+      const index = checkNumber(name, value, i);
       if (!(Number.isInteger(index) && index >= 0 && index < width)) {
         throw new RangeError(
           `${name}[${i}] is ${index}, but the network has ${width} outputs: class indexes are integers ` +
@@ -389,9 +388,7 @@ export function* toWeights(
 ): Pieces<Table> {
   const numbers = value as ArrayLike<number>;
   if (!(Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value))) {
-    throw new TypeError(
-      `${name} is ${quote(value)}, but must be an array of ${count(rows, "number")}: ${of}`,
-    );
+    throw wrongType(name, value, `an array of ${count(rows, "number")}: ${of}`);
   }
   if (numbers.length !== rows) {
     throw new RangeError(`${name} holds ${count(numbers.length, "number")}, but must hold ${rows}: ${of}`);
@@ -401,9 +398,7 @@ export function* toWeights(
     for (let i = from; i < to; i++) {
       const weight: unknown = numbers[i];
       if (!(typeof weight === "number" && weight >= 0 && weight <= largestOf(dtype))) {
-        throw new RangeError(
-          `${name}[${i}] is ${quote(weight)}, but must be a finite number of at least 0 in the network's ${dtype}`,
-        );
+        throw wrongValue(`${name}[${i}]`, weight, `a finite number of at least 0 in the network's ${dtype}`);
       }
       data[i] = weight;
     }
