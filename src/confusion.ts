@@ -22,8 +22,8 @@ export function confusionMatrix(network: Network, inputs: Rows, targets: Rows): 
   const { inputs: table, targets: truth, task } = finish(checkEvaluation(facts, inputs, targets, {}));
   if (!task.classes && !(task.labels && outputs === 1)) {
     throw new RangeError(
-      `confusionMatrix takes a network that tells classes apart, but this one has loss "${loss.name}" and ` +
-        `${count(outputs, "output")}: give it a last layer with activation "softmax", or with one sigmoid`,
+      `confusionMatrix takes a network of classes, but this one has loss "${loss.name}" and ${count(outputs, "output")}: ` +
+        "end it with a softmax, or with one sigmoid",
     );
   }
   const predictions = network.predict(inputs);

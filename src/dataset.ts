@@ -211,7 +211,7 @@ const HELD: Readonly<
 
 function notNumbers(name: string, value: unknown): TypeError {
   return new TypeError(
-    `${name} is a ${className(value)}, which does not hold plain numbers: convert it first, e.g. with Float64Array.from(values, Number)`,
+    `${name} is a ${className(value)}, which does not hold plain numbers: convert it, e.g. with Float64Array.from(values, Number)`,
   );
 }
 

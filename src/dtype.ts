@@ -9,6 +9,10 @@ export type FloatArray = Float64Array | Float32Array;
 /** The class of arrays of an element type. */
 export type ArrayOf<D extends DType> = D extends "float32" ? Float32Array : Float64Array;
 
+export function arrayOf(dtype: DType): Float64ArrayConstructor | Float32ArrayConstructor {
+  return dtype === "float64" ? Float64Array : Float32Array;
+}
+
 /** Bytes of one element. */
 export function bytesOf(dtype: DType): number {
   return dtype === "float64" ? 8 : 4;

@@ -36,8 +36,8 @@ export function entranceOf(
   const embedding = descriptions.findLastIndex(({ indices }) => indices !== undefined);
   if (embedding >= 0 && (embedding !== folded || columns || scale !== 1)) {
     throw new RangeError(
-      `layers[${embedding}] is an Embedding, which takes the network's inputs as they are, for they are indices: make it the ` +
-        "first layer, without inputScale, Rescaling or Normalization",
+      `layers[${embedding}] is an Embedding, which takes indices as they are: make it the first layer, without inputScale, ` +
+        "Rescaling or Normalization",
     );
   }
   return {

@@ -1,7 +1,7 @@
 // Evaluation of data that stay outside the heap: one batch at a time is copied in.
 
 import { sliceRows, type Table, type Targets } from "./dataset.js";
-import { type FloatArray, smaller } from "./dtype.js";
+import { arrayOf, type FloatArray, smaller } from "./dtype.js";
 import { adviceFor, type Figures, type SetLoss } from "./losses.js";
 import type { Measures } from "./measuring.js";
 import { measure } from "./metrics.js";
@@ -52,7 +52,7 @@ function roomForPredictions(
   { inputs, metrics }: Evaluation,
 ): FloatArray | undefined {
   if (metrics.length === 0) return undefined;
-  return new (dtype === "float64" ? Float64Array : Float32Array)(inputs.rows * outputs);
+  return new (arrayOf(dtype))(inputs.rows * outputs);
 }
 
 function measureAll({ metrics, task, inputs, targets }: Evaluation, outputs: FloatArray) {

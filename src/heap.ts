@@ -35,10 +35,7 @@ export class Heap {
   #top: number;
   #buffer: ArrayBufferLike | undefined;
   readonly #buffers = new WeakSet<ArrayBufferLike>();
-  #u8!: Uint8Array;
-  #u32!: Uint32Array;
-  #f32!: Float32Array;
-  #f64!: Float64Array;
+  #all!: { u8: Uint8Array; u32: Uint32Array; f32: Float32Array; f64: Float64Array };
 
   constructor(executor: Executor, dtype: DType) {
     this.#executor = executor;
@@ -58,7 +55,7 @@ export class Heap {
 
   /** Whether a buffer is the memory, or was: one that threads share stays valid as it grows. */
   owns(buffer: ArrayBufferLike): boolean {
-    this.#refresh();
+    this.#views();
     return this.#buffers.has(buffer);
   }
 
@@ -78,9 +75,8 @@ export class Heap {
       this.#executor.grow(needed);
     } catch (cause) {
       throw new RangeError(
-        `the network's memory would have to grow to ${formatBytes(needed)} (${formatBytes(bytes)} of it for the ` +
-          "last region), which the engine does not grant; the limit of 32-bit WebAssembly is 4096 MiB. " +
-          advice,
+        `the network's memory would have to grow to ${formatBytes(needed)} (${formatBytes(bytes)} of it for the last ` +
+          `region), which the engine does not grant; the limit is 4096 MiB. ${advice}`,
         { cause },
       );
     }
@@ -116,23 +112,19 @@ export class Heap {
   }
 
   get u8(): Uint8Array {
-    this.#refresh();
-    return this.#u8;
+    return this.#views().u8;
   }
 
   get u32(): Uint32Array {
-    this.#refresh();
-    return this.#u32;
+    return this.#views().u32;
   }
 
   get f32(): Float32Array {
-    this.#refresh();
-    return this.#f32;
+    return this.#views().f32;
   }
 
   get f64(): Float64Array {
-    this.#refresh();
-    return this.#f64;
+    return this.#views().f64;
   }
 
   /** A live view of `length` elements of the working type at byte `offset`. */
@@ -142,15 +134,20 @@ export class Heap {
     return all.subarray(offset / bytes, offset / bytes + length);
   }
 
-  #refresh(): void {
-    const buffer = this.#executor.buffer;
-    if (buffer === this.#buffer) return;
-    this.#buffer = buffer;
-    this.#buffers.add(buffer);
-    this.#u8 = new Uint8Array(buffer);
-    this.#u32 = new Uint32Array(buffer);
-    this.#f32 = new Float32Array(buffer);
-    this.#f64 = new Float64Array(buffer);
+  /** The whole memory as it is now, in all types. */
+  #views() {
+    const { buffer } = this.#executor;
+    if (buffer !== this.#buffer) {
+      this.#buffer = buffer;
+      this.#buffers.add(buffer);
+      this.#all = {
+        u8: new Uint8Array(buffer),
+        u32: new Uint32Array(buffer),
+        f32: new Float32Array(buffer),
+        f64: new Float64Array(buffer),
+      };
+    }
+    return this.#all;
   }
 }
 

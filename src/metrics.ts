@@ -153,17 +153,16 @@ export function checkMetrics(asked: unknown, task: Task, loss: string): Metric[]
     const refuse = (why: string) => {
       throw new RangeError(`metrics[${index}] is "${name}"${why}`);
     };
-    if (checked.some((other) => other.metric === name))
-      refuse(", which is there before: figures have one of a name");
+    if (checked.some((other) => other.metric === name)) refuse(" again: figures have one of a name");
     if (!metrics[metric.metric].fits(task)) {
       const fitting = namesOf(metrics).filter((other) => metrics[other].fits(task));
       refuse(`, which does not fit loss "${loss}" and ${outputs}: those that do are ${fitting.join(", ")}`);
     }
     const { average, threshold, k = name === "topKAccuracy" ? 5 : 1 } = metric;
-    if (k > task.width) refuse(` with k ${k}, which is more than the ${outputs}`);
-    if (average && task.width === 1) refuse(" with an average, which one output has not: leave it out");
+    if (k > task.width) refuse(` with k ${k}, but of ${outputs}`);
+    if (average && task.width === 1) refuse(" with an average, but of one output: leave it out");
     if (threshold !== undefined && task.classes) {
-      refuse(" with a threshold, which a choice of classes has not: leave it out");
+      refuse(" with a threshold, but of classes: leave it out");
     }
     // Of a loss that classifies it is a figure anyway.
     if (name !== "accuracy" || !task.hits) checked.push(metric);

@@ -244,9 +244,7 @@ export function checkSettings(optimizer: Optimizer): SetOptimizer {
   const settings = { ...optimizer } as SetOptimizer;
   for (const [key, value] of Object.entries(settings)) checks[key]?.(key, value);
   if (settings.nesterov && !settings.momentum) {
-    throw new RangeError(
-      "nesterov is true, but without a momentum there is nothing to look ahead along: pass one, e.g. 0.9",
-    );
+    throw new RangeError("nesterov is true, but needs a momentum: pass one, e.g. 0.9");
   }
   return settings;
 }

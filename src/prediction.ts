@@ -1,8 +1,8 @@
 // Forward passes for predict: the plan stays on top of the heap from call to call.
 
-import { className, quote } from "./check.js";
+import { className, wrongValue } from "./check.js";
 import { sliceRows, type Table } from "./dataset.js";
-import { bytesOf, type FloatArray } from "./dtype.js";
+import { arrayOf, bytesOf, type FloatArray } from "./dtype.js";
 import type { Program } from "./executors/executor.js";
 import type { Region } from "./heap.js";
 import { type Model, placeSnapshot, planPredict } from "./plan.js";
@@ -74,7 +74,7 @@ interface Target {
  * Throws RangeError if `out` is not an array of the network's type with as many elements as there are outputs.
  */
 export function openTarget({ heap, dtype, outputs }: Model, table: Table, out: unknown): Target {
-  const FloatArray = dtype === "float64" ? Float64Array : Float32Array;
+  const FloatArray = arrayOf(dtype);
   const length = table.rows * outputs;
   const fresh = () => {
     try {
@@ -92,9 +92,7 @@ export function openTarget({ heap, dtype, outputs }: Model, table: Table, out: u
   }
   const usable = ArrayBuffer.isView(out) && className(out) === FloatArray.name;
   if (!usable || out.byteLength !== length * bytesOf(dtype)) {
-    throw new RangeError(
-      `out is ${quote(out)}, but must be a ${FloatArray.name} of ${table.rows} x ${outputs} elements`,
-    );
+    throw wrongValue("out", out, `a ${FloatArray.name} of ${table.rows} x ${outputs} elements`);
   }
   const user = out as FloatArray;
   const { buffer, byteOffset } = user;

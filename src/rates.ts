@@ -89,8 +89,8 @@ export class Rates {
     const rate = this.#rate(step, epoch, this.#fit);
     if (typeof rate === "number" && rate >= 0 && rate < Number.POSITIVE_INFINITY) return rate;
     throw new RangeError(
-      `learningRate returned ${quote(rate)} for step ${step} of epoch ${epoch}, both counted from 0, but must return a ` +
-        "finite number of at least 0",
+      `learningRate returned ${quote(rate)} for step ${step} of epoch ${epoch}, counted from 0, but must return a finite ` +
+        "number of at least 0",
     );
   }
 }

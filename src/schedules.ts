@@ -151,7 +151,7 @@ export function oneCycle(maximum: number, options: OneCycleOptions = {}): Schedu
   checkNumber(
     "pctStart",
     pctStart,
-    `below ${most}${threePhase ? ", for it falls as long as it rises" : ""}`,
+    `below ${most}${threePhase ? " with threePhase" : ""}`,
     (share) => share < most,
   );
   const initial = maximum / divFactor;

@@ -1,7 +1,7 @@
 // The registry of a network's tensors: its parameters by name, in one contiguous region at the start of its heap, so that
 // a snapshot is one slice; and behind them what optimizers keep of each parameter, in regions that lie alike.
 
-import type { FloatArray } from "./dtype.js";
+import { arrayOf, type FloatArray } from "./dtype.js";
 import type { Heap, Region } from "./heap.js";
 import { type Shape, sizeOf } from "./shape.js";
 
@@ -145,15 +145,14 @@ export class Store {
    * @param snapshot of the other, to be read in its place
    */
   blend(other: Store, tau: number, snapshot?: Uint8Array): void {
-    const others = new Map(other.#tensors.map((tensor) => [tensor.name, tensor]));
     const pairs = this.#tensors.map((tensor) => {
-      const source = others.get(tensor.name);
+      const source = other.#tensors.find(({ name }) => name === tensor.name);
       if (source?.shape.join() === tensor.shape.join()) {
         return [this.view(tensor), snapshot ? other.#viewIn(snapshot, source) : other.view(source)] as const;
       }
       throw new RangeError(
-        `${tensor.name} has shape [${tensor.shape.join(", ")}], but in the other network ` +
-          `${source ? `[${source.shape.join(", ")}]` : "there is none"}: both need the same layers`,
+        `${tensor.name} has shape [${tensor.shape.join(", ")}], but the other network has ` +
+          `${source ? `[${source.shape.join(", ")}]` : "none"}: both need the same layers`,
       );
     });
     for (const [to, from] of pairs) {
@@ -163,10 +162,9 @@ export class Store {
   }
 
   #viewIn({ buffer, byteOffset }: Uint8Array, { region }: Tensor): FloatArray {
-    const { elementBytes } = this.heap;
+    const { dtype, elementBytes } = this.heap;
     const at = byteOffset + region.offset - this.#begin;
-    const length = region.bytes / elementBytes;
-    return elementBytes === 8 ? new Float64Array(buffer, at, length) : new Float32Array(buffer, at, length);
+    return new (arrayOf(dtype))(buffer as ArrayBuffer, at, region.bytes / elementBytes);
   }
 
   /** A live view of a tensor. */

@@ -23,23 +23,26 @@ function counterOf(store: Store, { name }: SetOptimizer): Region | undefined {
   return optimizers[name].corrected ? store.slot(`${name}.steps`, COUNTER_BYTES) : undefined;
 }
 
+/** The slots of an optimizer. */
+function regionsOf(store: Store, optimizer: SetOptimizer): (Region | undefined)[] {
+  return slotsOf(optimizer).map((name) => (name ? store.slot(name) : undefined));
+}
+
 /**
  * Takes room for what an optimizer keeps, which stays: before anything that is released again. Returns whether it keeps
  * anything.
  */
 export function takeSlots(store: Store, optimizer: SetOptimizer): boolean {
-  const names = slotsOf(optimizer).filter((name) => name !== undefined);
-  for (const name of names) store.slot(name);
+  const slots = regionsOf(store, optimizer);
   counterOf(store, optimizer);
-  return names.length > 0;
+  return slots.some((slot) => slot);
 }
 
 /** Whether takeSlots() would find all that it takes. */
 export function hasSlots(store: Store, optimizer: SetOptimizer): boolean {
   const { name } = optimizer;
-  const { slots, corrected } = optimizers[name];
-  for (const slot of slots(optimizer)) if (slot && !store.hasSlot(`${name}.${slot}`)) return false;
-  return !corrected || store.hasSlot(`${name}.steps`);
+  const kept = slotsOf(optimizer).every((slot) => !slot || store.hasSlot(slot));
+  return kept && (!optimizers[name].corrected || store.hasSlot(`${name}.steps`));
 }
 
 /** The rates of an epoch. */
@@ -76,7 +79,7 @@ export function planUpdate(
   const { name, learningRate, clipNorm, clipValue } = optimizer;
   const { op, variant, corrected } = optimizers[name];
   const counter = counterOf(store, optimizer);
-  const powers = [optimizer.beta1, optimizer.beta2].map(powersOf);
+  const [power1, power2] = [optimizer.beta1, optimizer.beta2].map(powersOf);
   const changes = typeof learningRate !== "number" || corrected;
   const stride = changes ? Rate.columns * 8 : 0;
   const rates = heap.region((changes ? steps : 1) * Rate.columns * 8);
@@ -96,9 +99,7 @@ export function planUpdate(
       last = rateOf(step);
       highest = Math.max(highest, last);
       const t = before + step + 1;
-      const power1 = counter ? powers[0](t) : 0;
-      const power2 = counter ? powers[1](t) : 0;
-      writeRates(optimizer, last, power1, power2, f64, first + step * Rate.columns);
+      writeRates(optimizer, last, power1(t), power2(t), f64, first + step * Rate.columns);
     }
     return { last, highest };
   };
@@ -128,7 +129,7 @@ export function planUpdate(
       builder.clipFactor(factor, sums, count, settingOf(Setting.clipNorm));
     }
 
-    const kept = slotsOf(optimizer).map((slot) => (slot === undefined ? undefined : store.slot(slot)));
+    const kept = regionsOf(store, optimizer);
     for (const run of store.trained) {
       const own = gradientOf(run);
       const slots = kept.map((slot) => slot && store.within(slot, run));

@@ -173,7 +173,6 @@ function copyNonZero(
 
 function changed(): Error {
   return new Error(
-    "the data changed, or their memory went, while fit was reading them: leave them alone until the first callback, " +
-      "or pass a copy",
+    "the data changed while fit was reading them: leave them alone until the first callback, or pass a copy",
   );
 }

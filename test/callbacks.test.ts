@@ -447,8 +447,8 @@ describe("earlyStopping", () => {
     const before = parameters(network);
     const callbacks = [earlyStopping({ monitor: "validationF1" })];
     await expect(network.fit(x, classes, { metrics: ["f1"], callbacks })).rejects.toThrow(
-      'monitor is "validationF1", but this fit has loss, accuracy, f1: take one of them, or give fit the metrics or the ' +
-        "validation data for it",
+      'monitor is "validationF1", but this fit has loss, accuracy, f1: take one of them, or give fit metrics or ' +
+        "validation data",
     );
     expect(parameters(network)).toEqual(before);
     await network.fit(x, classes, { metrics: ["f1"], validationSplit: 0.2, callbacks });
@@ -576,7 +576,7 @@ describe("csvLogger", () => {
     );
     vi.stubGlobal("process", undefined);
     expect(() => csvLogger("log.csv")).toThrow(
-      'csvLogger cannot write the file "log.csv", for there are none here: pass a function, which gets the lines',
+      'csvLogger cannot write "log.csv", for there are no files here: pass a function, which gets the lines',
     );
   });
 });

@@ -274,7 +274,7 @@ describe("an Embedding refuses", () => {
     expect(it.layers[0].weights).toEqual(before);
   });
 
-  const first = "which takes the network's inputs as they are, for they are indices: make it the first layer";
+  const first = "which takes indices as they are: make it the first layer";
   test.each<[string, () => Partial<NetworkOptions<DType, readonly Layer[]>>, string]>([
     [
       "a place behind a layer",

@@ -313,8 +313,8 @@ describe("confusionMatrix", () => {
 
   test("of a network that does not classify is an error", () => {
     expect(() => confusionMatrix(makeRegression(), x, numbers)).toThrow(
-      'confusionMatrix takes a network that tells classes apart, but this one has loss "meanSquaredError" and 2 outputs: ' +
-        'give it a last layer with activation "softmax", or with one sigmoid',
+      'confusionMatrix takes a network of classes, but this one has loss "meanSquaredError" and 2 outputs: ' +
+        "end it with a softmax, or with one sigmoid",
     );
     expect(() => confusionMatrix({} as Network, x, numbers)).toThrow(TypeError);
     expect(() => confusionMatrix(makeClassifier(), x, [0, 1])).toThrow("targets holds 2 values for 203 rows");

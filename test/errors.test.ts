@@ -97,13 +97,13 @@ describe("fit refuses inputs:", () => {
     [
       "a BigInt array",
       big,
-      "inputs is a BigInt64Array, which does not hold plain numbers: convert it first, " +
+      "inputs is a BigInt64Array, which does not hold plain numbers: convert it, " +
         "e.g. with Float64Array.from(values, Number)",
     ],
     [
       "rows of BigInt arrays",
       [big],
-      "inputs[0] is a BigInt64Array, which does not hold plain numbers: convert it first, " +
+      "inputs[0] is a BigInt64Array, which does not hold plain numbers: convert it, " +
         "e.g. with Float64Array.from(values, Number)",
     ],
     ["a number among the rows", [[1, 2, 3], 4], "inputs[1] is 4, but must be a row of 3 numbers"],
@@ -138,7 +138,7 @@ describe("fit refuses targets:", () => {
     [
       "too few rows",
       Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0),
-      "targets holds 10 values (1 row of 10) for 20 rows of inputs: 200 values are needed, " +
+      "targets holds 10 values for 20 rows of inputs, but must hold 20 x 10, " +
         "or one class index a row (20)",
     ],
     [
@@ -163,7 +163,7 @@ describe("fit refuses targets:", () => {
     await expectHarmless(
       network,
       () => network.fit(rows(20), [1, 2, 3]),
-      "targets holds 3 values (3 rows of 1) for 20 rows of inputs: 20 values are needed",
+      "targets holds 3 values for 20 rows of inputs, but must hold 20 x 1",
     );
   });
 
@@ -336,14 +336,14 @@ describe("new Network refuses, and leaves its layers to another network:", () =>
       "more inputs than any memory holds",
       { inputs: 50_000 ** 2 },
       "the network's memory would have to grow to 38147 MiB (38147 MiB of it for the last region), which the engine does not " +
-        "grant; the limit of 32-bit WebAssembly is 4096 MiB. " +
+        "grant; the limit is 4096 MiB. " +
         'Make the layers of 2500000000-2-1 smaller, or use dtype "float32"',
     ],
     [
       "more inputs than can be counted",
       { inputs: Number.MAX_SAFE_INTEGER, dtype: "float32" },
       "the network's memory would have to grow to more than a million GiB (more than a million GiB of it for the last " +
-        "region), which the engine does not grant; the limit of 32-bit WebAssembly is 4096 MiB. " +
+        "region), which the engine does not grant; the limit is 4096 MiB. " +
         "Make the layers of 9007199254740991-2-1 smaller",
     ],
     [
@@ -569,7 +569,7 @@ describe("data that are wrong from the start are refused before anything is allo
 
   test("a DataView for targets", () => {
     const view = new DataView(new ArrayBuffer(8)) as unknown as Rows;
-    const message = "targets is a DataView, which does not hold plain numbers: convert it first, e.g. with";
+    const message = "targets is a DataView, which does not hold plain numbers: convert it, e.g. with";
     expect(() => classifier().evaluate(rows(1), view)).toThrow(message);
     expect(() => regressor().evaluate(rows(1), view)).toThrow(message);
   });

@@ -85,7 +85,7 @@ describe.each(executorNames)("the heap of %s", (name) => {
     const top = heap.top;
     expect(() => heap.allocate(5000 * MEBIBYTE)).toThrow(
       "the network's memory would have to grow to 5001 MiB (5000 MiB of it for the last region), which the engine " +
-        "does not grant; the limit of 32-bit WebAssembly is 4096 MiB. " +
+        "does not grant; the limit is 4096 MiB. " +
         'Use dtype "float32", keep the data as Uint8Array, take a smaller batchSize, or split the data over several ' +
         "calls of fit",
     );

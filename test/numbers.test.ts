@@ -99,8 +99,7 @@ describe("options that the element type does not hold", () => {
   ])("weightBounds whose width overflows %s", (dtype, weightBounds) => {
     const layers = [new Dense(2, { weightBounds }), new Dense(1)];
     expect(() => new Network({ inputs: 2, layers, dtype })).toThrow(
-      `weightBounds is [${weightBounds.join(", ")}], whose width overflows the network's ${dtype}: take bounds closer ` +
-        "to 0, e.g. [-1, 1]",
+      `weightBounds is [${weightBounds.join(", ")}], whose width overflows the network's ${dtype}: take bounds closer to 0`,
     );
     // The layers are unused still.
     expect(new Network({ inputs: 2, layers: [layers[1]] }).outputs).toBe(1);

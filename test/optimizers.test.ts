@@ -614,7 +614,7 @@ describe("sgd refuses", () => {
     ],
     ["NaN", { momentum: Number.NaN }, "momentum is NaN, but must be at least 0 and less than 1"],
     ["nesterov as a number", { momentum: 0.9, nesterov: 1 }, "nesterov is 1, but must be true or false"],
-    ["nesterov without a momentum", { nesterov: true }, "nesterov is true, but without a momentum"],
+    ["nesterov without a momentum", { nesterov: true }, "nesterov is true, but needs a momentum"],
   ])("%s", (_, options, message) => {
     expect(() => sgd(options)).toThrow(message);
   });
@@ -687,7 +687,7 @@ describe("fit refuses a setting that was changed into", () => {
     const optimizer = sgd({ momentum: 0.9, nesterov: true });
     optimizer.momentum = 0;
     await expect(make().fit(x, classes, { optimizer })).rejects.toThrow(
-      "nesterov is true, but without a momentum",
+      "nesterov is true, but needs a momentum",
     );
   });
 });

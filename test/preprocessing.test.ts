@@ -339,7 +339,7 @@ describe("Normalization.adapt", () => {
       "rows of another length",
       [[1, 2]],
       {},
-      "adapt got rows of 2 values, but the last axis has 3: rows have that length, or a sample's",
+      "adapt got rows of 2 values, but the last axis has 3: pass rows of that length, or samples",
     ],
     [
       "another width",
@@ -391,7 +391,7 @@ describe("is refused:", () => {
     [
       "a scale of 0",
       () => new Rescaling(0),
-      "Rescaling has the scale 0 and the offset 0, but float64 must hold both",
+      "Rescaling has the scale 0 and the offset 0, but both and offset / scale must be finite in float64, and the scale not 0",
     ],
     ["a scale that is NaN", () => new Rescaling(Number.NaN), "Rescaling has the scale NaN"],
     [
@@ -402,7 +402,7 @@ describe("is refused:", () => {
     [
       "an offset that overflows",
       () => new Rescaling(1e-200, { offset: 1e200 }),
-      "must hold both and offset / scale as finite numbers",
+      "both and offset / scale must be finite in float64",
     ],
     [
       "an option of Rescaling",
@@ -418,13 +418,13 @@ describe("is refused:", () => {
       "a Normalization that has seen no data",
       new Normalization(),
       "float64",
-      "a Normalization has no mean and variance: give them, or data",
+      "a Normalization has no mean and variance yet: new Normalization().adapt(inputs)",
     ],
     [
       "one of other columns",
       new Normalization({ mean: [1, 2], variance: 1 }),
       "float64",
-      "a Normalization of 2 columns got inputs whose last axis has 4: adapt it",
+      "a Normalization of 2 columns got inputs with 4: adapt it",
     ],
     [
       "a mean that the type does not hold",

@@ -216,7 +216,7 @@ describe("a fit refuses, before anything changes,", () => {
     learningRate: (step: number) => (step < from ? 0.1 : (value as number)),
   });
   const saying = (value: string, step: number, epoch: number) =>
-    `learningRate returned ${value} for step ${step} of epoch ${epoch}, both counted from 0, but must return a finite ` +
+    `learningRate returned ${value} for step ${step} of epoch ${epoch}, counted from 0, but must return a finite ` +
     "number of at least 0";
 
   test.each<[string, FitOptions, string]>([

@@ -40,7 +40,7 @@ export function csvLogger(
     const files = nodeModule<Files>("node:fs");
     if (!files) {
       throw new Error(
-        `csvLogger cannot write the file ${quote(target)}, for there are none here: pass a function, which gets the lines`,
+        `csvLogger cannot write ${quote(target)}, for there are no files here: pass a function, which gets the lines`,
       );
     }
     write = (line) => files.appendFileSync(target, `${line}\n`);

@@ -27,8 +27,8 @@ export function watch(
   const name = monitor ?? (metrics.includes("validationLoss") ? "validationLoss" : "loss");
   if (!metrics.includes(name)) {
     throw new RangeError(
-      `monitor is ${quote(name)}, but this fit has ${metrics.join(", ")}: take one of them, or give fit the metrics or ` +
-        "the validation data for it",
+      `monitor is ${quote(name)}, but this fit has ${metrics.join(", ")}: take one of them, or give fit metrics or ` +
+        "validation data",
     );
   }
   const sign = mode === "min" || (mode === "auto" && falls(name)) ? -1 : 1;

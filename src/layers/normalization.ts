@@ -22,6 +22,14 @@ export interface BatchNormalizationOptions extends LayerNormalizationOptions {
   momentum?: number;
 }
 
+/** What columns are normalized by; without it rows are, by their own mean and variance. */
+interface Moments {
+  mean?: Region;
+  inverse?: Region;
+  /** Whether they are those of the batch, which the gradient of the input depends on. */
+  ofBatch?: boolean;
+}
+
 abstract class NormalizationLayer extends BaseLayer {
   /** What is added to a variance before its root is taken. */
   readonly epsilon: number;
@@ -61,6 +69,57 @@ abstract class NormalizationLayer extends BaseLayer {
   override initialize(_builder: ProgramBuilder, _seed: number, _stream: number): void {
     this.fill("gamma", 1);
     this.fill("beta", 0);
+  }
+
+  /** Emits the moments of columns, if the layer goes by columns. @internal */
+  protected abstract emitMoments(pass: Pass, input: Region, rows: number, width: number): Moments;
+
+  /** @internal */
+  emit(pass: Pass, input: Matrix): Emitted {
+    const { positions, width, tensors } = this.place;
+    const { gamma, beta } = tensors;
+    const { builder } = pass;
+    const rows = pass.rows * positions;
+    const x = input as Region;
+    const scale = pass.parameter(gamma);
+    const { mean, inverse, ofBatch } = this.emitMoments(pass, x, rows, width);
+    const output = builder.matrix(rows, width);
+    const normalized = pass.backward ? builder.matrix(rows, width) : undefined;
+    const rowInverse = pass.backward && !inverse ? builder.matrix(rows, 1) : undefined;
+    const shift = pass.parameter(beta);
+    const { epsilon } = this;
+    builder.normalize(output, x, rows, width, {
+      normalized,
+      rowInverse,
+      scale,
+      shift,
+      mean,
+      inverse,
+      epsilon,
+    });
+    return {
+      output,
+      backward: (d, inputWanted) => {
+        // What dx needs of the batch must not be added to the parameters by a step that is folded.
+        const sums = ofBatch ? builder.matrix(1, width) : undefined;
+        const products = ofBatch ? builder.matrix(1, width) : undefined;
+        if (sums && products) {
+          builder.columnSums(sums, d, rows, width);
+          builder.columnProducts(products, d, normalized!, rows, width);
+        }
+        const dx = inputWanted ? builder.matrix(rows, width) : undefined;
+        const given = { scale, inverse, rowInverse, sums, products };
+        if (dx) builder.normalizeBackward(dx, d, normalized!, rows, width, given);
+        if (this.trainable) {
+          builder.late(() => {
+            builder.columnSums(pass.gradient(beta), sums ?? d, sums ? 1 : rows, width);
+            if (products) builder.columnSums(pass.gradient(gamma), products, 1, width);
+            else builder.columnProducts(pass.gradient(gamma), d, normalized!, rows, width);
+          });
+        }
+        return dx;
+      },
+    };
   }
 }
 
@@ -123,46 +182,16 @@ export class BatchNormalization extends NormalizationLayer {
   }
 
   /** @internal */
-  emit(pass: Pass, input: Matrix): Emitted {
-    const { positions, width, tensors } = this.place;
-    const { gamma, beta } = tensors;
+  protected override emitMoments(pass: Pass, input: Region, rows: number, width: number): Moments {
     const { builder } = pass;
-    const rows = pass.rows * positions;
-    const x = input as Region;
+    const { tensors } = this.place;
     const ofBatch = pass.training !== undefined && this.trainable;
-    const scale = pass.parameter(gamma);
     const [mean, inverse] = [builder.matrix(1, width), builder.matrix(1, width)];
     const runningMean = pass.parameter(tensors.runningMean);
     const runningVariance = pass.parameter(tensors.runningVariance);
     const moments = { mean, inverse, runningMean, runningVariance };
-    builder.columnMoments(moments, ofBatch ? x : undefined, rows, width, this);
-    const output = builder.matrix(rows, width);
-    const normalized = pass.backward ? builder.matrix(rows, width) : undefined;
-    const given = { normalized, scale, shift: pass.parameter(beta), mean, inverse, epsilon: this.epsilon };
-    builder.normalize(output, x, rows, width, given);
-    return {
-      output,
-      backward: (d, inputWanted) => {
-        // What dx needs of the batch must not be added to the parameters by a step that is folded.
-        const sums = ofBatch ? builder.matrix(1, width) : undefined;
-        const products = ofBatch ? builder.matrix(1, width) : undefined;
-        if (sums && products) {
-          builder.columnSums(sums, d, rows, width);
-          builder.columnProducts(products, d, normalized!, rows, width);
-        }
-        const dx = inputWanted ? builder.matrix(rows, width) : undefined;
-        if (dx)
-          builder.normalizeBackward(dx, d, normalized!, rows, width, { scale, inverse, sums, products });
-        if (this.trainable) {
-          builder.late(() => {
-            builder.columnSums(pass.gradient(beta), sums ?? d, sums ? 1 : rows, width);
-            if (products) builder.columnSums(pass.gradient(gamma), products, 1, width);
-            else builder.columnProducts(pass.gradient(gamma), d, normalized!, rows, width);
-          });
-        }
-        return dx;
-      },
-    };
+    builder.columnMoments(moments, ofBatch ? input : undefined, rows, width, this);
+    return { mean, inverse, ofBatch };
   }
 }
 
@@ -185,30 +214,7 @@ export class LayerNormalization extends NormalizationLayer {
   }
 
   /** @internal */
-  emit(pass: Pass, input: Matrix): Emitted {
-    const { positions, width, tensors } = this.place;
-    const { gamma, beta } = tensors;
-    const { builder, backward } = pass;
-    const rows = pass.rows * positions;
-    const scale = pass.parameter(gamma);
-    const output = builder.matrix(rows, width);
-    const normalized = backward ? builder.matrix(rows, width) : undefined;
-    const rowInverse = backward ? builder.matrix(rows, 1) : undefined;
-    const given = { normalized, rowInverse, scale, shift: pass.parameter(beta), epsilon: this.epsilon };
-    builder.normalize(output, input as Region, rows, width, given);
-    return {
-      output,
-      backward: (d, inputWanted) => {
-        const dx = inputWanted ? builder.matrix(rows, width) : undefined;
-        if (dx) builder.normalizeBackward(dx, d, normalized!, rows, width, { scale, rowInverse });
-        if (this.trainable) {
-          builder.late(() => {
-            builder.columnProducts(pass.gradient(gamma), d, normalized!, rows, width);
-            builder.columnSums(pass.gradient(beta), d, rows, width);
-          });
-        }
-        return dx;
-      },
-    };
+  protected override emitMoments(): Moments {
+    return {};
   }
 }

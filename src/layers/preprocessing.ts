@@ -73,8 +73,8 @@ export class Rescaling extends ColumnLayer {
     const { scale, offset } = this;
     if (isFactor(dtype, scale) && Number.isFinite(offset) && isFactor(dtype, offset / scale, true)) return;
     throw new RangeError(
-      `Rescaling has the scale ${quote(scale)} and the offset ${quote(offset)}, but ${dtype} must hold both and ` +
-        "offset / scale as finite numbers, and the scale not as 0",
+      `Rescaling has the scale ${quote(scale)} and the offset ${quote(offset)}, but both and offset / scale must be finite ` +
+        `in ${dtype}, and the scale not 0`,
     );
   }
 
@@ -151,13 +151,13 @@ export class Normalization extends ColumnLayer {
     const rowLength = typeof row === "object" ? row?.length : (place?.size ?? width);
     const columns = place?.width ?? width ?? rowLength;
     if (!rowLength || !columns) {
-      throw new TypeError("adapt does not know how long a row is: pass rows, or adapt(data, { width: 13 })");
+      throw new TypeError("adapt does not know how long a row is: pass rows, or { width: 13 }");
     }
     const fits = place && rowLength !== columns ? rowLength === place.size : rowLength % columns === 0;
     if (!fits || (width ?? columns) !== columns) {
       throw new RangeError(
-        `adapt got rows of ${rowLength} values${width ? ` and width ${width}` : ""}, but the last axis has ${columns}: rows ` +
-          "have that length, or a sample's",
+        `adapt got rows of ${rowLength} values${width ? ` and width ${width}` : ""}, but the last axis has ${columns}: pass rows ` +
+          "of that length, or samples",
       );
     }
     const table = finish(
@@ -198,14 +198,12 @@ export class Normalization extends ColumnLayer {
   override describe(input: Shape): Description {
     const columns = input[input.length - 1];
     if (!this.#values) {
-      throw new Error(
-        "a Normalization has no mean and variance: give them, or data, new Normalization().adapt(inputs)",
-      );
+      throw new Error("a Normalization has no mean and variance yet: new Normalization().adapt(inputs)");
     }
     for (const { length } of Object.values(this.#values)) {
       if (length === 1 || length === columns) continue;
       throw new RangeError(
-        `a Normalization of ${length} columns got inputs whose last axis has ${columns}: adapt it to data of that width`,
+        `a Normalization of ${length} columns got inputs with ${columns}: adapt it to data of that width`,
       );
     }
     const tensor = { shape: [columns], trainable: false };
@@ -261,7 +259,7 @@ function toNumbers(name: string, value: PerColumn | undefined): readonly number[
     return numbers;
   throw new RangeError(
     `the ${name} of a Normalization is ${quote(value)}, but mean and variance must be finite numbers, or one for each ` +
-      "column, the variance from 0 on; or give neither, and adapt(data)",
+      "column, the variance from 0 on; or adapt(data)",
   );
 }
 

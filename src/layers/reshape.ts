@@ -59,7 +59,7 @@ export class Reshape extends ShapeLayer {
       throw wrongValue(
         "the shape of a Reshape",
         shape,
-        "lengths of at least 1, of which one may be -1, the length that is left over, e.g. [28, 28, 1] or [-1, 10]",
+        "lengths of at least 1, of which one may be -1, what is left over, e.g. [28, 28, 1] or [-1, 10]",
       );
     }
     this.shape = Object.freeze([...shape]);
