@@ -31,6 +31,7 @@ import {
   checkLayers,
   checkRounded,
   checkShape,
+  checkStream,
   checkThreads,
   checkTrainBatch,
   describeLayers,
@@ -61,6 +62,7 @@ import { type Shape, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
 import { applyGradients, type Gradients, gradientsOf, type LossGradients, trainBatch } from "./steps.js";
 import { Store } from "./store.js";
+import { type BatchStream, isStream } from "./stream.js";
 import { summarize } from "./summary.js";
 import { EVALUATION_BATCH } from "./sweep.js";
 import { train } from "./training.js";
@@ -214,9 +216,31 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
    * @throws RangeError or TypeError, before anything changes, for unusable data or options; Error when the
    *   training diverges, the weights then being those of the last good epoch's end
    */
-  async fit(inputs: Rows, targets: Rows, options: FitOptions<Network> = {}): Promise<EpochEntry[]> {
+  fit(inputs: Rows, targets: Rows, options?: FitOptions<Network>): Promise<EpochEntry[]>;
+  /**
+   * Trains on batches that come one after the other, each a step, for data larger than memory: the next one is read while
+   * one is trained. An epoch is all batches of the stream, or `stepsPerEpoch` of them.
+   *
+   * ```ts
+   * await network.fit(async function* () { for await (const rows of readFiles()) yield [rows.x, rows.y]; }, { epochs: 3 });
+   * ```
+   *
+   * @param batches an iterable of [inputs, targets] or [inputs, targets, sampleWeights], async or not, or a function that
+   *   makes one for each epoch, such as a generator function
+   * @throws as above, and what the iterable throws; the weights are then those of the last whole step
+   */
+  fit(batches: BatchStream, options?: FitOptions<Network>): Promise<EpochEntry[]>;
+  async fit(
+    first: Rows | BatchStream,
+    second?: Rows | FitOptions<Network>,
+    third?: FitOptions<Network>,
+  ): Promise<EpochEntry[]> {
     const model = modelOf(this);
-    const given = readFitOptions(options);
+    const stream = isStream(first) ? first : undefined;
+    if (stream && third) {
+      throw new TypeError("fit takes batches of [inputs, targets] and options: there are no targets besides");
+    }
+    const given = readFitOptions((stream ? (second as FitOptions) : third) ?? {});
     if (this.#fitting) {
       throw new Error("this network is already in fit: await the first call before the next");
     }
@@ -224,7 +248,11 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     this.#fitting = model.store.training = true;
     try {
       const pacer = new Pacer(model.executor, { signal: given.signal });
-      const checking = pacer.drive(checkFit(this.#facts, inputs, targets, given));
+      const checking = pacer.drive(
+        stream
+          ? checkStream(this.#facts, stream, given)
+          : checkFit(this.#facts, first as Rows, second as Rows, given),
+      );
       const settings = isPending(checking) ? await checking : checking;
       refuseWritten(model);
       model.residents.drop();

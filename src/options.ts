@@ -66,11 +66,12 @@ import {
 } from "./optimizers.js";
 import { finish, type Pieces } from "./pieces.js";
 import { ClassWeights } from "./program/builder.js";
-import { checkRates, type LearningRate } from "./rates.js";
+import { checkRates, type LearningRate, Rates } from "./rates.js";
 import { positionsOf, type Shape, shapeText, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
 import type { Batch, Gradients } from "./steps.js";
 import type { Tensor, TensorSpec } from "./store.js";
+import { BatchReader, type BatchStream } from "./stream.js";
 import { namesOf } from "./table.js";
 import type { Settings } from "./training.js";
 import { survey } from "./upload.js";
@@ -175,6 +176,11 @@ export interface FitOptions<N = object> {
   onBatch?: (entry: BatchEntry) => unknown;
   /** More to call, after onEpoch and onBatch, e.g. [earlyStopping({ patience: 3 }), progress()]: see Callback. */
   callbacks?: readonly CallbackOption<N>[];
+  /**
+   * Batches of an epoch where `fit` is given batches that come one after the other: the next epoch goes on with those
+   * behind them. Default: an epoch is all batches there are.
+   */
+  stepsPerEpoch?: number;
   /**
    * An AbortSignal. Aborting it ends the training within a slice of 20 to 60 ms, or at once where a callback's promise
    * is pending: `fit` rejects with the signal's reason, the weights are those of the last whole step. (A step of
@@ -283,6 +289,7 @@ const FIT_OPTIONS: readonly (keyof FitOptions)[] = [
   "onBatch",
   "callbacks",
   "signal",
+  "stepsPerEpoch",
 ];
 
 const GRADIENTS_OPTIONS = ["loss", "labelSmoothing", "classWeights", "sampleWeights"] as const;
@@ -302,12 +309,12 @@ export function readFitOptions(options: FitOptions): FitOptions {
   return read;
 }
 
-/** Checks everything that `fit` is given. */
-export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: FitOptions): Pieces<Settings> {
+/** Checks all that `fit` is told but the data. */
+function checkTraining(facts: Facts, options: FitOptions) {
   const { epochs = 1, batchSize = 32, shuffle = true } = options;
   const loss = checkLoss(facts, options);
   const optimizer = checkOptimizer(facts, options);
-  const checked = {
+  return {
     epochs: checkInteger("epochs", epochs, 1),
     batchSize: checkInteger("batchSize", batchSize, 1),
     optimizer,
@@ -323,7 +330,18 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
     loss,
     ...checkMeasures(facts, loss, options.metrics),
   };
-  const { sampleWeights } = options;
+}
+
+/** Checks everything that `fit` is given. */
+export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: FitOptions): Pieces<Settings> {
+  const checked = checkTraining(facts, options);
+  const { loss } = checked;
+  const { sampleWeights, stepsPerEpoch } = options;
+  if (stepsPerEpoch !== undefined) {
+    throw new TypeError(
+      "stepsPerEpoch is given, but goes with batches that come one after the other: leave it out",
+    );
+  }
   const all = yield* checkData(
     facts,
     ["inputs", "targets", "sampleWeights"],
@@ -345,6 +363,51 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
     ...checked,
     data: yield* survey(training, facts.takesSparse),
     validation: validation && (yield* survey(validation, facts.takesSparse)),
+  };
+}
+
+/** As checkFit(), for batches that come one after the other. */
+export function* checkStream(facts: Facts, stream: BatchStream, options: FitOptions): Pieces<Settings> {
+  for (const name of ["batchSize", "shuffle", "sampleWeights", "validationSplit"] as const) {
+    if (options[name] === undefined) continue;
+    const way = name === "sampleWeights" ? "give [inputs, targets, sampleWeights]" : "leave it out";
+    const instead = name === "validationSplit" ? "pass validationData" : way;
+    throw new TypeError(`${name} is given, but batches come as they are: ${instead}`);
+  }
+  const checked = checkTraining(facts, options);
+  const { loss, epochs, optimizer } = checked;
+  const { stepsPerEpoch } = options;
+  if (stepsPerEpoch !== undefined) checkInteger("stepsPerEpoch", stepsPerEpoch, 1);
+  const validation = (yield* checkValidation(facts, 0, options, loss)) as Data | undefined;
+  const steps = stepsPerEpoch ?? Number.NaN;
+  checkMonitored(optimizer, validation !== undefined);
+  // Where an epoch's length is not known, only the first rate is.
+  const extent = { steps: epochs * steps, epochs, stepsPerEpoch: steps };
+  const { learningRate } = optimizer;
+  if (stepsPerEpoch) yield* checkRates(learningRate, extent);
+  else new Rates(learningRate, extent).at(0, 0);
+  const takes = facts.takesSparse;
+  return {
+    ...checked,
+    data: {
+      reader: new BatchReader(stream),
+      stepsPerEpoch,
+      *check([inputs, targets, weights], index) {
+        const names = ["inputs", "targets", "sampleWeights"].map((name) => `${name} of batch ${index}`);
+        const batch = yield* checkData(
+          facts,
+          names as [string, string, string],
+          inputs as Rows,
+          targets as Rows,
+          loss,
+          weights as Weights | undefined,
+        );
+        const { rows } = batch[0];
+        checkBatches(facts, rows, rows);
+        return { inputs: batch[0], targets: batch[1], weights: batch[2], density: 1 };
+      },
+    },
+    validation: validation && (yield* survey(validation, takes)),
   };
 }
 
@@ -462,21 +525,27 @@ function checkOptimizer({ dtype }: Facts, { optimizer = "sgd", learningRate }: F
   return settings;
 }
 
-/** Checks the rates of all steps. */
-function* checkLearningRate(
-  facts: Facts,
-  { optimizer: { learningRate }, epochs, batchSize, loss }: Omit<Settings, "data" | "validation">,
-  rows: number,
-  validated: boolean,
-): Pieces<void> {
+/** Checks that a schedule has what it watches. */
+function checkMonitored({ learningRate }: SetOptimizer, validated: boolean): void {
   if (typeof learningRate === "object" && learningRate.monitor === "validationLoss" && !validated) {
     throw new TypeError(
       'reduceOnPlateau monitors "validationLoss", but there are no validation data: pass validationData or ' +
         'validationSplit, or monitor "loss"',
     );
   }
+}
+
+/** Checks the rates of all steps. */
+function* checkLearningRate(
+  facts: Facts,
+  { optimizer, epochs, batchSize, loss }: Omit<Settings, "data" | "validation">,
+  rows: number,
+  validated: boolean,
+): Pieces<void> {
+  checkMonitored(optimizer, validated);
   const stepsPerEpoch = Math.ceil(rows / batchSize);
-  const highest = yield* checkRates(learningRate, { steps: epochs * stepsPerEpoch, epochs, stepsPerEpoch });
+  const extent = { steps: epochs * stepsPerEpoch, epochs, stepsPerEpoch };
+  const highest = yield* checkRates(optimizer.learningRate, extent);
   checkShare(facts, highest, loss, Math.min(batchSize, rows));
 }
 
