@@ -10,7 +10,7 @@ import {
   quote,
   readOptions,
 } from "./check.js";
-import { type Format, type Rows, toSmallTable, toTable } from "./dataset.js";
+import { type Rows, toSmallTable, toTable } from "./dataset.js";
 import type { ArrayOf, DType } from "./dtype.js";
 import { entranceOf } from "./entrance.js";
 import { evaluate, evaluateInSlices } from "./evaluation.js";
@@ -41,8 +41,8 @@ import {
   type Facts,
   type FiguresOf,
   type FitOptions,
+  formatsOf,
   type GradientsOptions,
-  inputFormat,
   NETWORK_OPTIONS,
   type NetworkOptions,
   type PredictOptions,
@@ -115,7 +115,6 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
   readonly executor: ExecutorName;
   readonly #model: Model;
   readonly #predictor: Predictor;
-  readonly #inputFormat: Format;
   /** What checks need to know of it. */
   #facts: Facts;
   #fitting = false;
@@ -182,7 +181,6 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     };
     this.#predictor = new Predictor(this.#model);
     this.#facts = this.#makeFacts();
-    this.#inputFormat = inputFormat(this.#facts);
     // Before any layer is attached: a network too large leaves its layers as they were.
     heap.reserve(
       tensorBytes(descriptions, this.dtype),
@@ -240,7 +238,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     if (stream && third) {
       throw new TypeError("fit takes batches of [inputs, targets] and options: there are no targets besides");
     }
-    const given = readFitOptions((stream ? (second as FitOptions) : third) ?? {});
+    const { [stream ? 1 : 2]: options = {} } = [first, second, third];
+    const given = readFitOptions(options as FitOptions);
     if (this.#fitting) {
       throw new Error("this network is already in fit: await the first call before the next");
     }
@@ -321,7 +320,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     const given =
       options === undefined ? undefined : readOptions<PredictOptions<D>>("predict", options, ["out"]);
     const table =
-      toSmallTable(inputs, this.#inputFormat) ?? finish(toTable("inputs", inputs, this.#inputFormat));
+      toSmallTable(inputs, this.#facts.formats.inputs) ??
+      finish(toTable("inputs", inputs, this.#facts.formats.inputs));
     refuseWritten(model);
     const target = openTarget(model, table, given?.out);
     this.#predictor.run(target.table, target.output, model.wholeSteps?.read());
@@ -341,7 +341,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       "signal",
     ]);
     const { pacer, parameters } = this.#slices(signal);
-    const checking = pacer.drive(toTable("inputs", inputs, this.#inputFormat));
+    const checking = pacer.drive(toTable("inputs", inputs, this.#facts.formats.inputs));
     const table = isPending(checking) ? await checking : checking;
     const target = openTarget(model, table, out);
     // Rows of a slice of a very large network are fewer than a batch.
@@ -468,23 +468,25 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     const { heap, inputScale, entrance, descriptions } = this.#model;
     const { activation } = this.layers[this.layers.length - 1];
     const name = defaultLoss(activation);
-    return {
+    const facts = {
       inputShape,
       outputShape,
       takesSparse: entrance.takesSparse,
-      get minimumRows() {
-        const rows = descriptions.map(({ minimumRows = 1 }, i) =>
-          layers[i].trainable === false ? 1 : minimumRows,
-        );
-        return Math.max(...rows);
+      minimumRows() {
+        let least = 1;
+        for (const [index, { minimumRows = 1 }] of descriptions.entries()) {
+          if (layers[index].trainable !== false) least = Math.max(least, minimumRows);
+        }
+        return least;
       },
       dtype,
       inputScale,
       entrance,
-      owns: (buffer) => heap.owns(buffer),
+      owns: (buffer: ArrayBufferLike) => heap.owns(buffer),
       activation,
       loss: setLoss(rowAfter(name, activation)!, { name }),
     };
+    return { ...facts, formats: formatsOf(facts) };
   }
 }
 

@@ -27,6 +27,7 @@ import {
   sliceRows,
   type Table,
   type Targets,
+  toSmallTable,
   toTable,
   toTargets,
   toWeights,
@@ -249,7 +250,7 @@ export interface Facts {
   /** Whether it takes inputs without their zeros. */
   takesSparse: boolean;
   /** Fewest rows of a batch that its layers can be trained on. */
-  minimumRows: number;
+  minimumRows(): number;
   dtype: DType;
   inputScale: number;
   entrance: Entrance;
@@ -258,6 +259,19 @@ export interface Facts {
   /** Of the last layer. */
   activation: Activation | undefined;
   /** The loss that a call without one takes. */
+  loss: SetLoss;
+  /** What inputs and targets must be like. */
+  formats: { inputs: Format; outputs: Format };
+  /** What the last trainBatch was told, checked: most often the next one is told the same. */
+  told?: Told | undefined;
+}
+
+/** Options of a trainBatch, checked. */
+interface Told {
+  given: TrainBatchOptions;
+  /** The loss before it. */
+  before: SetLoss;
+  optimizer: SetOptimizer;
   loss: SetLoss;
 }
 
@@ -414,8 +428,12 @@ export function* checkStream(facts: Facts, stream: BatchStream, options: FitOpti
 /** Checks what `trainBatch` is given. */
 export function checkTrainBatch(facts: Facts, inputs: Rows, targets: Rows, options: TrainBatchOptions) {
   const read = readOptions("trainBatch", options, TRAIN_BATCH_OPTIONS);
-  const optimizer = checkOptimizer(facts, read);
-  const batch = checkBatch(facts, inputs, targets, read);
+  if (!isToldAgain(facts, read)) {
+    const told = { given: read, before: facts.loss, optimizer: checkOptimizer(facts, read) };
+    facts.told = { ...told, loss: checkLoss(facts, read) };
+  }
+  const { optimizer, loss } = facts.told!;
+  const batch = checkBatch(facts, inputs, targets, loss, read.sampleWeights);
   const { rows } = batch.inputs;
   checkBatches(facts, rows, rows);
   if (typeof optimizer.learningRate === "number") checkShare(facts, optimizer.learningRate, batch.loss, rows);
@@ -424,14 +442,40 @@ export function checkTrainBatch(facts: Facts, inputs: Rows, targets: Rows, optio
 
 /** Checks what `gradients` is given. */
 export function checkGradients(facts: Facts, inputs: Rows, targets: Rows, options: GradientsOptions): Batch {
-  return checkBatch(facts, inputs, targets, readOptions("gradients", options, GRADIENTS_OPTIONS));
+  const read = readOptions("gradients", options, GRADIENTS_OPTIONS);
+  return checkBatch(facts, inputs, targets, checkLoss(facts, read), read.sampleWeights);
 }
 
-function checkBatch(facts: Facts, inputs: Rows, targets: Rows, options: GradientsOptions): Batch {
-  const loss = checkLoss(facts, options);
+/** Whether a trainBatch is told the same as the one before: then its options need no check. */
+function isToldAgain({ told, loss }: Facts, read: TrainBatchOptions): boolean {
+  if (!told || told.before !== loss) return false;
+  for (const name of TRAIN_BATCH_OPTIONS) {
+    if (name !== "sampleWeights" && read[name] !== told.given[name]) return false;
+  }
+  // What is in them may have changed.
+  if (read.classWeights || typeof read.loss === "object") return false;
+  const settings = told.optimizer as unknown as Record<string, unknown>;
+  const now = (read.optimizer ?? {}) as unknown as Record<string, unknown>;
+  if (typeof now === "object") for (const name in now) if (now[name] !== settings[name]) return false;
+  return true;
+}
+
+function checkBatch(
+  facts: Facts,
+  inputs: Rows,
+  targets: Rows,
+  loss: SetLoss,
+  sampleWeights: Weights | undefined,
+): Batch {
+  const { formats } = facts;
+  const x = toSmallTable(inputs, formats.inputs);
+  const t = x && loss.targets === "any" ? toSmallTable(targets, formats.outputs) : undefined;
+  if (x && t?.rows === x.rows && !sampleWeights) return { inputs: x, targets: t, weights: undefined, loss };
   const names = ["inputs", "targets", "sampleWeights"] as const;
-  const [x, t, weights] = finish(checkData(facts, names, inputs, targets, loss, options.sampleWeights));
-  return { inputs: x, targets: t, weights, loss };
+  const [inputTable, targetTable, weights] = finish(
+    checkData(facts, names, inputs, targets, loss, sampleWeights),
+  );
+  return { inputs: inputTable, targets: targetTable, weights, loss };
 }
 
 /** Checks what `applyGradients` is given; returns the gradients, one array a tensor. */
@@ -560,7 +604,8 @@ function checkShare({ dtype, outputShape }: Facts, rate: number, loss: SetLoss, 
 }
 
 /** Checks that each batch, also the last, has as many rows as its layers need. */
-function checkBatches({ minimumRows: least }: Facts, rows: number, batchSize: number): void {
+function checkBatches(facts: Facts, rows: number, batchSize: number): void {
+  const least = facts.minimumRows();
   const smallest = (size: number) => rows % size || size;
   if (smallest(batchSize) >= least) return;
   const needs = `but a BatchNormalization needs at least ${least}`;
@@ -587,8 +632,14 @@ function extentOf(shape: Shape) {
   return { width: sizeOf(shape), positions: positionsOf(shape) };
 }
 
-/** What inputs must be like. */
-export function inputFormat({ inputShape, dtype, inputScale, entrance, owns }: Facts): Format {
+type FormatFacts = Omit<Facts, "formats">;
+
+/** What inputs and targets must be like. */
+export function formatsOf(facts: FormatFacts): Facts["formats"] {
+  return { inputs: inputFormat(facts), outputs: outputFormat(facts) };
+}
+
+function inputFormat({ inputShape, dtype, inputScale, entrance, owns }: FormatFacts): Format {
   const { scale, indices } = entrance;
   if (indices !== undefined) {
     return {
@@ -615,6 +666,17 @@ export function inputFormat({ inputShape, dtype, inputScale, entrance, owns }: F
   };
 }
 
+function outputFormat({ outputShape, dtype, owns }: FormatFacts): Format {
+  return {
+    ...extentOf(outputShape),
+    what: "outputs",
+    largest: largestOf(dtype),
+    overflow: () => `which overflows the network's ${dtype}: ${smaller(dtype)}`,
+    owns,
+    gaps: true,
+  };
+}
+
 /** Checks inputs and targets for a loss, and weights of the rows, if there are any. */
 export function* checkData(
   facts: Facts,
@@ -624,17 +686,9 @@ export function* checkData(
   loss: SetLoss,
   sampleWeights?: Weights,
 ): Pieces<Data> {
-  const x = yield* toTable(names[0], inputs, inputFormat(facts));
-  const { outputShape, dtype, owns } = facts;
-  const format: Format = {
-    ...extentOf(outputShape),
-    what: "outputs",
-    largest: largestOf(dtype),
-    overflow: () => `which overflows the network's ${dtype}: ${smaller(dtype)}`,
-    owns,
-    gaps: true,
-  };
-  const t = yield* toTargets(names[1], targets, x.rows, format, loss.targets);
+  const { formats, dtype } = facts;
+  const x = yield* toTable(names[0], inputs, formats.inputs);
+  const t = yield* toTargets(names[1], targets, x.rows, formats.outputs, loss.targets);
   if (sampleWeights === undefined) return [x, t];
   return [x, t, yield* toWeights(names[2]!, sampleWeights, x.rows, "one for each row of inputs", dtype)];
 }

@@ -77,7 +77,8 @@ describe("fit on batches", () => {
       [20, 21],
       [21, 40],
     ]) {
-      one.trainBatch(...batchOf(from, to), {
+      const [inputs, targets] = batchOf(from, to);
+      one.trainBatch(inputs, targets, {
         optimizer: optimizer(),
         sampleWeights: weights.slice(from, to),
       });
