@@ -448,7 +448,7 @@ export function checkGradients(facts: Facts, inputs: Rows, targets: Rows, option
 
 /** Whether a trainBatch is told the same as the one before: then its options need no check. */
 function isToldAgain({ told, loss }: Facts, read: TrainBatchOptions): boolean {
-  if (!told || told.before !== loss) return false;
+  if (!told || (told.before !== loss && told.loss !== loss)) return false;
   for (const name of TRAIN_BATCH_OPTIONS) {
     if (name !== "sampleWeights" && read[name] !== told.given[name]) return false;
   }
@@ -457,6 +457,14 @@ function isToldAgain({ told, loss }: Facts, read: TrainBatchOptions): boolean {
   const settings = told.optimizer as unknown as Record<string, unknown>;
   const now = (read.optimizer ?? {}) as unknown as Record<string, unknown>;
   if (typeof now === "object") for (const name in now) if (now[name] !== settings[name]) return false;
+  return true;
+}
+
+/** Whether a loss surely takes targets: else it may, but there is more to see to. */
+function takesAsTheyAre({ targets }: SetLoss, { data }: Table): boolean {
+  if (targets === "any") return true;
+  if (targets !== "probability") return false;
+  for (let i = 0; i < data.length; i++) if (!(data[i] >= 0 && data[i] <= 1)) return false;
   return true;
 }
 
@@ -469,8 +477,9 @@ function checkBatch(
 ): Batch {
   const { formats } = facts;
   const x = toSmallTable(inputs, formats.inputs);
-  const t = x && loss.targets === "any" ? toSmallTable(targets, formats.outputs) : undefined;
-  if (x && t?.rows === x.rows && !sampleWeights) return { inputs: x, targets: t, weights: undefined, loss };
+  const t = x && !sampleWeights ? toSmallTable(targets, formats.outputs) : undefined;
+  if (x && t?.rows === x.rows && takesAsTheyAre(loss, t))
+    return { inputs: x, targets: t, weights: undefined, loss };
   const names = ["inputs", "targets", "sampleWeights"] as const;
   const [inputTable, targetTable, weights] = finish(
     checkData(facts, names, inputs, targets, loss, sampleWeights),
