@@ -373,15 +373,15 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
 
   /**
    * The mean loss of a batch and its gradients: of every parameter, as `gradients.layers[0].weights`, and of the inputs,
-   * `gradients.inputs`, rows x inputs values (saliency). Nothing changes.
+   * `gradients.inputs`, rows x inputs values (saliency). No parameter changes.
    *
    * @throws as `evaluate`
    */
   gradients(inputs: Rows, targets: Rows, options: GradientsOptions = {}): LossGradients {
     const model = modelOf(this);
-    const batch = checkGradients(this.#facts, inputs, targets, options);
+    const { batch, training } = checkGradients(this.#facts, inputs, targets, options);
     refuseWritten(model);
-    return gradientsOf(model, batch);
+    return gradientsOf(model, batch, { training });
   }
 
   /**

@@ -202,10 +202,17 @@ export interface EvaluateOptions<L extends Loss | LossSettings = Loss | LossSett
 }
 
 /** Options of `trainBatch`: as those of `fit`. */
-export type TrainBatchOptions = GradientsOptions & ApplyGradientsOptions;
+export type TrainBatchOptions = Omit<GradientsOptions, "training"> & ApplyGradientsOptions;
 
 /** Options of `gradients`: as those of `fit`. */
-export type GradientsOptions = Pick<FitOptions, "loss" | "labelSmoothing" | "classWeights" | "sampleWeights">;
+export interface GradientsOptions
+  extends Pick<FitOptions, "loss" | "labelSmoothing" | "classWeights" | "sampleWeights"> {
+  /**
+   * Whether layers do as in training: a Dropout drops, as the next step would, and a BatchNormalization normalizes by the
+   * batch, which its running statistics then take up. Default false: as in `evaluate`.
+   */
+  training?: boolean;
+}
 
 /** Options of `applyGradients`: as those of `fit`. */
 export type ApplyGradientsOptions = Pick<FitOptions, "optimizer" | "learningRate">;
@@ -306,9 +313,9 @@ const FIT_OPTIONS: readonly (keyof FitOptions)[] = [
   "stepsPerEpoch",
 ];
 
-const GRADIENTS_OPTIONS = ["loss", "labelSmoothing", "classWeights", "sampleWeights"] as const;
-const TRAIN_BATCH_OPTIONS = ["optimizer", "learningRate", ...GRADIENTS_OPTIONS] as const;
+const LOSS_OPTIONS = ["loss", "labelSmoothing", "classWeights", "sampleWeights"] as const;
 const APPLY_GRADIENTS_OPTIONS = ["optimizer", "learningRate"] as const;
+const TRAIN_BATCH_OPTIONS = [...APPLY_GRADIENTS_OPTIONS, ...LOSS_OPTIONS] as const;
 export const EVALUATE_OPTIONS: readonly (keyof EvaluateOptions)[] = [
   "loss",
   "labelSmoothing",
@@ -441,9 +448,13 @@ export function checkTrainBatch(facts: Facts, inputs: Rows, targets: Rows, optio
 }
 
 /** Checks what `gradients` is given. */
-export function checkGradients(facts: Facts, inputs: Rows, targets: Rows, options: GradientsOptions): Batch {
-  const read = readOptions("gradients", options, GRADIENTS_OPTIONS);
-  return checkBatch(facts, inputs, targets, checkLoss(facts, read), read.sampleWeights);
+export function checkGradients(facts: Facts, inputs: Rows, targets: Rows, options: GradientsOptions) {
+  const read = readOptions("gradients", options, [...LOSS_OPTIONS, "training"]);
+  const training = checkBoolean("training", read.training ?? false);
+  const batch = checkBatch(facts, inputs, targets, checkLoss(facts, read), read.sampleWeights);
+  const { rows } = batch.inputs;
+  if (training) checkBatches(facts, rows, rows);
+  return { batch, training };
 }
 
 /** Whether a trainBatch is told the same as the one before: then its options need no check. */

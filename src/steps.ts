@@ -93,8 +93,8 @@ export function trainBatch(model: Model, batch: Batch, optimizer: SetOptimizer):
   return figuresOf(model, plan.statistics.sums, rows, batch.loss).loss;
 }
 
-/** The loss of a batch and its gradients; nothing changes. */
-export function gradientsOf(model: Model, batch: Batch): LossGradients {
+/** The loss of a batch and its gradients; no parameter changes. */
+export function gradientsOf(model: Model, batch: Batch, { training = false } = {}): LossGradients {
   const { heap, store, executor, residents, entrance } = model;
   const { rows } = batch.inputs;
   const snapshot = model.wholeSteps?.read();
@@ -102,13 +102,15 @@ export function gradientsOf(model: Model, batch: Batch): LossGradients {
     const { placed, statistics } = placeBatch(model, batch);
     const parameters = placeSnapshot(model, snapshot);
     const gradients = heap.region(store.region.bytes);
-    const purpose = { kind: "gradients", parameters, gradients, ofInputs: true } as const;
+    const cells = training ? { epoch: heap.cell(0), step: heap.cell(0) } : undefined;
+    const purpose = { kind: "gradients", parameters, gradients, ofInputs: true, cells } as const;
     const { program, inputGradient } = planStep(model, batch.loss, placed, rows, statistics.region, purpose);
-    return { placed, statistics, gradients, program, inputGradient };
+    return { placed, statistics, gradients, cells, program, inputGradient };
   };
   const passing = snapshot !== undefined;
-  const plan = residents.take([...keyOf("gradients", model, batch), snapshot], make, { passing });
+  const plan = residents.take([...keyOf("gradients", model, batch), training, snapshot], make, { passing });
   enter(model, batch, plan);
+  if (plan.cells) heap.setCell(plan.cells.step, model.stepsTrained);
   executor.run(plan.program, 0, 1);
   const { sums } = plan.statistics;
   if (plan.statistics.badStep >= 0) throw overflow(model, sums.lossSum);
