@@ -13,7 +13,6 @@ import {
   BatchNormalization,
   Dense,
   Dropout,
-  type ExecutorName,
   GaussianNoise,
   type Layer,
   LayerNormalization,
@@ -26,7 +25,7 @@ import {
 
 import { modelOf } from "../src/network.js";
 import { namesOf } from "../src/table.js";
-import { dtypes, random, randomValues } from "./helpers.js";
+import { dtypes, type ExecutorOption, random, randomValues, reference } from "./helpers.js";
 
 type Network = AnyNetwork<"float64" | "float32", readonly Layer[]>;
 
@@ -78,7 +77,7 @@ const problems = fc.record({
 });
 type Problem = typeof problems extends fc.Arbitrary<infer T> ? T : never;
 
-function build(problem: Problem, executor: ExecutorName = "wasm"): Network {
+function build(problem: Problem, executor: ExecutorOption = "wasm"): Network {
   const { rows, batchSize } = problem;
   // A batch of one row has no variance.
   const alone = rows === 1 || batchSize === 1 || rows % batchSize === 1;
@@ -154,8 +153,8 @@ describe("for every network and data set", () => {
   test("the parts of a phase may be done in any order, by which a missing barrier would show", async () => {
     await fc.assert(
       fc.asyncProperty(problems, fc.integer({ min: 1, max: 1000 }), async (problem, seed) => {
-        const inOrder = build({ ...problem, threads: 1 }, "reference");
-        const anyOrder = build(problem, "reference");
+        const inOrder = build({ ...problem, threads: 1 }, reference);
+        const anyOrder = build(problem, reference);
         await train(inOrder, problem);
         const next = random(seed);
         let orders = 0;
@@ -176,15 +175,15 @@ describe("for every network and data set", () => {
     await fc.assert(
       fc.asyncProperty(problems, async (problem) => {
         const wasm = build(problem, "wasm");
-        const reference = build(problem, "reference");
-        expect(state(wasm, problem)).toEqual(state(reference, problem));
+        const plain = build(problem, reference);
+        expect(state(wasm, problem)).toEqual(state(plain, problem));
         const figures = async (network: Network) =>
           (await train(network, problem)).map(({ loss, accuracy }) => [loss, accuracy]);
-        expect(await figures(wasm)).toEqual(await figures(reference));
-        expect(state(wasm, problem)).toEqual(state(reference, problem));
+        expect(await figures(wasm)).toEqual(await figures(plain));
+        expect(state(wasm, problem)).toEqual(state(plain, problem));
         const { x, t } = makeData(problem);
-        expect(wasm.evaluate(x, t)).toEqual(reference.evaluate(x, t));
-        const [one, other] = [wasm, reference].map((network) => gradientsOf(network as never, x, t));
+        expect(wasm.evaluate(x, t)).toEqual(plain.evaluate(x, t));
+        const [one, other] = [wasm, plain].map((network) => gradientsOf(network as never, x, t));
         expect(one).toEqual(other);
       }),
       { numRuns: 60, seed: 1 },
