@@ -56,6 +56,7 @@ describe("in the history", () => {
       "accuracy",
       "f1",
       "auc",
+      "learningRate",
       "seconds",
       "validationLoss",
       "validationAccuracy",

@@ -105,14 +105,15 @@ function build(problem: Problem, executor: ExecutorOption = "wasm"): Network {
   });
 }
 
-/** Inputs from -1 to 1; targets from 0 to 1, classes for a softmax. */
+/** Inputs from -1 to 1; targets from 0 to 1, classes for a softmax or its logarithm. */
 function makeData({ inputs, outputs, last, rows, density }: Problem) {
   const chance = random(3);
   const x = randomValues(rows * inputs, 1, -1, 1).map((value) => (chance() < density ? value : 0));
   const classes = Array.from({ length: rows }, (_, r) => (7 * r) % outputs);
-  const t = last === "softmax" && outputs > 1 ? classes : randomValues(rows * outputs, 2, 0, 1);
+  const ofClasses = last === "softmax" || last === "logSoftmax";
+  const t = ofClasses && outputs > 1 ? classes : randomValues(rows * outputs, 2, 0, 1);
   // A softmax of one output is 1 whatever its logit.
-  return { x, t: last === "softmax" && outputs === 1 ? new Float64Array(rows).fill(1) : t };
+  return { x, t: ofClasses && outputs === 1 ? new Float64Array(rows).fill(1) : t };
 }
 
 function train(network: Network, problem: Problem, { epochs = 2, shuffle = problem.shuffle } = {}) {
