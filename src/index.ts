@@ -28,6 +28,7 @@ export { progress } from "./callbacks/progress.js";
 export { confusionMatrix } from "./confusion.js";
 export type { Float16Values, NumericArray, Rows } from "./dataset.js";
 export type { ArrayOf, DType, FloatArray } from "./dtype.js";
+export type { ExecutorKind } from "./executors/executor.js";
 export type { Initializer } from "./initializers.js";
 export type { DenseConstructor, DenseOptions } from "./layers/dense.js";
 export { Embedding, type EmbeddingOptions } from "./layers/embedding.js";

@@ -15,8 +15,6 @@ import type { ArrayOf, DType } from "./dtype.js";
 import { entranceOf } from "./entrance.js";
 import { evaluate, evaluateInSlices } from "./evaluation.js";
 import { canShareMemory } from "./executors/environment.js";
-import type { Executor, ExecutorOptions } from "./executors/executor.js";
-import { ReferenceExecutor } from "./executors/reference/executor.js";
 import { WasmExecutor } from "./executors/wasm/executor.js";
 import { Heap } from "./heap.js";
 import type { Layer } from "./layers/layer.js";
@@ -26,6 +24,7 @@ import {
   type AsyncOptions,
   checkApplyGradients,
   checkEvaluation,
+  checkExecutor,
   checkFit,
   checkGradients,
   checkLayers,
@@ -69,10 +68,6 @@ import { train } from "./training.js";
 import type { Snapshot } from "./whole-steps.js";
 import { INSPECT, notItself } from "./wrapped.js";
 
-const executors: Record<ExecutorName, new (options: ExecutorOptions) => Executor> = {
-  wasm: WasmExecutor,
-  reference: ReferenceExecutor,
-};
 /** Multiplications of the shortest slice of a predictAsync: some milliseconds. */
 const WORK_PER_SLICE = 2 ** 26;
 const dtypes: Record<DType, true> = { float64: true, float32: true };
@@ -136,7 +131,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     this.seed = checkInteger("seed", seed, 0);
     this.dtype = checkChoice("dtype", dtype, dtypes) as D;
     this.deterministic = checkBoolean("deterministic", deterministic);
-    this.executor = checkChoice("executor", executor, executors);
+    const kind = checkExecutor(executor);
+    this.executor = kind?.name ?? "wasm";
     if (!Number.isFinite(inputScale) || inputScale === 0) {
       throw new RangeError(`inputScale is ${quote(inputScale)}, but must be a finite number other than 0`);
     }
@@ -144,18 +140,15 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     this.layers = checkLayers(given.layers, this.dtype);
     const warn = checkFunction("onWarning", given.onWarning) ?? console.warn;
     const threads = checkThreads(wanted);
-    this.threads = threads > 1 && executor === "wasm" && !canShareMemory(warn) ? 1 : threads;
+    this.threads = threads > 1 && !kind && !canShareMemory(warn) ? 1 : threads;
     const descriptions = describeLayers(this.layers, this.inputShape);
     this.outputShape = Object.freeze([...descriptions[descriptions.length - 1].output]);
     this.outputs = sizeOf(this.outputShape);
     const entrance = entranceOf(this.layers, descriptions, inputScale);
     checkRounded("the product of inputScale and Rescaling", entrance.scale, this.dtype);
 
-    const machine: Executor = new executors[this.executor]({
-      dtype: this.dtype,
-      deterministic,
-      shared: this.threads > 1,
-    });
+    const settings = { dtype: this.dtype, deterministic, shared: this.threads > 1 };
+    const machine = kind ? kind.make(settings) : new WasmExecutor(settings);
     const heap = new Heap(machine, this.dtype);
     const store = new Store(heap);
     this.#model = {

@@ -36,6 +36,7 @@ import { type ArrayOf, bytesOf, type DType, type FloatArray, largestOf, rounded,
 import type { Entrance } from "./entrance.js";
 import type { Evaluation } from "./evaluation.js";
 import { availableThreads } from "./executors/environment.js";
+import type { ExecutorKind } from "./executors/executor.js";
 import { COPY, type Description, LAYER, type Layer } from "./layers/layer.js";
 import {
   type ClassifierFigures,
@@ -112,8 +113,11 @@ export interface NetworkOptions<D extends DType = DType, L extends readonly Laye
    * instruction is there. Default false.
    */
   deterministic?: boolean;
-  /** "wasm" (default), or "reference": plain TypeScript, slow, for where WebAssembly is blocked. */
-  executor?: ExecutorName;
+  /**
+   * "wasm" (default), or the `reference` of `import { reference } from "wasmgrad/reference"`: plain TypeScript, slow,
+   * for where WebAssembly is blocked.
+   */
+  executor?: "wasm" | ExecutorKind;
 }
 
 /** Weights of rows or of classes. */
@@ -808,6 +812,16 @@ export function checkThreads(threads: unknown): number {
   if (typeof threads === "number") return checkInteger("threads", threads, 1, MOST_THREADS);
   throw new TypeError(
     `threads is ${quote(threads)}, but must be an integer from 1 to ${MOST_THREADS}, or "auto"`,
+  );
+}
+
+/** What makes the executor of a network that is not to have the WASM executor. */
+export function checkExecutor(executor: unknown): ExecutorKind | undefined {
+  if (executor === "wasm") return undefined;
+  const kind = executor as Partial<ExecutorKind> | null;
+  if (kind?.name === "reference" && typeof kind.make === "function") return kind as ExecutorKind;
+  throw new RangeError(
+    `executor is ${quote(executor)}, but must be "wasm", or, after import { reference } from "wasmgrad/reference", reference`,
   );
 }
 

@@ -13,7 +13,7 @@ import {
 } from "../src/index.js";
 import { losses, rowAfter, setLoss } from "../src/losses.js";
 import { namesOf } from "../src/table.js";
-import { executorNames, expectClose, parameters, random, randomValues } from "./helpers.js";
+import { type ExecutorOption, executors, expectClose, parameters, random, randomValues } from "./helpers.js";
 
 const INPUTS = 4;
 const HIDDEN = 5;
@@ -72,12 +72,7 @@ function makeTargets(loss: Loss, last?: Activation): number[][] {
 }
 
 /** The first network from seed 0 on whose pre-activations are all away from 0. */
-function makeSmooth(
-  activations: Activation[],
-  executor: Network["executor"],
-  x: number[][],
-  loss: Loss,
-): Network {
+function makeSmooth(activations: Activation[], executor: ExecutorOption, x: number[][], loss: Loss): Network {
   for (let seed = 0; seed < 2000; seed++) {
     const layers = activations.map(
       (activation, i) =>
@@ -147,7 +142,7 @@ function differences(network: Network, x: number[][], targets: number[][], loss:
 function checkGradients(activations: Activation[], loss: Loss): void {
   const x = rowsOf(randomValues(ROWS * INPUTS, 1, -1, 1), INPUTS);
   const targets = makeTargets(loss, activations[activations.length - 1]);
-  for (const executor of executorNames) {
+  for (const executor of executors) {
     const network = makeSmooth(activations, executor, x, loss);
     const expected = differences(network, x, targets, loss);
     const { layers } = gradientsOf(network, x, targets, { loss });

@@ -11,7 +11,7 @@ import {
   type NetworkOptions,
   sgd,
 } from "../src/index.js";
-import { dtypes, executorNames, expectClose, makeClassifier, parameters, randomValues } from "./helpers.js";
+import { dtypes, executors, expectClose, makeClassifier, parameters, randomValues } from "./helpers.js";
 
 const ROWS = 12;
 const x = randomValues(ROWS * 4, 1);
@@ -24,7 +24,7 @@ function makeRegressor(options: Partial<NetworkOptions> = {}): Network {
   return new Network({ inputs: 4, layers, seed: 7, ...options });
 }
 
-describe.each(executorNames)("trainBatch on the %s executor", (executor) => {
+describe.each(executors)("trainBatch on the %s executor", (executor) => {
   test.each(dtypes)("makes the steps of fit, bit for bit, in %s", async (dtype) => {
     for (const optimizer of [sgd({ learningRate: 0.1 }), momentum()]) {
       const [one, other] = [0, 1].map(() => makeClassifier({ executor, dtype }));
