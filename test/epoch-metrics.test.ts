@@ -48,6 +48,7 @@ describe("in the history", () => {
       "accuracy",
       "f1",
       "auc",
+      "learningRate",
       "seconds",
       "validationLoss",
       "validationAccuracy",
