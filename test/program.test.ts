@@ -583,7 +583,6 @@ describe("a record", () => {
 
   test("has a word for each operand of its operation, behind the header", () => {
     expect(enums.length).toBeGreaterThan(30);
-    console.log(enums.map((e) => e[0]).join(" "));
     for (const [name, members] of enums) {
       const words = positions(members);
       expect(new Set(words).size, name).toBe(words.length);
