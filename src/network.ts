@@ -42,6 +42,7 @@ import {
   type FitOptions,
   formatsOf,
   type GradientsOptions,
+  lastLayer,
   NETWORK_OPTIONS,
   type NetworkOptions,
   type PredictOptions,
@@ -142,6 +143,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     const threads = checkThreads(wanted);
     this.threads = threads > 1 && !kind && !canShareMemory(warn) ? 1 : threads;
     const descriptions = describeLayers(this.layers, this.inputShape);
+    const last = lastLayer(this.layers, descriptions);
     this.outputShape = Object.freeze([...descriptions[descriptions.length - 1].output]);
     this.outputs = sizeOf(this.outputShape);
     const entrance = entranceOf(this.layers, descriptions, inputScale);
@@ -159,6 +161,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       dtype: this.dtype,
       layers: this.layers,
       descriptions,
+      last,
       inputShape: this.inputShape,
       outputShape: this.outputShape,
       outputs: this.outputs,
@@ -458,8 +461,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
 
   #makeFacts(): Facts {
     const { inputShape, outputShape, dtype, layers } = this;
-    const { heap, inputScale, entrance, descriptions } = this.#model;
-    const { activation } = this.layers[this.layers.length - 1];
+    const { heap, inputScale, entrance, descriptions, last } = this.#model;
+    const activation = this.layers[last]?.activation;
     const name = defaultLoss(activation);
     const facts = {
       inputShape,

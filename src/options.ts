@@ -752,7 +752,7 @@ export function checkLoss(
     const needed = otherwise ? `${fused} or ${otherwise.fused}` : fused;
     throw new RangeError(
       `loss is "${chosen}", which is computed together with ${needed}, but the last layer's activation is ` +
-        `"${last}": give the last layer activation "${fused}", or choose loss "${defaultLoss(last)}"`,
+        `${last ? quote(last) : "none"}: give the last layer activation "${fused}", or choose loss "${defaultLoss(last)}"`,
     );
   }
   const smoothing = labelSmoothing ?? (loss === undefined ? before.labelSmoothing : 0);
@@ -856,16 +856,30 @@ export function checkLayers<L extends readonly Layer[]>(layers: L, dtype: DType)
       );
     }
     layer.checkType(dtype);
-    const { activation } = layer;
-    if (activation && activations[activation].onlyLast && index < layers.length - 1) {
+  }
+  return Object.freeze([...layers]) as readonly Layer[] as L;
+}
+
+/** Index of the last layer but those behind it that leave every value as it is, e.g. a Flatten; checks what must be the last. */
+export function lastLayer(layers: readonly Layer[], descriptions: readonly Description[]): number {
+  const last = descriptions.findLastIndex(({ folds }) => folds?.scale !== 1 || folds.columns);
+  const rowOf = (index: number) => descriptions[index].output.slice(-1)[0];
+  for (const [index, { activation }] of layers.entries()) {
+    if (!activation || !activations[activation].onlyLast) continue;
+    const problem =
+      index < last
+        ? "is not the last layer"
+        : rowOf(index) !== rowOf(layers.length - 1) &&
+          `the layers behind it make its rows of ${rowOf(index)} values rows of ${rowOf(layers.length - 1)}`;
+    if (problem) {
       throw new RangeError(
-        `layers[${index}] has activation "${activation}" but is not the last layer: ${activation} makes the outputs ` +
+        `layers[${index}] has activation "${activation}" but ${problem}: ${activation} makes the outputs ` +
           "of a layer compete to sum to 1, which belongs at the end of a classifier; " +
           'use another inside, e.g. "relu"',
       );
     }
   }
-  return Object.freeze([...layers]) as readonly Layer[] as L;
+  return last;
 }
 
 /** What each layer does with the output of the one before. */

@@ -110,10 +110,9 @@ function makeData({ inputs, outputs, last, rows, density }: Problem) {
   const chance = random(3);
   const x = randomValues(rows * inputs, 1, -1, 1).map((value) => (chance() < density ? value : 0));
   const classes = Array.from({ length: rows }, (_, r) => (7 * r) % outputs);
-  const ofClasses = last === "softmax" || last === "logSoftmax";
-  const t = ofClasses && outputs > 1 ? classes : randomValues(rows * outputs, 2, 0, 1);
+  if (!activations[last].onlyLast) return { x, t: randomValues(rows * outputs, 2, 0, 1) };
   // A softmax of one output is 1 whatever its logit.
-  return { x, t: ofClasses && outputs === 1 ? new Float64Array(rows).fill(1) : t };
+  return { x, t: outputs > 1 ? classes : new Float64Array(rows).fill(1) };
 }
 
 function train(network: Network, problem: Problem, { epochs = 2, shuffle = problem.shuffle } = {}) {

@@ -3,11 +3,14 @@
 import { describe, expect, test } from "vitest";
 import { gradientsOf } from "../src/gradients.js";
 import {
+  type ActivationName,
   Dense,
+  Dropout,
   Flatten,
   type Layer,
   Network,
   type NetworkOptions,
+  Rescaling,
   Reshape,
   type Shape,
 } from "../src/index.js";
@@ -102,6 +105,52 @@ test.each<[Shape, Shape, Shape]>([
 ])("inputs of %j in the shape %j are of %j", (inputs, shape, expected) => {
   const network = new Network({ inputs, layers: [new Reshape(shape)] });
   expect(network.outputShape).toEqual(expected);
+});
+
+describe("behind the last activation", () => {
+  test.each<[string, ActivationName, Shape, () => Layer[]]>([
+    ["a Flatten leaves a softmax", "softmax", [24], () => [new Flatten()]],
+    ["a Reshape leaves a softmax", "softmax", [24], () => [new Reshape([1, -1]), new Reshape([1, 1, -1])]],
+    ["a Reshape leaves a logSoftmax", "logSoftmax", [24], () => [new Reshape([1, 3])]],
+    ["a Flatten leaves a sigmoid", "sigmoid", SHAPE, () => [new Flatten()]],
+  ])("%s its loss, its accuracy and all bits", async (_, activation, inputs, others) => {
+    const states = [[], others()].map(async (behind) => {
+      const last = new Dense(3, { activation });
+      const network = new Network({ inputs, layers: [new Dense(5), last, ...behind], seed: 3 });
+      const t =
+        activation === "sigmoid" ? randomValues(ROWS * network.outputs, 2).map((v) => +(v > 0)) : classes;
+      const history = await network.fit(x, t, { epochs: 3, batchSize: 16, metrics: ["accuracy"] });
+      const trained = history.map(({ loss, accuracy }) => [loss, accuracy]);
+      const { loss, inputs: gradients } = network.gradients(x, t);
+      return { trained, weights: last.weights.slice(), gradients, loss, figures: network.evaluate(x, t) };
+    });
+    const [expected, actual] = await Promise.all(states);
+    expect(expected.figures.accuracy).toBeGreaterThan(0);
+    expect(actual).toEqual(expected);
+  });
+
+  test("no layer may make a softmax's rows others, or change its values", () => {
+    const make = (behind: Layer) =>
+      new Network({ inputs: SHAPE, layers: [new Dense(3, { activation: "softmax" }), behind] });
+    expect(() => make(new Flatten())).toThrow(
+      'layers[0] has activation "softmax" but the layers behind it make its rows of 3 values rows of 36: softmax makes',
+    );
+    expect(() => make(new Rescaling(2))).toThrow(
+      'layers[0] has activation "softmax" but is not the last layer',
+    );
+    expect(() => make(new Dropout(0.5))).toThrow(
+      'layers[0] has activation "softmax" but is not the last layer',
+    );
+    expect(make(new Reshape([-1, 3])).outputShape).toEqual([12, 3]);
+  });
+
+  test("a layer that changes values leaves none: a loss that needs one says so", () => {
+    const network = new Network({ inputs: 24, layers: [new Dense(1), new Dropout(0.5)] });
+    expect(network.evaluate(x, new Uint8Array(ROWS)).accuracy).toBeUndefined();
+    expect(() => network.evaluate(x, new Uint8Array(ROWS), { loss: "binaryCrossEntropy" })).toThrow(
+      "which is computed together with sigmoid, but the last layer's activation is none: give the last layer",
+    );
+  });
 });
 
 describe("Reshape refuses", () => {

@@ -169,7 +169,7 @@ describe("evaluateAsync and predictAsync", () => {
       "which is not a multiple of the network's 256 inputs",
     );
     await expect(network.evaluateAsync(x, classes, { signals: 1 } as object)).rejects.toThrow(
-      'evaluateAsync has no option "signals": it takes loss, metrics, signal',
+      'evaluateAsync has no option "signals": it takes loss, labelSmoothing, sampleWeights, metrics, signal',
     );
   });
 });

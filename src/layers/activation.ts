@@ -96,6 +96,7 @@ export class Activation<A extends ActivationName = ActivationName> implements La
 
   /** @internal */
   get isAttached(): boolean {
+    if (!(#place in (this as object))) throw notItself("Activation");
     return this.#place !== undefined;
   }
 

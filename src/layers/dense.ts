@@ -61,7 +61,9 @@ export interface DenseOptions<A extends Activation = Activation> extends Penalty
   trainable?: boolean;
 }
 
-/** Where a layer's parameters are, unless it is a Proxy that hides it. */
+/** The layer, unless it is a Proxy that hides its private fields. */
+let itself: (layer: object) => Dense;
+/** Where a layer's parameters are. */
 let placeOf: (layer: object) => Place;
 
 /**
@@ -87,11 +89,15 @@ export class Dense<A extends Activation = Activation> implements Layer {
   #place: Place | undefined;
 
   static {
+    itself = (layer) => {
+      if (typeof layer === "object" && #place in layer) return layer;
+      throw notItself("Dense");
+    };
     placeOf = (layer) => {
-      if (typeof layer !== "object" || !(#place in layer)) throw notItself("Dense");
-      if (layer.#place) return layer.#place;
+      const place = itself(layer).#place;
+      if (place) return place;
       throw new Error(
-        `this Dense(${layer.size}) has no weights yet: give it to a network first, ` +
+        `this Dense(${(layer as Dense).size}) has no weights yet: give it to a network first, ` +
           "new Network({ inputs, layers: [layer] })",
       );
     };
@@ -153,11 +159,11 @@ export class Dense<A extends Activation = Activation> implements Layer {
 
   /** Whether training changes the weights and biases. It may change between calls of `fit`. */
   get trainable(): boolean {
-    return this.#trainable;
+    return itself(this).#trainable;
   }
 
   set trainable(value: boolean) {
-    this.#trainable = checkBoolean("trainable", value);
+    itself(this).#trainable = checkBoolean("trainable", value);
   }
 
   /**
@@ -181,7 +187,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
 
   /** What console.log shows in Node. @internal */
   [INSPECT](): string {
-    const inputs = this.#place ? `${this.inputs}-` : "";
+    const inputs = this.isAttached ? `${this.inputs}-` : "";
     return `Dense ${inputs}${this.size}, ${this.activation}`;
   }
 
@@ -202,7 +208,7 @@ export class Dense<A extends Activation = Activation> implements Layer {
 
   /** @internal */
   get isAttached(): boolean {
-    return this.#place !== undefined;
+    return itself(this).#place !== undefined;
   }
 
   /** @internal */
