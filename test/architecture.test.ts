@@ -189,7 +189,6 @@ describe("the sources", () => {
       "assembly/ops.ts",
       "build/",
       "@assemblyscript/loader",
-      "tiny-inflate",
     ];
     expect(edges(within("src/executors/"), (target) => !within(...known)(target))).toEqual([]);
   });
@@ -235,10 +234,10 @@ describe("the sources", () => {
     expect(edges(within("src/"), (target) => builtins.includes(target))).toEqual([]);
   });
 
-  test("import no package but AssemblyScript's loader and tiny-inflate, which the bundle contains", () => {
+  test("import no package but AssemblyScript's loader, which the bundle contains", () => {
     const packages = edges(within("src/"), (target) => !within("src/", "assembly/", "build/")(target));
     expect(new Set(packages.map((edge) => edge.split(" -> ")[1]))).toEqual(
-      new Set(["@assemblyscript/loader", "tiny-inflate"]),
+      new Set(["@assemblyscript/loader"]),
     );
   });
 
