@@ -10,6 +10,21 @@ import {
   quote,
   readOptions,
 } from "./check.js";
+import { checkRounded, type Facts, formatsOf } from "./checks/data.js";
+import { checkFit, checkStream } from "./checks/fit.js";
+import { checkEvaluation } from "./checks/loss.js";
+import {
+  checkExecutor,
+  checkLayers,
+  checkShape,
+  checkThreads,
+  describeLayers,
+  lastLayer,
+  smallerNetwork,
+  tensorBytes,
+  widthsText,
+} from "./checks/network.js";
+import { checkApplyGradients, checkGradients, checkTrainBatch } from "./checks/steps.js";
 import { type Rows, toSmallTable, toTable } from "./dataset.js";
 import type { ArrayOf, DType } from "./dtype.js";
 import { entranceOf } from "./entrance.js";
@@ -22,35 +37,17 @@ import { defaultLoss, type Loss, type LossSettings, rowAfter, type SetLoss, setL
 import {
   type ApplyGradientsOptions,
   type AsyncOptions,
-  checkApplyGradients,
-  checkEvaluation,
-  checkExecutor,
-  checkFit,
-  checkGradients,
-  checkLayers,
-  checkRounded,
-  checkShape,
-  checkStream,
-  checkThreads,
-  checkTrainBatch,
-  describeLayers,
   EVALUATE_OPTIONS,
   type EvaluateOptions,
   type ExecutorName,
-  type Facts,
   type FiguresOf,
   type FitOptions,
-  formatsOf,
   type GradientsOptions,
-  lastLayer,
   NETWORK_OPTIONS,
   type NetworkOptions,
   type PredictOptions,
   readFitOptions,
-  smallerNetwork,
   type TrainBatchOptions,
-  tensorBytes,
-  widthsText,
 } from "./options.js";
 import { isPending, Pacer } from "./pacing.js";
 import { finish } from "./pieces.js";

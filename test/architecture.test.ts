@@ -111,6 +111,7 @@ describe("the sources", () => {
   const floors = [
     ["src/index.ts", "src/reference.ts"],
     ["src/network.ts", "src/gradients.ts", "src/confusion.ts"],
+    ["src/checks/"],
     ["src/options.ts"],
     ["src/training.ts", "src/evaluation.ts", "src/prediction.ts", "src/summary.ts", "src/steps.ts"],
     ["src/sources.ts"],
