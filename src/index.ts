@@ -65,11 +65,14 @@ export type {
 } from "./optimizers.js";
 export { adagrad, adam, adamW, lion, rmsprop, sgd } from "./optimizers.js";
 export type {
+  ApplyGradientsOptions,
   AsyncOptions,
   EvaluateOptions,
   ExecutorName,
   FiguresOf,
+  GradientsOptions,
   PredictOptions,
+  TrainBatchOptions,
   Weights,
 } from "./options.js";
 export type { PenaltyOptions } from "./penalties.js";
@@ -91,6 +94,8 @@ export {
 } from "./schedules.js";
 export type { Shape } from "./shape.js";
 export type { Signal } from "./signal.js";
+export type { Gradients, LossGradients } from "./steps.js";
+export type { BatchStream, StreamBatch } from "./stream.js";
 
 /** A fully connected layer as a type: of any activation, unless it says which. */
 export type Dense<A extends ActivationName = ActivationName> = DenseImplementation<A>;

@@ -10,7 +10,7 @@ import {
   quote,
   readOptions,
 } from "./check.js";
-import { type Format, type Rows, toSmallTable, toTable } from "./dataset.js";
+import { type Rows, toSmallTable, toTable } from "./dataset.js";
 import type { ArrayOf, DType } from "./dtype.js";
 import { entranceOf } from "./entrance.js";
 import { evaluate, evaluateInSlices } from "./evaluation.js";
@@ -30,6 +30,7 @@ import {
   checkLayers,
   checkRounded,
   checkShape,
+  checkStream,
   checkThreads,
   checkTrainBatch,
   describeLayers,
@@ -39,8 +40,8 @@ import {
   type Facts,
   type FiguresOf,
   type FitOptions,
+  formatsOf,
   type GradientsOptions,
-  inputFormat,
   NETWORK_OPTIONS,
   type NetworkOptions,
   type PredictOptions,
@@ -60,6 +61,7 @@ import { type Shape, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
 import { applyGradients, type Gradients, gradientsOf, type LossGradients, trainBatch } from "./steps.js";
 import { Store } from "./store.js";
+import { type BatchStream, isStream } from "./stream.js";
 import { summarize } from "./summary.js";
 import { EVALUATION_BATCH } from "./sweep.js";
 import { train } from "./training.js";
@@ -108,7 +110,6 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
   readonly executor: ExecutorName;
   readonly #model: Model;
   readonly #predictor: Predictor;
-  readonly #inputFormat: Format;
   /** What checks need to know of it. */
   #facts: Facts;
   #fitting = false;
@@ -173,7 +174,6 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     };
     this.#predictor = new Predictor(this.#model);
     this.#facts = this.#makeFacts();
-    this.#inputFormat = inputFormat(this.#facts);
     // Before any layer is attached: a network too large leaves its layers as they were.
     heap.reserve(
       tensorBytes(descriptions, this.dtype),
@@ -207,9 +207,32 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
    * @throws RangeError or TypeError, before anything changes, for unusable data or options; Error when the
    *   training diverges, the weights then being those of the last good epoch's end
    */
-  async fit(inputs: Rows, targets: Rows, options: FitOptions<Network> = {}): Promise<EpochEntry[]> {
+  fit(inputs: Rows, targets: Rows, options?: FitOptions<Network>): Promise<EpochEntry[]>;
+  /**
+   * Trains on batches that come one after the other, each a step, for data larger than memory: the next one is read while
+   * one is trained. An epoch is all batches of the stream, or `stepsPerEpoch` of them.
+   *
+   * ```ts
+   * await network.fit(async function* () { for await (const rows of readFiles()) yield [rows.x, rows.y]; }, { epochs: 3 });
+   * ```
+   *
+   * @param batches an iterable of [inputs, targets] or [inputs, targets, sampleWeights], async or not, or a function that
+   *   makes one for each epoch, such as a generator function
+   * @throws as above, and what the iterable throws; the weights are then those of the last whole step
+   */
+  fit(batches: BatchStream, options?: FitOptions<Network>): Promise<EpochEntry[]>;
+  async fit(
+    first: Rows | BatchStream,
+    second?: Rows | FitOptions<Network>,
+    third?: FitOptions<Network>,
+  ): Promise<EpochEntry[]> {
     const model = modelOf(this);
-    const given = readFitOptions(options);
+    const stream = isStream(first) ? first : undefined;
+    if (stream && third) {
+      throw new TypeError("fit takes batches of [inputs, targets] and options: there are no targets besides");
+    }
+    const { [stream ? 1 : 2]: options = {} } = [first, second, third];
+    const given = readFitOptions(options as FitOptions);
     if (this.#fitting) {
       throw new Error("this network is already in fit: await the first call before the next");
     }
@@ -217,7 +240,11 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     this.#fitting = model.store.training = true;
     try {
       const pacer = new Pacer(model.executor, { signal: given.signal });
-      const checking = pacer.drive(checkFit(this.#facts, inputs, targets, given));
+      const checking = pacer.drive(
+        stream
+          ? checkStream(this.#facts, stream, given)
+          : checkFit(this.#facts, first as Rows, second as Rows, given),
+      );
       const settings = isPending(checking) ? await checking : checking;
       refuseWritten(model);
       model.residents.drop();
@@ -286,7 +313,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     const given =
       options === undefined ? undefined : readOptions<PredictOptions<D>>("predict", options, ["out"]);
     const table =
-      toSmallTable(inputs, this.#inputFormat) ?? finish(toTable("inputs", inputs, this.#inputFormat));
+      toSmallTable(inputs, this.#facts.formats.inputs) ??
+      finish(toTable("inputs", inputs, this.#facts.formats.inputs));
     refuseWritten(model);
     const target = openTarget(model, table, given?.out);
     this.#predictor.run(target.table, target.output, model.wholeSteps?.read());
@@ -306,7 +334,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       "signal",
     ]);
     const { pacer, parameters } = this.#slices(signal);
-    const checking = pacer.drive(toTable("inputs", inputs, this.#inputFormat));
+    const checking = pacer.drive(toTable("inputs", inputs, this.#facts.formats.inputs));
     const table = isPending(checking) ? await checking : checking;
     const target = openTarget(model, table, out);
     // Rows of a slice of a very large network are fewer than a batch.
@@ -338,15 +366,15 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
 
   /**
    * The mean loss of a batch and its gradients: of every parameter, as `gradients.layers[0].weights`, and of the inputs,
-   * `gradients.inputs`, rows x inputs values (saliency). Nothing changes.
+   * `gradients.inputs`, rows x inputs values (saliency). No parameter changes.
    *
    * @throws as `evaluate`
    */
   gradients(inputs: Rows, targets: Rows, options: GradientsOptions = {}): LossGradients {
     const model = modelOf(this);
-    const batch = checkGradients(this.#facts, inputs, targets, options);
+    const { batch, training } = checkGradients(this.#facts, inputs, targets, options);
     refuseWritten(model);
-    return gradientsOf(model, batch);
+    return gradientsOf(model, batch, { training });
   }
 
   /**
@@ -433,23 +461,25 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     const { heap, inputScale, entrance, descriptions } = this.#model;
     const { activation } = this.layers[this.layers.length - 1];
     const name = defaultLoss(activation);
-    return {
+    const facts = {
       inputShape,
       outputShape,
       takesSparse: entrance.takesSparse,
-      get minimumRows() {
-        const rows = descriptions.map(({ minimumRows = 1 }, i) =>
-          layers[i].trainable === false ? 1 : minimumRows,
-        );
-        return Math.max(...rows);
+      minimumRows() {
+        let least = 1;
+        for (const [index, { minimumRows = 1 }] of descriptions.entries()) {
+          if (layers[index].trainable !== false) least = Math.max(least, minimumRows);
+        }
+        return least;
       },
       dtype,
       inputScale,
       entrance,
-      owns: (buffer) => heap.owns(buffer),
+      owns: (buffer: ArrayBufferLike) => heap.owns(buffer),
       activation,
       loss: setLoss(rowAfter(name, activation)!, { name }),
     };
+    return { ...facts, formats: formatsOf(facts) };
   }
 }
 

@@ -113,6 +113,7 @@ describe("the sources", () => {
     ["src/network.ts", "src/gradients.ts", "src/confusion.ts"],
     ["src/options.ts"],
     ["src/training.ts", "src/evaluation.ts", "src/prediction.ts", "src/summary.ts", "src/steps.ts"],
+    ["src/sources.ts"],
     ["src/callbacks/", "src/measuring.ts"],
     ["src/explosion.ts", "src/sweep.ts"],
     ["src/plan.ts"],

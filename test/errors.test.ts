@@ -204,7 +204,7 @@ describe("fit refuses options:", () => {
       "an unknown name",
       { learningrate: 1 },
       'fit has no option "learningrate": it takes epochs, batchSize, learningRate, optimizer, shuffle, loss, labelSmoothing, ' +
-        "classWeights, sampleWeights, validationData, validationSplit, metrics, onEpoch, onBatch, callbacks, signal",
+        "classWeights, sampleWeights, validationData, validationSplit, metrics, onEpoch, onBatch, callbacks, signal, stepsPerEpoch",
     ],
     ["null", null, "fit takes an options object, but got null"],
     ["a number of epochs alone", 5, "fit takes an options object, but got 5"],
