@@ -13,7 +13,14 @@ import {
 } from "../src/index.js";
 import { losses, rowAfter, setLoss } from "../src/losses.js";
 import { namesOf } from "../src/table.js";
-import { executorNames, expectClose, parameters, random, randomValues } from "./helpers.js";
+import {
+  type DenseNetwork,
+  executorNames,
+  expectClose,
+  parameters,
+  random,
+  randomValues,
+} from "./helpers.js";
 
 const INPUTS = 4;
 const HIDDEN = 5;
@@ -42,7 +49,7 @@ const lasts = namesOf(activations).flatMap((last) =>
 const ends = namesOf(losses).map((loss): [Activation, Loss] => [losses[loss].fused ?? "sigmoid", loss]);
 
 /** Whether every pre-activation stays on one side of the kinks. */
-function isSmooth(network: Network, x: number[][]): boolean {
+function isSmooth(network: DenseNetwork, x: number[][]): boolean {
   return network.layers.every((_, index) => {
     const layers = network.layers
       .slice(0, index + 1)
@@ -77,7 +84,7 @@ function makeSmooth(
   executor: Network["executor"],
   x: number[][],
   loss: Loss,
-): Network {
+): DenseNetwork {
   for (let seed = 0; seed < 2000; seed++) {
     const layers = activations.map(
       (activation, i) =>
@@ -127,7 +134,7 @@ function takesOutputs(network: Network, x: number[][], loss: Loss): boolean {
 }
 
 /** (loss(w + STEP) - loss(w - STEP)) / (2 STEP) for every parameter in turn. */
-function differences(network: Network, x: number[][], targets: number[][], loss: Loss) {
+function differences(network: DenseNetwork, x: number[][], targets: number[][], loss: Loss) {
   const slope = (view: () => FloatArray) =>
     Array.from(view(), (value, i) => {
       const lossAt = (moved: number) => {
