@@ -9,7 +9,6 @@ import {
   Embedding,
   Flatten,
   type FloatArray,
-  type Layer,
   Network,
   type NetworkOptions,
   Normalization,
@@ -284,7 +283,7 @@ describe("an Embedding refuses", () => {
   });
 
   const first = "which takes the network's inputs as they are, for they are indices: make it the first layer";
-  test.each<[string, () => Partial<NetworkOptions<DType, readonly Layer[]>>, string]>([
+  test.each<[string, () => Partial<NetworkOptions>, string]>([
     [
       "a place behind a layer",
       () => ({ layers: [new Dense(4), new Embedding(9, 2)] }),

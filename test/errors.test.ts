@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import { activations } from "../src/activations.js";
 import { Dense, type FitOptions, Network, type Rows } from "../src/index.js";
 import { losses } from "../src/losses.js";
-import { parameters } from "./helpers.js";
+import { type DenseNetwork, parameters } from "./helpers.js";
 
 /** The names of a table as messages list them. */
 const quoted = (table: object) =>
@@ -469,7 +469,7 @@ describe("a training that diverges", () => {
     "the inputs to about -1 .. 1.";
 
   /** Linear regression, whose weights grow without bound when the rate is too high. */
-  function linear(): Network {
+  function linear(): DenseNetwork {
     // It warns of the losses that explode before they are infinite.
     const onWarning = () => {};
     return new Network({ inputs: 3, layers: [new Dense(1, { activation: "linear" })], seed: 1, onWarning });

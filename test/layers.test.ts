@@ -36,16 +36,14 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-type AnyNetwork = Network<"float64" | "float32", readonly Layer[]>;
-
 /** Live views of all tensors, by the names of the store. */
-function views(network: AnyNetwork): Record<string, FloatArray> {
+function views(network: Network): Record<string, FloatArray> {
   const { store } = modelOf(network);
   return Object.fromEntries(store.tensors.map((tensor) => [tensor.name, store.view(tensor)]));
 }
 
 /** Copies of all tensors. */
-function state(network: AnyNetwork): Record<string, FloatArray> {
+function state(network: Network): Record<string, FloatArray> {
   return Object.fromEntries(Object.entries(views(network)).map(([name, view]) => [name, view.slice()]));
 }
 
@@ -158,11 +156,11 @@ describe.each(stacks)("the gradient of %s is the slope of the loss", (_, stack) 
     }
     return network;
   };
-  const same = (network: AnyNetwork, values: Record<string, FloatArray>) => {
+  const same = (network: Network, values: Record<string, FloatArray>) => {
     for (const [name, view] of Object.entries(views(network))) view.set(values[name]);
   };
   /** Slopes of the loss by each trained parameter. */
-  async function slopes(network: AnyNetwork, lossOf: () => Promise<number>) {
+  async function slopes(network: Network, lossOf: () => Promise<number>) {
     const before = state(network);
     const found: Record<string, number[]> = {};
     for (const { name, trainable } of modelOf(network).store.tensors) {
@@ -213,7 +211,7 @@ describe.each(stacks)("the gradient of %s is the slope of the loss", (_, stack) 
   test.each(executors)("in evaluation, on the %s executor", async (executor) => {
     const network = make("tanh", executor);
     const expected = await slopes(network, async () => network.evaluate(x, targets).loss);
-    const { layers } = gradientsOf(network as unknown as Network, x, targets);
+    const { layers } = gradientsOf(network, x, targets);
     for (const [name, slope] of Object.entries(expected)) {
       const [, index, tensor] = name.split(".");
       expectClose(layers[Number(index)][tensor], slope, { ...tolerance, label: name });
@@ -240,7 +238,7 @@ function make(options: Partial<NetworkOptions<"float64" | "float32", Layer[]>> =
 }
 
 describe("a network with noise and normalization", () => {
-  const train = (network: AnyNetwork, options: FitOptions = {}) =>
+  const train = (network: Network, options: FitOptions = {}) =>
     network.fit(x, classes, { learningRate: 0.1, batchSize: 16, ...options });
 
   test.each(dtypes)("trains to the same bits on 1 to 5 threads and both executors in %s", async (dtype) => {
@@ -341,7 +339,7 @@ describe("Dropout", () => {
         new Dense(3, { activation: "linear" }),
       ];
       const network = new Network({ inputs: 4, layers, threads: 2 });
-      const { executor } = modelOf(network as AnyNetwork);
+      const { executor } = modelOf(network as Network);
       const spy = vi.spyOn(executor, "runParallel");
       await network.fit(x, randomValues(40 * 3, 2), { batchSize: 40 });
       const [{ phases, count }] = spy.mock.calls[0];
@@ -361,7 +359,7 @@ describe("Dropout", () => {
     );
     const targets = randomValues(40 * 3, 3, 0, 1);
     for (const network of networks) await network.fit(x, targets, { shuffle: false, epochs: 2 });
-    const [one, other] = networks.map((network) => Object.values(state(network as AnyNetwork)));
+    const [one, other] = networks.map((network) => Object.values(state(network as Network)));
     expect(one).toEqual(other);
   });
 
@@ -509,7 +507,7 @@ describe("a frozen layer", () => {
   const options: FitOptions = { batchSize: 16, learningRate: 0.1 };
   const momentum: FitOptions = { batchSize: 16, optimizer: sgd({ learningRate: 0.1, momentum: 0.9 }) };
   /** Names of the tensors that changed. */
-  const changed = (network: AnyNetwork, before: Record<string, FloatArray>) =>
+  const changed = (network: Network, before: Record<string, FloatArray>) =>
     Object.entries(state(network))
       .filter(([name, values]) => values.some((value, i) => value !== before[name][i]))
       .map(([name]) => name);
@@ -559,7 +557,7 @@ describe("a frozen layer", () => {
       await network.fit(x, classes, momentum);
       for (const layer of network.layers) layer.trainable = layer === network.layers[7];
     }
-    const velocity = (network: AnyNetwork) => {
+    const velocity = (network: Network) => {
       const { store, heap } = modelOf(network);
       const slot = store.slot("sgd.velocity");
       const tensor = store.tensors.find(({ name }) => name === "layers.1.weights")!;

@@ -11,7 +11,6 @@ import {
   type FitOptions,
   lion,
   Network,
-  type NetworkOptions,
   type Optimizer,
   type PenaltyOptions,
   rmsprop,
@@ -25,6 +24,7 @@ import { goldenNetworks, goldenTrajectories } from "./golden/networks.js";
 import {
   type Bench,
   buildGolden,
+  type DenseNetworkOptions,
   dtypes,
   type ExecutorOption,
   expectClose,
@@ -475,7 +475,7 @@ describe("weights with penalties", () => {
     ["maxNorm", { maxNorm: 0.5 }],
     ["all", { l1: 0.01, l2: 0.01, maxNorm: 0.5 }],
   ];
-  const build = (penalties: PenaltyOptions, options: Partial<NetworkOptions> = {}) => {
+  const build = (penalties: PenaltyOptions, options: Partial<DenseNetworkOptions> = {}) => {
     const layers = [
       new Dense(5, { activation: "tanh", ...penalties }),
       new Dense(3, { activation: "softmax" }),

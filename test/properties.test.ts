@@ -6,7 +6,6 @@ import { activations } from "../src/activations.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { gradientsOf } from "../src/gradients.js";
 import {
-  Network as AnyNetwork,
   adagrad,
   adam,
   adamW,
@@ -17,6 +16,7 @@ import {
   type Layer,
   LayerNormalization,
   lion,
+  Network,
   type Optimizer,
   rmsprop,
   type Schedule,
@@ -26,8 +26,6 @@ import {
 import { modelOf } from "../src/network.js";
 import { namesOf } from "../src/table.js";
 import { dtypes, type ExecutorOption, random, randomValues, reference } from "./helpers.js";
-
-type Network = AnyNetwork<"float64" | "float32", readonly Layer[]>;
 
 /** Small, for large layers of relus must not diverge. */
 const learningRate = 0.01;
@@ -93,7 +91,7 @@ function build(problem: Problem, executor: ExecutorOption = "wasm"): Network {
     ...others[behind](),
   ]);
   const layers: Layer[] = [...hidden, new Dense(problem.outputs, { activation: problem.last })];
-  return new AnyNetwork({
+  return new Network({
     inputs: problem.inputs,
     layers,
     dtype: problem.dtype,

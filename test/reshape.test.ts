@@ -176,7 +176,7 @@ describe("Reshape refuses", () => {
     [[48, -1], "Reshape [48, -1] takes a multiple of 48 values"],
   ])("to make %j of 4x6", (shape, message) => {
     const layers = [new Reshape(shape), new Dense(2)];
-    const options: NetworkOptions<"float64", readonly Layer[]> = { inputs: [4, 6], layers };
+    const options: NetworkOptions<"float64"> = { inputs: [4, 6], layers };
     expect(() => new Network(options)).toThrow(message);
     // Its layers are as unused as before.
     const others = [new Dense(24), layers[1]];

@@ -3,8 +3,10 @@
 import { describe, expect, test } from "vitest";
 import { activations } from "../src/activations.js";
 import { gradientsOf } from "../src/gradients.js";
-import { Dense, Network, type NetworkOptions, type Shape } from "../src/index.js";
+import { Dense, Network, type Shape } from "../src/index.js";
 import {
+  type DenseNetwork,
+  type DenseNetworkOptions,
   type ExecutorOption,
   expectClose,
   expectSameBits,
@@ -20,7 +22,7 @@ const POSITIONS = 6;
 const ROWS = 10;
 const x = randomValues(ROWS * VALUES, 1, -1, 1);
 
-function make(options: Partial<NetworkOptions> = {}): Network {
+function make(options: Partial<DenseNetworkOptions> = {}): DenseNetwork {
   const layers = [new Dense(5, { activation: "tanh" }), new Dense(2, { activation: "linear" })];
   return new Network({ inputs: SHAPE, layers, seed: 3, ...options });
 }

@@ -17,12 +17,13 @@ import {
   type Loss,
   type LossSettings,
   Network,
-  type NetworkOptions,
   type Rows,
 } from "../src/index.js";
 import { losses, rowAfter, setLoss, smooths } from "../src/losses.js";
 import { ClassWeights, Op } from "../src/program/builder.js";
 import {
+  type DenseNetwork,
+  type DenseNetworkOptions,
   dtypes,
   executors,
   expectClose,
@@ -63,7 +64,7 @@ function given({ loss, settings, targets, options }: GoldenCase) {
   return { t, options: { ...options, loss: chosen } };
 }
 
-function buildGolden({ activation }: GoldenCase, options: Partial<NetworkOptions> = {}): Network {
+function buildGolden({ activation }: GoldenCase, options: Partial<DenseNetworkOptions> = {}): DenseNetwork {
   const network = new Network({ inputs: 4, layers: [new Dense(3, { activation })], seed: 0, ...options });
   network.layers[0].weights.set(golden.weights.flat());
   network.layers[0].biases.set(golden.biases);
@@ -162,7 +163,7 @@ function problems(): [string, { last: Activation; t: Rows; options: FitOptions }
 
 const x = randomValues(ROWS * 4, 4, -1, 1);
 
-function build(last: Activation, options: Partial<NetworkOptions> = {}): Network {
+function build(last: Activation, options: Partial<DenseNetworkOptions> = {}): DenseNetwork {
   const layers = [new Dense(5, { activation: "tanh" }), new Dense(3, { activation: last })];
   return new Network({ inputs: 4, layers, seed: 7, deterministic: true, ...options });
 }
@@ -781,7 +782,7 @@ const tasks = fc
 describe("for every loss with every option that it takes", () => {
   const make = (
     { last, outputs, dtype }: { last: Activation; outputs: number; dtype: DType },
-    options: Partial<NetworkOptions>,
+    options: Partial<DenseNetworkOptions>,
   ) => {
     const layers = [new Dense(6, { activation: "tanh" }), new Dense(outputs, { activation: last })];
     const network = new Network({ inputs: 4, layers, dtype, seed: 3, deterministic: true, ...options });

@@ -25,6 +25,10 @@ export interface Layer {
   readonly parameterCount: number;
   /** Whether training changes its parameters. It may change between calls of `fit`. */
   trainable?: boolean;
+  /** Live view of the weights, of a layer that has such: see Dense and Embedding. */
+  readonly weights?: FloatArray;
+  /** Live view of the biases, likewise: see Dense. */
+  readonly biases?: FloatArray;
   /** Its class, as users know it. @internal */
   readonly kind: string;
   /** @internal */
