@@ -2,8 +2,9 @@
 // besides, for the parameter that their row names.
 
 import { checkChoice, checkPositive, quote, readOptions } from "./check.js";
+import type { InitializerName } from "./initializers.js";
 import { Curve, Op } from "./program/builder.js";
-import type { Store, Tensor, TensorSpec } from "./store.js";
+import type { TensorSpec } from "./store.js";
 import { rowsOf } from "./table.js";
 
 interface ActivationRow {
@@ -13,10 +14,10 @@ interface ActivationRow {
   backward?: Op;
   /** f and f' of the activations that share one operation. @internal */
   curve?: Curve;
-  /** What the derivative reads: the input of f, or its output, which then may take the input's place. @internal */
-  reads?: "input" | "output";
-  /** Bound of the uniform distribution that initializes the weights before it. @internal */
-  initialBound(inputs: number, outputs: number): number;
+  /** Whether the derivative reads the output of f, which then may take the place of its input; default: it reads that. @internal */
+  readsOutput?: boolean;
+  /** How the weights before it are initialized; default "heUniform". @internal */
+  initial?: InitializerName;
   /** Whether it belongs at the end of a network only. @internal */
   onlyLast?: boolean;
   /** Its parameter, unless it is set otherwise. @internal */
@@ -27,35 +28,27 @@ interface ActivationRow {
   learned?: number;
 }
 
-/** Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks". */
-const glorot = (inputs: number, outputs: number) => Math.sqrt(6 / (inputs + outputs));
-/** He et al. 2015, "Delving Deep into Rectifiers". */
-const he = (inputs: number) => Math.sqrt(6 / inputs);
-/** LeCun et al. 1998, "Efficient BackProp". */
-const lecun = (inputs: number) => Math.sqrt(3 / inputs);
-
 export const activations = /* @__PURE__ */ rowsOf<ActivationRow>()({
   /** f(z) = 1 / (1 + exp(-z)) */
-  sigmoid: { forward: Op.sigmoid, backward: Op.sigmoidBackward, reads: "output", initialBound: glorot },
+  sigmoid: { forward: Op.sigmoid, backward: Op.sigmoidBackward, readsOutput: true, initial: "glorotUniform" },
   /** f(z) = max(z, 0) */
-  relu: { forward: Op.relu, backward: Op.reluBackward, reads: "output", initialBound: he },
+  relu: { forward: Op.relu, backward: Op.reluBackward, readsOutput: true },
   /** f(z) = tanh(z) */
-  tanh: { forward: Op.tanh, backward: Op.tanhBackward, reads: "output", initialBound: glorot },
+  tanh: { forward: Op.tanh, backward: Op.tanhBackward, readsOutput: true, initial: "glorotUniform" },
   /** f(z)[j] = exp(z[j]) / sum over i of exp(z[i]), row by row */
   softmax: {
     forward: Op.softmax,
     backward: Op.softmaxBackward,
-    reads: "output",
-    initialBound: glorot,
+    readsOutput: true,
+    initial: "glorotUniform",
     onlyLast: true,
   },
   /** f(z) = z */
-  linear: { initialBound: glorot },
+  linear: { initial: "glorotUniform" },
   /** f(z) = z above 0, else negativeSlope z: see `leakyRelu` */
   leakyRelu: {
     curve: Curve.leakyRelu,
-    reads: "output",
-    initialBound: he,
+    readsOutput: true,
     parameter: 0.01,
     option: "negativeSlope",
   },
@@ -63,38 +56,38 @@ export const activations = /* @__PURE__ */ rowsOf<ActivationRow>()({
    * f(z) = z above 0, else slope z: the layer's tensor `slope`, one for each value of the last axis, is trained from 0.25 on.
    * He et al. 2015, "Delving Deep into Rectifiers".
    */
-  prelu: { curve: Curve.prelu, reads: "input", initialBound: he, learned: 0.25 },
+  prelu: { curve: Curve.prelu, learned: 0.25 },
   /** f(z) = z above 0, else alpha (exp(z) - 1): see `elu` */
-  elu: { curve: Curve.elu, reads: "input", initialBound: he, parameter: 1, option: "alpha" },
+  elu: { curve: Curve.elu, parameter: 1, option: "alpha" },
   /**
    * f(z) = 1.0507 times elu of alpha 1.6733, whose outputs keep a mean of 0 and a variance of 1: Klambauer et al. 2017,
    * "Self-Normalizing Neural Networks".
    */
-  selu: { curve: Curve.selu, reads: "input", initialBound: lecun, parameter: 1.6732632423543772 },
+  selu: { curve: Curve.selu, initial: "lecunUniform", parameter: 1.6732632423543772 },
   /** f(z) = z above 0, else alpha (exp(z / alpha) - 1): see `celu` */
-  celu: { curve: Curve.celu, reads: "input", initialBound: he, parameter: 1, option: "alpha" },
+  celu: { curve: Curve.celu, parameter: 1, option: "alpha" },
   /** f(z) = z (1 + erf(z / sqrt(2))) / 2: Hendrycks and Gimpel 2016, "Gaussian Error Linear Units" */
-  gelu: { curve: Curve.gelu, reads: "input", initialBound: he },
+  gelu: { curve: Curve.gelu },
   /** f(z) = z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2, which is near gelu */
-  geluTanh: { curve: Curve.geluTanh, reads: "input", initialBound: he },
+  geluTanh: { curve: Curve.geluTanh },
   /** f(z) = z / (1 + exp(-z)), also called swish */
-  silu: { curve: Curve.silu, reads: "input", initialBound: he },
+  silu: { curve: Curve.silu },
   /** f(z) = z tanh(log(1 + exp(z))): Misra 2019, "Mish" */
-  mish: { curve: Curve.mish, reads: "input", initialBound: he },
+  mish: { curve: Curve.mish },
   /** f(z) = log(1 + exp(z)), for every z: PyTorch's returns z itself above 20 */
-  softplus: { curve: Curve.softplus, reads: "input", initialBound: glorot },
+  softplus: { curve: Curve.softplus, initial: "glorotUniform" },
   /** f(z) = z / (1 + |z|) */
-  softsign: { curve: Curve.softsign, reads: "input", initialBound: glorot },
+  softsign: { curve: Curve.softsign, initial: "glorotUniform" },
   /** f(z) = min(max(z + 3, 0), 6) / 6, as in PyTorch */
-  hardSigmoid: { curve: Curve.hardSigmoid, reads: "input", initialBound: glorot },
+  hardSigmoid: { curve: Curve.hardSigmoid, initial: "glorotUniform" },
   /** f(z) = z min(max(z + 3, 0), 6) / 6: Howard et al. 2019, "Searching for MobileNetV3" */
-  hardSwish: { curve: Curve.hardSwish, reads: "input", initialBound: he },
+  hardSwish: { curve: Curve.hardSwish },
   /** f(z) = min(max(z, 0), 6) */
-  relu6: { curve: Curve.relu6, reads: "output", initialBound: he },
+  relu6: { curve: Curve.relu6, readsOutput: true },
   /** f(z)[j] = z[j] - log(sum over i of exp(z[i])), row by row */
-  logSoftmax: { curve: Curve.logSoftmax, reads: "output", initialBound: glorot, onlyLast: true },
+  logSoftmax: { curve: Curve.logSoftmax, readsOutput: true, initial: "glorotUniform", onlyLast: true },
   /** f(z) = exp(z) */
-  exponential: { forward: Op.exp, curve: Curve.exponential, reads: "output", initialBound: glorot },
+  exponential: { forward: Op.exp, curve: Curve.exponential, readsOutput: true, initial: "glorotUniform" },
 });
 
 /** Name of an activation function. */
@@ -163,13 +156,4 @@ export function parameterOf(activation: SetActivation): number | undefined {
 /** The tensors that it learns, over a last axis of so many values: of prelu a slope for each. */
 export function tensorsOf({ name }: SetActivation, width: number): Record<string, TensorSpec> {
   return activations[name].learned === undefined ? {} : { slope: { shape: [width] } };
-}
-
-/** Sets them to their initial values. */
-export function fillTensors(
-  { name }: SetActivation,
-  store: Store,
-  { slope }: Readonly<Record<string, Tensor>>,
-): void {
-  if (slope) store.view(slope).fill(activations[name].learned!);
 }

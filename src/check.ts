@@ -47,6 +47,16 @@ export function formatBytes(bytes: number): string {
   return "more than a million GiB";
 }
 
+/** The error for a value that is out of range: what it is, and what it must be. */
+export function wrongValue(name: string, value: unknown, wanted: string): RangeError {
+  return new RangeError(`${name} is ${quote(value)}, but must be ${wanted}`);
+}
+
+/** The error for a value of another type, likewise. */
+export function wrongType(name: string, value: unknown, wanted: string): TypeError {
+  return new TypeError(wrongValue(name, value, wanted).message);
+}
+
 /** An integer from `low` to `high`, or a RangeError. */
 export function checkInteger(
   name: string,
@@ -54,48 +64,87 @@ export function checkInteger(
   low: number,
   high: number = Number.MAX_SAFE_INTEGER,
 ): number {
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= low && value <= high) return value;
+  const number = value as number;
+  if (Number.isSafeInteger(value) && number >= low && number <= high) return number;
   const open = high === Number.MAX_SAFE_INTEGER && !(typeof value === "number" && value > high);
-  const range = open ? `of at least ${low}` : `from ${low} to ${high}`;
-  throw new RangeError(`${name} is ${quote(value)}, but must be an integer ${range}`);
+  throw wrongValue(name, value, `an integer ${open ? `of at least ${low}` : `from ${low} to ${high}`}`);
 }
 
-/** A finite number above `low`, or a RangeError. */
+/** A finite number that fits, or a RangeError that says which would. */
+export function checkNumber(
+  name: string,
+  value: unknown,
+  wanted: string,
+  fits: (number: number) => boolean = () => true,
+): number {
+  if (Number.isFinite(value) && fits(value as number)) return value as number;
+  throw wrongValue(name, value, wanted);
+}
+
+/** A finite number above 0, or a RangeError. */
 export function checkPositive(name: string, value: unknown, hint = ""): number {
-  if (typeof value === "number" && Number.isFinite(value) && value > 0) return value;
-  throw new RangeError(`${name} is ${quote(value)}, but must be a finite number above 0${hint}`);
+  return checkNumber(name, value, `a finite number above 0${hint}`, (number) => number > 0);
 }
 
 /** A finite number of at least 0, or a RangeError. */
 export function checkNotNegative(name: string, value: unknown): number {
-  if (typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY) return value;
-  throw new RangeError(`${name} is ${quote(value)}, but must be a finite number of at least 0`);
+  return checkNumber(name, value, "a finite number of at least 0", (number) => number >= 0);
+}
+
+/** A number from 0 up to, but not, 1, or a RangeError. */
+export function checkShare(name: string, value: unknown): number {
+  return checkNumber(name, value, "at least 0 and less than 1", (number) => number >= 0 && number < 1);
 }
 
 export function checkBoolean(name: string, value: unknown): boolean {
   if (typeof value === "boolean") return value;
-  throw new TypeError(`${name} is ${quote(value)}, but must be true or false`);
+  throw wrongType(name, value, "true or false");
 }
 
 export function checkFunction<F>(name: string, value: F | undefined): F | undefined {
   if (value === undefined || typeof value === "function") return value;
-  throw new TypeError(`${name} is ${quote(value)}, but must be a function`);
+  throw wrongType(name, value, "a function");
 }
 
 export function checkSignal<S extends Signal>(name: string, value: S | undefined): S | undefined {
   const methods = ["throwIfAborted", "addEventListener", "removeEventListener"] as const;
   if (value === undefined || methods.every((method) => typeof value?.[method] === "function")) return value;
-  throw new TypeError(
-    `${name} is ${quote(value)}, but must be an AbortSignal, e.g. new AbortController().signal`,
-  );
+  throw wrongType(name, value, "an AbortSignal, e.g. new AbortController().signal");
 }
 
 /** A key of `table`, or a RangeError that lists the known ones. */
 export function checkChoice<K extends string>(name: string, value: unknown, table: Record<K, unknown>): K {
   if (typeof value === "string" && Object.hasOwn(table, value)) return value as K;
-  const known = Object.keys(table).map((key) => JSON.stringify(key));
-  throw new RangeError(`${name} is ${quote(value)}, but must be one of ${known.join(", ")}`);
+  throw wrongValue(
+    name,
+    value,
+    `one of ${Object.keys(table)
+      .map((key) => quote(key))
+      .join(", ")}`,
+  );
 }
+
+/** Checks a setting of a name; throws RangeError or TypeError. */
+type Check = (name: string, value: unknown) => unknown;
+
+/** The check that a setting is one of some words. */
+export const oneOf =
+  (...words: string[]): Check =>
+  (name, value) =>
+    checkChoice(name, value, Object.fromEntries(words.map((word) => [word, 0])));
+
+/** The check that a setting is a text. */
+export const text =
+  (wanted: string): Check =>
+  (name, value) => {
+    if (typeof value !== "string") throw wrongType(name, value, wanted);
+  };
+
+/** The check that a setting is an integer of at least `low`. */
+export const from =
+  (low: number): Check =>
+  (name, value) =>
+    checkInteger(name, value, low);
 
 /**
  * Reads every known option once, so that a getter among them cannot act in the middle of the work. Options that are
@@ -117,4 +166,30 @@ export function readOptions<T extends object>(
   const read = {} as T;
   for (const key of known) read[key] = options[key];
   return read;
+}
+
+/** What settings there are: how each is checked, and what it is where it is not given. */
+type Settings<T> = { readonly [K in keyof T]-?: readonly [check: Check, usual?: T[K]] };
+
+/** Settings that were read: undefined may be one that is optional and has no usual value. */
+type Read<T, S> = {
+  [K in keyof S & keyof T]: S[K] extends readonly [unknown, unknown] ? Exclude<T[K], undefined> : T[K];
+};
+
+/** Reads options as readOptions() does, checks those that are given, and takes the usual ones for the others. */
+export function readSettings<T extends object, const S extends Settings<T>>(
+  name: string,
+  options: T,
+  settings: S & Settings<T>,
+): Read<T, S> {
+  const checks: Record<string, readonly [check: Check, usual?: unknown]> = settings;
+  const read = readOptions(name, options, Object.keys(checks) as (keyof T & string)[]) as Record<
+    string,
+    unknown
+  >;
+  for (const [key, [check, usual]] of Object.entries(checks)) {
+    if (read[key] === undefined) read[key] = usual;
+    else check(key, read[key]);
+  }
+  return read as Read<T, S>;
 }

@@ -1,7 +1,7 @@
 // What users pass as inputs and targets, checked and made into flat tables of a type the heap stores.
 
 import { DataType } from "../assembly/ops.js";
-import { className, count, quote } from "./check.js";
+import { className, count, wrongType, wrongValue } from "./check.js";
 import { type DType, largestOf } from "./dtype.js";
 import { byRows, type Pieces } from "./pieces.js";
 
@@ -99,9 +99,15 @@ export function* toTable(name: string, value: Rows, format: Format): Pieces<Tabl
       masked = checkValues(name, data, from, to, format) || masked;
     });
   }
-  const dataType =
-    data instanceof Uint8Array ? DataType.u8 : data instanceof Float32Array ? DataType.f32 : DataType.f64;
-  return masked ? { data, dataType, rows, width, masked } : { data, dataType, rows, width };
+  return { data, dataType: dataTypeOf(data), rows, width, masked };
+}
+
+function dataTypeOf(data: Table["data"]): DataType {
+  return data instanceof Uint8Array
+    ? DataType.u8
+    : data instanceof Float32Array
+      ? DataType.f32
+      : DataType.f64;
 }
 
 /**
@@ -112,26 +118,26 @@ export function toSmallTable(value: Rows, format: Format): Table | undefined {
   const { width, largest, indices } = format;
   const length = value?.length;
   if (indices || !(length > 0 && length <= 2 ** 12 && length % width === 0)) return undefined;
-  let data: Table["data"];
-  let dataType = DataType.f64;
-  if (value instanceof Float64Array) data = value;
-  else if (value instanceof Float32Array) {
-    data = value;
-    dataType = DataType.f32;
-  } else if (value instanceof Uint8Array) {
-    data = value;
-    dataType = DataType.u8;
-  } else if (Array.isArray(value) && typeof value[0] === "number") {
+  let data = value as Table["data"];
+  if (Array.isArray(value) && typeof value[0] === "number") {
     data = new Float64Array(length);
     for (let i = 0; i < length; i++) {
       if (typeof value[i] !== "number") return undefined;
       data[i] = value[i] as number;
     }
-  } else return undefined;
+  } else if (!(data instanceof Float64Array || data instanceof Float32Array || data instanceof Uint8Array)) {
+    return undefined;
+  }
+  const dataType = dataTypeOf(data);
   if (dataType !== DataType.u8 || largest < 255) {
     for (let i = 0; i < length; i++) if (!(Math.abs(data[i]) <= largest)) return undefined;
   }
   return format.owns(data.buffer) ? undefined : { data, dataType, rows: length / width, width };
+}
+
+/** A value that a message is about, and where it is. */
+function found(name: string, data: Table["data"], i: number, width: number): string {
+  return `${name} holds ${data[i]} in row ${Math.floor(i / width)}, column ${i % width}, `;
 }
 
 /** Returns whether there are gaps. */
@@ -143,37 +149,41 @@ function checkValues(
   { width, largest, indices, gaps, overflow }: Format,
 ): boolean {
   const end = to * width;
-  let found = false;
+  let masked = false;
   for (let i = from * width; i < end; i++) {
     const value = data[i];
     // False for NaN too.
     if (Math.abs(value) <= largest && (!indices || (value >= 0 && Number.isInteger(value)))) continue;
     if (gaps && Number.isNaN(value)) {
-      found = true;
+      masked = true;
       continue;
     }
     const reason = Number.isFinite(value)
       ? overflow()
       : "but every value must be finite: drop such rows or fill the gaps first";
-    throw new RangeError(
-      `${name} holds ${value} in row ${Math.floor(i / width)}, column ${i % width}, ${reason}`,
-    );
+    throw new RangeError(found(name, data, i, width) + reason);
   }
-  return found;
+  return masked;
 }
 
 /** The values in one flat array of a type that the heap stores, without a copy where they are in one. */
 function* toFlat(name: string, value: Rows, format: Format): Pieces<Table["data"]> {
   if (ArrayBuffer.isView(value)) {
-    const view = viewOf(value);
-    if (view) return format.owns(view.buffer) ? view.slice() : view;
-    const wide = widerArray(name, value);
-    const numbers = value as Int16Array;
-    yield* byRows(numbers.length, 1, (from, to) => wide.set(numbers.subarray(from, to), from));
+    const Held = HELD[className(value)];
+    if (!Held) throw notNumbers(name, value);
+    const { BYTES_PER_ELEMENT: bytes } = Held;
+    const { buffer, byteOffset, length } = value as Int16Array<ArrayBuffer>;
+    if (bytes === value.BYTES_PER_ELEMENT) {
+      // Of an array whose memory is gone no view can be made; it is empty.
+      const view = length > 0 ? new Held(buffer, byteOffset, length) : new Held(0);
+      return format.owns(value.buffer) ? view.slice() : view;
+    }
+    const wide = new Held(length);
+    yield* byRows(length, 1, (from, to) => wide.set((value as Int16Array).subarray(from, to), from));
     return wide;
   }
   if (!Array.isArray(value)) {
-    throw new TypeError(`${name} is ${quote(value)}, but must be a typed array or an array of rows`);
+    throw wrongType(name, value, "a typed array or an array of rows");
   }
   if (value.length > 0 && typeof value[0] === "object") return yield* flatten(name, value, format);
   const numbers = value as readonly number[];
@@ -183,41 +193,26 @@ function* toFlat(name: string, value: Rows, format: Format): Pieces<Table["data"
   return data;
 }
 
-/** A typed array of a type that the heap stores, as one of this realm, without a copy. */
-function viewOf(value: ArrayBufferView): Table["data"] | undefined {
-  const { buffer, byteOffset, byteLength } = value;
-  switch (className(value)) {
-    // Of an array whose memory is gone no view can be made; it is empty.
-    case "Uint8Array":
-    case "Uint8ClampedArray":
-      return byteLength > 0 ? new Uint8Array(buffer, byteOffset, byteLength) : new Uint8Array(0);
-    case "Float32Array":
-      return byteLength > 0 ? new Float32Array(buffer, byteOffset, byteLength / 4) : new Float32Array(0);
-    case "Float64Array":
-      return byteLength > 0 ? new Float64Array(buffer, byteOffset, byteLength / 8) : new Float64Array(0);
-    default:
-      return undefined;
-  }
-}
+/** For each class of typed array that holds plain numbers one that the heap stores and that holds them all. */
+const HELD: Readonly<
+  Partial<Record<string, Uint8ArrayConstructor | Float32ArrayConstructor | Float64ArrayConstructor>>
+> = {
+  Uint8Array,
+  Uint8ClampedArray: Uint8Array,
+  Int8Array: Float32Array,
+  Int16Array: Float32Array,
+  Uint16Array: Float32Array,
+  Float16Array: Float32Array,
+  Float32Array,
+  Int32Array: Float64Array,
+  Uint32Array: Float64Array,
+  Float64Array,
+};
 
-/** Room for the values of a typed array of another type, in one that holds them all. */
-function widerArray(name: string, value: ArrayBufferView): Float32Array | Float64Array {
-  const { length } = value as Int8Array;
-  switch (className(value)) {
-    case "Int8Array":
-    case "Int16Array":
-    case "Uint16Array":
-    case "Float16Array":
-      return new Float32Array(length);
-    case "Int32Array":
-    case "Uint32Array":
-      return new Float64Array(length);
-    default:
-      throw new TypeError(
-        `${name} is a ${className(value)}, which does not hold plain numbers: convert it ` +
-          "first, e.g. with Float64Array.from(values, Number)",
-      );
-  }
+function notNumbers(name: string, value: unknown): TypeError {
+  return new TypeError(
+    `${name} is a ${className(value)}, which does not hold plain numbers: convert it first, e.g. with Float64Array.from(values, Number)`,
+  );
 }
 
 function* flatten(
@@ -231,7 +226,7 @@ function* flatten(
     const row = rows[r];
     const listed = Array.isArray(row);
     if (!listed && !(ArrayBuffer.isView(row) && "length" in row)) {
-      throw new TypeError(`${name}[${r}] is ${quote(row)}, but must be a row of ${count(width, "number")}`);
+      throw wrongType(`${name}[${r}]`, row, `a row of ${count(width, "number")}`);
     }
     if (row.length !== width) {
       throw new RangeError(
@@ -245,32 +240,28 @@ function* flatten(
   yield* byRows(rows.length, 64, (from, to) => {
     for (let r = from; r < to; r++) check(r);
   });
-  const only = classes.size === 1 ? [...classes][0] : undefined;
-  const size = rows.length * width;
-  const data =
-    only === "Uint8Array" || only === "Uint8ClampedArray"
-      ? new Uint8Array(size)
-      : only === "Float32Array"
-        ? new Float32Array(size)
-        : new Float64Array(size);
+  const Held = (classes.size === 1 && HELD[[...classes][0]]) || Float64Array;
+  const data = new Held(rows.length * width);
   yield* byRows(rows.length, width, (from, to) => {
     for (let r = from; r < to; r++) {
       const row = check(r);
       if (!ArrayBuffer.isView(row)) checkNumbers(`${name}[${r}]`, row as readonly number[], 0, width);
-      else if (!viewOf(row)) widerArray(`${name}[${r}]`, row);
+      else if (!HELD[className(row)]) throw notNumbers(`${name}[${r}]`, row);
       data.set(row as readonly number[], r * width);
     }
   });
   return data;
 }
 
+function checkNumber(name: string, values: ArrayLike<unknown>, i: number): number {
+  const value = values[i];
+  if (typeof value === "number") return value;
+  throw wrongType(`${name}[${i}]`, value, "a number");
+}
+
 /** Every element a number: strings and null would turn into numbers silently. */
 function checkNumbers(name: string, values: readonly number[], from: number, to: number): void {
-  for (let i = from; i < to; i++) {
-    if (typeof values[i] !== "number") {
-      throw new TypeError(`${name}[${i}] is ${quote(values[i])}, but must be a number`);
-    }
-  }
+  for (let i = from; i < to; i++) checkNumber(name, values, i);
 }
 
 /** Whether `value` is a flat list of numbers: a typed array, or an array that begins with a number. */
@@ -284,10 +275,7 @@ function* toClasses(name: string, value: NumericArray | readonly number[], width
   const data = new Uint32Array(value.length);
   yield* byRows(value.length, 1, (from, to) => {
     for (let i = from; i < to; i++) {
-      const index: unknown = value[i];
-      if (typeof index !== "number") {
-        throw new TypeError(`${name}[${i}] is ${quote(index)}, but must be a number`);
-      }
+      const index = checkNumber(name, value, i);
       if (!(Number.isInteger(index) && index >= 0 && index < width)) {
         throw new RangeError(
           `${name}[${i}] is ${index}, but the network has ${width} outputs: class indexes are integers ` +
@@ -314,21 +302,15 @@ export function* toTargets(
   const { width, positions } = format;
   const mayBeClasses = kind === "distribution" && positions === 1 && width > 1 && isFlat(value);
   if (mayBeClasses && value.length === rows) return yield* toClasses(name, value, width);
-  if (mayBeClasses && value.length % width !== 0) {
-    throw new RangeError(
-      `${name} holds ${count(value.length, "value")} for ${count(rows, "row")} of inputs, but must hold one class ` +
-        `index a row (${rows}), or a row of ${width} probabilities (${rows * width})`,
-    );
-  }
-  const table = yield* toTable(name, value, format);
-  if (table.rows !== rows) {
+  const wrongLength = (length: number) => {
     const classes = kind === "distribution" ? `, or one class index a row (${rows})` : "";
-    throw new RangeError(
-      `${name} holds ${count(table.data.length, "value")} (${count(table.rows, "row")} of ${width}) for ` +
-        `${count(rows, "row")} of inputs: ${count(rows * width, "value")} ${rows * width === 1 ? "is" : "are"} ` +
-        `needed${classes}`,
+    return new RangeError(
+      `${name} holds ${count(length, "value")} for ${count(rows, "row")} of inputs, but must hold ${rows} x ${width}${classes}`,
     );
-  }
+  };
+  if (mayBeClasses && value.length % width !== 0) throw wrongLength(value.length);
+  const table = yield* toTable(name, value, format);
+  if (table.rows !== rows) throw wrongLength(table.data.length);
   if (kind !== "any") yield* byRows(rows, width, (from, to) => checkKind(name, table, kind, from, to));
   if (kind === "distribution") {
     const last = width / positions;
@@ -337,21 +319,30 @@ export function* toTargets(
   return table;
 }
 
+const probabilities = {
+  fits: (value: number) => value >= 0 && value <= 1,
+  wanted: 'probabilities from 0 to 1: scale the targets, or choose loss: "meanSquaredError"',
+};
+
 /** What targets of a kind must be, NaN excepted; of a distribution each value alone. */
-function checkKind(name: string, { data, width }: Table, kind: TargetKind, from: number, to: number): void {
+const KINDS = {
+  probability: probabilities,
+  distribution: probabilities,
+  sign: { fits: (value: number) => Math.abs(value) === 1, wanted: "-1 or 1: write -1 for 0" },
+  count: { fits: (value: number) => value >= 0, wanted: "counts of at least 0" },
+};
+
+function checkKind(
+  name: string,
+  { data, width }: Table,
+  kind: keyof typeof KINDS,
+  from: number,
+  to: number,
+): void {
+  const { fits, wanted } = KINDS[kind];
   for (let i = from * width; i < to * width; i++) {
-    const value = data[i];
-    const wrong = kind === "sign" ? Math.abs(value) !== 1 : value < 0 || (value > 1 && kind !== "count");
-    if (!wrong || Number.isNaN(value)) continue;
-    const wanted =
-      kind === "sign"
-        ? "-1 or 1: write -1 for 0"
-        : kind === "count"
-          ? "counts of at least 0"
-          : 'probabilities from 0 to 1: scale the targets, or choose loss: "meanSquaredError"';
-    throw new RangeError(
-      `${name} holds ${value} in row ${Math.floor(i / width)}, column ${i % width}, but the loss takes ${wanted}`,
-    );
+    if (fits(data[i]) || Number.isNaN(data[i])) continue;
+    throw new RangeError(`${found(name, data, i, width)}but the loss takes ${wanted}`);
   }
 }
 
@@ -389,9 +380,7 @@ export function* toWeights(
 ): Pieces<Table> {
   const numbers = value as ArrayLike<number>;
   if (!(Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value))) {
-    throw new TypeError(
-      `${name} is ${quote(value)}, but must be an array of ${count(rows, "number")}: ${of}`,
-    );
+    throw wrongType(name, value, `an array of ${count(rows, "number")}: ${of}`);
   }
   if (numbers.length !== rows) {
     throw new RangeError(`${name} holds ${count(numbers.length, "number")}, but must hold ${rows}: ${of}`);
@@ -401,9 +390,7 @@ export function* toWeights(
     for (let i = from; i < to; i++) {
       const weight: unknown = numbers[i];
       if (!(typeof weight === "number" && weight >= 0 && weight <= largestOf(dtype))) {
-        throw new RangeError(
-          `${name}[${i}] is ${quote(weight)}, but must be a finite number of at least 0 in the network's ${dtype}`,
-        );
+        throw wrongValue(`${name}[${i}]`, weight, `a finite number of at least 0 in the network's ${dtype}`);
       }
       data[i] = weight;
     }
@@ -421,44 +408,46 @@ export function refuseZeros(name: string, { data, rows }: Table, of: string): vo
 const sampled = ({ rows, width }: Table) => Math.min(rows, 1024, Math.ceil(2 ** 22 / width));
 
 /**
- * Where the `s`th row of a sample begins: one of each of as many stretches of the table, here and there in it by the
- * golden ratio, so that rows in a rhythm do not show one kind only.
+ * Calls `work` for each row of a sample, with where it begins and ends; returns how many values there are. One of each of as
+ * many stretches of the table, here and there in it by the golden ratio, so that rows in a rhythm do not show one kind only.
  */
-function sampledAt(table: Table, s: number): number {
+function eachSampled(table: Table, work: (from: number, to: number) => void): number {
   const { rows, width } = table;
-  return Math.floor(((s + ((s * 0.6180339887498949) % 1)) * rows) / sampled(table)) * width;
+  const count = sampled(table);
+  for (let s = 0; s < count; s++) {
+    const from = Math.floor(((s + ((s * 0.6180339887498949) % 1)) * rows) / count) * width;
+    work(from, from + width);
+  }
+  return count * width;
 }
 
 /** Least, largest, and mean of the squares of the values of a sample of rows. */
 export function statisticsOf(table: Table): { low: number; high: number; meanSquare: number } {
-  const { data, width } = table;
-  const rows = sampled(table);
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   let squares = 0;
-  for (let s = 0; s < rows; s++) {
-    const first = sampledAt(table, s);
-    for (let i = first; i < first + width; i++) {
+  const count = eachSampled(table, (from, to) => {
+    for (let i = from; i < to; i++) {
       // Targets may be NaN.
-      const value = data[i] || 0;
+      const value = table.data[i] || 0;
       low = Math.min(low, value);
       high = Math.max(high, value);
       squares += value * value;
     }
-  }
-  return { low, high, meanSquare: squares / (rows * width) };
+  });
+  return { low, high, meanSquare: squares / count };
 }
 
 /** Share of values that are not zero, 0 to 1, of a sample. */
 export function density(table: Table): number {
-  const { data, width } = table;
-  const rows = sampled(table);
+  const { data } = table;
   let nonZero = 0;
-  for (let s = 0; s < rows; s++) {
-    const first = sampledAt(table, s);
-    for (let i = first; i < first + width; i++) nonZero += Number(data[i] !== 0);
-  }
-  return nonZero / (rows * width);
+  const count = eachSampled(table, (from, to) => {
+    let found = 0;
+    for (let i = from; i < to; i++) found += Number(data[i] !== 0);
+    nonZero += found;
+  });
+  return nonZero / count;
 }
 
 /** Rows `from` to `to` of a table or of classes, without a copy. */

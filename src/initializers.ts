@@ -1,24 +1,26 @@
 // The initializers: how initial weights and biases are drawn, one row each.
 
-import { quote } from "./check.js";
+import { quote, wrongValue } from "./check.js";
 import { type DType, type FloatArray, rounded } from "./dtype.js";
-import type { Region } from "./heap.js";
 import type { ProgramBuilder } from "./program/builder.js";
+import type { Store, Tensor } from "./store.js";
 import { namesOf, rowsOf } from "./table.js";
 
 /** What is drawn: a matrix of weights, or as many biases as they have columns. */
 interface Drawing {
   builder: ProgramBuilder;
-  region: Region;
+  store: Store;
+  tensor: Tensor;
   /** Rows of the weights. */
   inputs: number;
   /** Columns of the weights. */
   outputs: number;
   seed: number;
   stream: number;
-  /** The matrix as it is then, to read and to write. */
-  view(): FloatArray;
 }
+
+/** What is left to do when all is drawn, if anything. */
+type Rest = (() => void) | undefined;
 
 type FanIn = (inputs: number, outputs: number) => number;
 
@@ -26,27 +28,34 @@ interface InitializerRow {
   /** The number that it takes, where it is given without one. @internal */
   usual?: number;
   /** Emits the drawing, or does it; returns what is to be done when all is drawn, if anything. @internal */
-  draw(drawing: Drawing, value: number): (() => void) | undefined;
+  draw(drawing: Drawing, value: number): Rest;
 }
 
 /** Deviation of a standard normal distribution of which only the part from -2 to 2 is left. */
 const TRUNCATED = 0.8796256610342398;
 
 function normal(
-  { builder, region, seed, stream }: Drawing,
+  { builder, tensor: { region }, seed, stream }: Drawing,
   given: { deviation: number; truncated?: boolean },
 ): undefined {
   const size = region.bytes / builder.heap.elementBytes;
   builder.normal(region, undefined, 1, size, given, { seed, stream, step: builder.cell(0) });
 }
 
+function drawWithin(
+  { builder, tensor: { region }, seed, stream }: Drawing,
+  low: number,
+  high: number,
+): undefined {
+  const size = region.bytes / builder.heap.elementBytes;
+  builder.uniform(region, size, builder.cell(low), builder.cell(high), seed, stream);
+}
+
 /** Uniform from -b to b, b^2 = `squared`. */
 const uniform = (squared: FanIn): InitializerRow => ({
-  draw({ builder, region, inputs, outputs, seed, stream }) {
-    const bound = Math.sqrt(squared(inputs, outputs));
-    const size = region.bytes / builder.heap.elementBytes;
-    builder.uniform(region, size, builder.cell(-bound), builder.cell(bound), seed, stream);
-    return undefined;
+  draw(drawing) {
+    const bound = Math.sqrt(squared(drawing.inputs, drawing.outputs));
+    return drawWithin(drawing, -bound, bound);
   },
 });
 
@@ -58,9 +67,8 @@ const normalLike = (squared: FanIn): InitializerRow => ({
   },
 });
 
-const filled: InitializerRow["draw"] = ({ view }, value) => {
-  view().fill(value);
-  return undefined;
+const filled: InitializerRow["draw"] = ({ store, tensor }, value): undefined => {
+  store.view(tensor).fill(value);
 };
 
 const glorot: FanIn = (inputs, outputs) => 6 / (inputs + outputs);
@@ -82,7 +90,7 @@ export const initializers = /* @__PURE__ */ rowsOf<InitializerRow>()({
     usual: 1,
     draw(drawing, gain) {
       normal(drawing, { deviation: 1 });
-      return () => orthogonalize(drawing.view(), drawing.inputs, drawing.outputs, gain);
+      return () => orthogonalize(drawing, gain);
     },
   },
   zeros: { draw: (drawing) => filled(drawing, 0) },
@@ -90,7 +98,7 @@ export const initializers = /* @__PURE__ */ rowsOf<InitializerRow>()({
   constant: { usual: Number.NaN, draw: filled },
 });
 
-type InitializerName = keyof typeof initializers;
+export type InitializerName = keyof typeof initializers;
 
 /**
  * How initial values are drawn. With n inputs and m outputs of the layer:
@@ -113,10 +121,32 @@ export type Initializer =
   | { truncatedNormal: number }
   | { orthogonal: number };
 
-/** An initializer, checked, with the number that it takes. */
+/** An initializer, checked. */
 export interface SetInitializer {
-  name: InitializerName;
-  value: number;
+  readonly name: InitializerName | undefined;
+  /** Throws RangeError if what it draws would overflow the element type. */
+  checkType(dtype: DType): void;
+  /** Emits the drawing of a tensor, or does it; returns what is left to do when all is drawn. */
+  draw(drawing: Drawing): Rest;
+}
+
+/** The initializer of a name with its number; `option`: what the user calls it. */
+export function initializerOf(
+  name: InitializerName,
+  value = initializers[name].usual ?? 0,
+  option = "",
+): SetInitializer {
+  return {
+    name,
+    checkType(dtype) {
+      // Twice as much: a truncated normal number is at most two standard deviations from 0.
+      if (Number.isFinite(rounded(dtype, 2 * value))) return;
+      throw new RangeError(
+        `${option} is { ${name}: ${value} }, which overflows the network's ${dtype}: take a smaller number`,
+      );
+    },
+    draw: (drawing) => initializers[name].draw(drawing, value),
+  };
 }
 
 /** Reads the initializer that an option names. */
@@ -126,7 +156,7 @@ export function readInitializer(option: string, given: Initializer): SetInitiali
   const row = Object.hasOwn(initializers, name as string) ? initializers[name as InitializerName] : undefined;
   const number: unknown = value ?? row?.usual ?? 0;
   if (row && Number.isFinite(number) && (value === undefined || row.usual !== undefined))
-    return { name: name as InitializerName, value: number as number };
+    return initializerOf(name as InitializerName, number as number, option);
   throw new RangeError(
     `${option} is ${row && value !== undefined ? `{ ${name}: ${quote(value)} }` : quote(name)}, but must be one of ` +
       `"${namesOf(initializers).slice(0, -1).join('", "')}", or { constant: 0.1 }, { truncatedNormal: 0.05 } or ` +
@@ -134,45 +164,46 @@ export function readInitializer(option: string, given: Initializer): SetInitiali
   );
 }
 
-/** Throws RangeError if what an initializer draws would overflow the element type. */
-export function checkInitializer(option: string, { name, value }: SetInitializer, dtype: DType): void {
-  // Twice as much: a truncated normal number is at most two standard deviations from 0.
-  if (Number.isFinite(rounded(dtype, 2 * value))) return;
-  throw new RangeError(
-    `${option} is { ${name}: ${value} }, which overflows the network's ${dtype}: take a smaller number`,
-  );
+/** Draws uniformly from [low, high], which are checked. */
+export function uniformIn(bounds: readonly [number, number]): SetInitializer {
+  if (
+    !(Array.isArray(bounds) && bounds.length === 2 && bounds.every(Number.isFinite) && bounds[0] <= bounds[1])
+  )
+    throw wrongValue("weightBounds", bounds, "two finite numbers [low, high], low <= high, e.g. [-1, 1]");
+  const [low, high] = bounds;
+  return {
+    name: undefined,
+    checkType(dtype) {
+      if (Number.isFinite(rounded(dtype, rounded(dtype, high) - rounded(dtype, low)))) return;
+      throw new RangeError(
+        `weightBounds is ${quote([low, high])}, whose width overflows the network's ${dtype}: take bounds closer to 0`,
+      );
+    },
+    draw: (drawing) => drawWithin(drawing, low, high),
+  };
 }
 
-/** Bounds that values are drawn from uniformly, checked. */
-export function checkBounds(bounds: readonly [number, number]): readonly [number, number] {
-  const usable =
-    Array.isArray(bounds) && bounds.length === 2 && bounds.every(Number.isFinite) && bounds[0] <= bounds[1];
-  if (usable) return [bounds[0], bounds[1]];
-  throw new RangeError(
-    `weightBounds is ${quote(bounds)}, but must be two finite numbers [low, high] with low <= high, e.g. [-1, 1]`,
-  );
-}
-
-/** Throws RangeError if the element type does not hold how far bounds are apart. */
-export function checkWidth(bounds: readonly [number, number], dtype: DType): void {
-  const [low, high] = bounds.map((bound) => rounded(dtype, bound));
-  if (Number.isFinite(rounded(dtype, high - low))) return;
-  throw new RangeError(
-    `weightBounds is ${quote(bounds)}, whose width overflows the network's ${dtype}: take bounds closer ` +
-      "to 0, e.g. [-1, 1]",
-  );
-}
-
-/** Draws the initial values of a tensor: see InitializerRow.draw. */
-export function drawInitial({ name, value }: SetInitializer, drawing: Drawing): (() => void) | undefined {
-  return initializers[name].draw(drawing, value);
+/** Reads how the weights of a layer are to be drawn, if it is said. */
+export function readInitial({
+  weightBounds,
+  initializer,
+}: {
+  weightBounds?: readonly [number, number];
+  initializer?: Initializer;
+}): SetInitializer | undefined {
+  if (weightBounds === undefined)
+    return initializer === undefined ? undefined : readInitializer("initializer", initializer);
+  if (initializer !== undefined)
+    throw new TypeError("both weightBounds and initializer are given: pass one of them");
+  return uniformIn(weightBounds);
 }
 
 /**
  * Makes the columns of a matrix orthogonal and of length `gain`, or the rows, if those are fewer, by Gram and Schmidt, which
  * leaves the diagonal of R positive. A vector of which little is left is done twice, for it has lost digits.
  */
-function orthogonalize(matrix: FloatArray, rows: number, columns: number, gain: number): void {
+function orthogonalize({ store, tensor, inputs: rows, outputs: columns }: Drawing, gain: number): void {
+  const matrix: FloatArray = store.view(tensor);
   const byRows = rows < columns;
   const [count, length] = byRows ? [rows, columns] : [columns, rows];
   const [stride, step] = byRows ? [columns, 1] : [1, columns];

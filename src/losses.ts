@@ -1,7 +1,7 @@
 // The losses: one row each. The type Loss is this table's keys.
 
 import type { Activation } from "./activations.js";
-import { checkPositive, quote, readOptions } from "./check.js";
+import { checkNumber, checkPositive, readOptions } from "./check.js";
 import type { TargetKind } from "./dataset.js";
 import type { MetricFigures } from "./metrics.js";
 import { ClassWeights, FIRST_ROW_LOSS, Op } from "./program/builder.js";
@@ -147,9 +147,9 @@ export function settingsOf<L extends Loss>(name: L, options: object): LossSettin
   for (const [key, value] of Object.entries(defaults)) {
     const set = given[key] ?? value;
     if (key === "delta") checkPositive(key, set);
-    else if (!(typeof set === "number" && set >= 0 && set <= (key === "alpha" ? 1 : 1e3))) {
-      const range = key === "alpha" ? "a number from 0 to 1, e.g. 0.25" : "a number from 0 to 1000, e.g. 2";
-      throw new RangeError(`${key} is ${quote(set)}, but must be ${range}`);
+    else {
+      const most = key === "alpha" ? 1 : 1000;
+      checkNumber(key, set, `from 0 to ${most}, e.g. ${value}`, (x) => x >= 0 && x <= most);
     }
     settings[key] = set as number;
   }

@@ -1,6 +1,6 @@
 // The metrics: one row each, of which the type MetricName is the keys. scores.ts has the functions.
 
-import { checkChoice, checkInteger, count, quote, readOptions } from "./check.js";
+import { checkChoice, checkNumber, count, from, oneOf, readSettings, wrongType } from "./check.js";
 import type { Pieces } from "./pieces.js";
 import {
   accuracy,
@@ -122,19 +122,18 @@ export const topKAccuracy = (options: Pick<Parameters, "k"> = {}): Metric =>
 /** The metric auc. @throws RangeError or TypeError for unusable options */
 export const auc = (options: Pick<Parameters, "curve"> = {}): Metric => checkMetric("auc", options);
 
-const AVERAGES = { macro: 0, micro: 0, weighted: 0 };
-const CURVES = { ROC: 0, PR: 0 };
+/** The checks of parameters. */
+const CHECKED = {
+  average: [/* @__PURE__ */ oneOf("macro", "micro", "weighted")],
+  threshold: [(name: string, value: unknown) => checkNumber(name, value, "a finite number, e.g. 0.5")],
+  k: [/* @__PURE__ */ from(1)],
+  curve: [/* @__PURE__ */ oneOf("ROC", "PR")],
+} as const;
 
 function checkMetric(metric: MetricName, options: Parameters): Metric {
-  const read = readOptions(metric, options, metrics[metric].takes ?? []);
-  const { average, threshold, k, curve } = read;
-  if (average !== undefined) checkChoice("average", average, AVERAGES);
-  if (curve !== undefined) checkChoice("curve", curve, CURVES);
-  if (k !== undefined) checkInteger("k", k, 1);
-  if (threshold !== undefined && !Number.isFinite(threshold)) {
-    throw new RangeError(`threshold is ${quote(threshold)}, but must be a finite number, e.g. 0.5`);
-  }
-  return Object.freeze({ ...read, metric });
+  const { takes = [] } = metrics[metric];
+  const settings = Object.fromEntries(takes.map((name) => [name, CHECKED[name]]));
+  return Object.freeze({ ...readSettings(metric, options, settings as typeof CHECKED), metric });
 }
 
 /**
@@ -144,9 +143,7 @@ function checkMetric(metric: MetricName, options: Parameters): Metric {
 export function checkMetrics(asked: unknown, task: Task, loss: string): Metric[] {
   if (asked === undefined) return [];
   if (!Array.isArray(asked)) {
-    throw new TypeError(
-      `metrics is ${quote(asked)}, but must be an array, e.g. ["f1", topKAccuracy({ k: 3 })]`,
-    );
+    throw wrongType("metrics", asked, 'an array, e.g. ["f1", topKAccuracy({ k: 3 })]');
   }
   const checked: Metric[] = [];
   const outputs = count(task.width, "output");

@@ -1,6 +1,6 @@
 // The optimizers: a factory for users and a row of the table each.
 
-import { checkBoolean, checkNotNegative, checkPositive, quote, readOptions } from "./check.js";
+import { checkBoolean, checkNotNegative, checkPositive, checkShare, readOptions } from "./check.js";
 import { Op, Rate, Variant } from "./program/builder.js";
 import type { LearningRate, WatchingSchedule } from "./rates.js";
 import { rowsOf } from "./table.js";
@@ -213,12 +213,6 @@ export function writeRates(
   cells[index + Rate.rate] = (-learningRate * root) / (corrected ? 1 - power1 : 1);
   cells[index + Rate.epsilon] = epsilon * root;
   cells[index + Rate.keep] = decoupled ? 1 - learningRate * weightDecay : 1;
-}
-
-/** A number from 0 up to, but not, 1. */
-function checkShare(name: string, value: unknown): void {
-  if (typeof value === "number" && value >= 0 && value < 1) return;
-  throw new RangeError(`${name} is ${quote(value)}, but must be at least 0 and less than 1, e.g. 0.9`);
 }
 
 function checkLimit(name: string, value: unknown): void {

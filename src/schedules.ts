@@ -1,6 +1,15 @@
 // Schedules: learning rates that change from step to step. Each is a function that is imported by who uses it.
 
-import { checkChoice, checkInteger, checkNotNegative, checkPositive, readOptions } from "./check.js";
+import {
+  checkBoolean,
+  checkInteger,
+  checkNotNegative,
+  checkNumber,
+  checkPositive,
+  from,
+  oneOf,
+  readSettings,
+} from "./check.js";
 import { power, type Schedule, type Watched, type WatchingSchedule } from "./rates.js";
 
 /** The same learning rate for all steps, as a number is. */
@@ -22,10 +31,12 @@ export interface StepDecayOptions {
  * @throws RangeError or TypeError for unusable options, as all schedules
  */
 export function stepDecay(learningRate: number, options: StepDecayOptions): Schedule {
-  const { every, factor = 0.1 } = readOptions("stepDecay", options, ["every", "factor"]);
+  const { every, factor } = readSettings("stepDecay", options, {
+    every: [from(1)],
+    factor: [checkPositive, 0.1],
+  });
   checkPositive("learningRate", learningRate);
   checkInteger("every", every, 1);
-  checkPositive("factor", factor);
   return (_, epoch) => learningRate * power(factor, Math.floor(epoch / every));
 }
 
@@ -38,10 +49,12 @@ export interface ExponentialDecayOptions {
 
 /** learningRate * factor^epoch, or factor^step, counted from 0 in each fit: PyTorch's ExponentialLR. */
 export function exponentialDecay(learningRate: number, options: ExponentialDecayOptions): Schedule {
-  const { factor, per = "epoch" } = readOptions("exponentialDecay", options, ["factor", "per"]);
+  const { factor, per } = readSettings("exponentialDecay", options, {
+    factor: [checkPositive],
+    per: [oneOf("epoch", "step"), "epoch"],
+  });
   checkPositive("learningRate", learningRate);
   checkPositive("factor", factor);
-  checkChoice("per", per, { epoch: 0, step: 0 });
   return (step, epoch) => learningRate * power(factor, per === "step" ? step : epoch);
 }
 
@@ -65,26 +78,21 @@ export interface CosineDecayOptions {
  * CosineAnnealingLR in its first half period, and with `restarts` CosineAnnealingWarmRestarts.
  */
 export function cosineDecay(learningRate: number, options: CosineDecayOptions = {}): Schedule {
-  const {
-    steps,
-    warmup = 0,
-    minimum = 0,
-    restarts,
-  } = readOptions("cosineDecay", options, ["steps", "warmup", "minimum", "restarts"]);
+  const { steps, warmup, minimum, restarts } = readSettings("cosineDecay", options, {
+    steps: [from(1)],
+    warmup: [from(0), 0],
+    minimum: [checkNotNegative, 0],
+    restarts: [Object],
+  });
   checkPositive("learningRate", learningRate);
-  checkInteger("warmup", warmup, 0);
-  checkNotNegative("minimum", minimum);
   if (steps !== undefined) {
     if (restarts) throw new TypeError("both steps and restarts are given: pass one of them");
     checkInteger("steps", steps, warmup + 1);
   }
   const { period = 0, multiplier = 1 } = restarts
-    ? readOptions("restarts", restarts, ["period", "multiplier"])
+    ? readSettings("restarts", restarts, { period: [from(1), 0], multiplier: [from(1), 1] })
     : {};
-  if (restarts) {
-    checkInteger("period", period, 1);
-    checkInteger("multiplier", multiplier, 1);
-  }
+  if (restarts) checkInteger("period", period, 1);
   return (step, _, fit) => {
     if (step < warmup) return (learningRate * step) / warmup;
     let t = step - warmup;
@@ -126,32 +134,26 @@ export interface OneCycleOptions {
  * OneCycleLR, with its defaults, of the learning rate alone (cycle_momentum=False).
  */
 export function oneCycle(maximum: number, options: OneCycleOptions = {}): Schedule {
-  const {
-    steps,
-    pctStart = 0.3,
-    annealStrategy = "cos",
-    divFactor = 25,
-    finalDivFactor = 1e4,
-    threePhase = false,
-  } = readOptions("oneCycle", options, [
-    "steps",
-    "pctStart",
-    "annealStrategy",
-    "divFactor",
-    "finalDivFactor",
-    "threePhase",
-  ]);
+  const { steps, pctStart, annealStrategy, divFactor, finalDivFactor, threePhase } = readSettings(
+    "oneCycle",
+    options,
+    {
+      steps: [from(1)],
+      pctStart: [checkPositive, 0.3],
+      annealStrategy: [oneOf("cos", "linear"), "cos"],
+      divFactor: [checkPositive, 25],
+      finalDivFactor: [checkPositive, 1e4],
+      threePhase: [checkBoolean, false],
+    },
+  );
   checkPositive("maximum", maximum);
-  if (steps !== undefined) checkInteger("steps", steps, 1);
-  checkPositive("pctStart", pctStart);
-  if (pctStart >= (threePhase ? 0.5 : 1)) {
-    throw new RangeError(
-      `pctStart is ${pctStart}, but must be below ${threePhase ? "0.5, for it falls as long as it rises" : 1}`,
-    );
-  }
-  checkChoice("annealStrategy", annealStrategy, { cos: 0, linear: 0 });
-  checkPositive("divFactor", divFactor);
-  checkPositive("finalDivFactor", finalDivFactor);
+  const most = threePhase ? 0.5 : 1;
+  checkNumber(
+    "pctStart",
+    pctStart,
+    `below ${most}${threePhase ? ", for it falls as long as it rises" : ""}`,
+    (share) => share < most,
+  );
   const initial = maximum / divFactor;
   const final = initial / finalDivFactor;
   return (step, _, fit) => {
@@ -203,32 +205,21 @@ export function reduceOnPlateau(
   learningRate: number,
   options: ReduceOnPlateauOptions = {},
 ): WatchingSchedule {
-  const {
-    factor = 0.1,
-    patience = 10,
-    threshold = 1e-4,
-    minDelta,
-    cooldown = 0,
-    minimum = 0,
-    monitor,
-  } = readOptions("reduceOnPlateau", options, [
-    "factor",
-    "patience",
-    "threshold",
-    "minDelta",
-    "cooldown",
-    "minimum",
-    "monitor",
-  ]);
+  const { factor, patience, threshold, minDelta, cooldown, minimum, monitor } = readSettings(
+    "reduceOnPlateau",
+    options,
+    {
+      factor: [checkPositive, 0.1],
+      patience: [from(0), 10],
+      threshold: [checkNotNegative, 1e-4],
+      minDelta: [checkNotNegative],
+      cooldown: [from(0), 0],
+      minimum: [checkNotNegative, 0],
+      monitor: [oneOf("loss", "validationLoss")],
+    },
+  );
   checkPositive("learningRate", learningRate);
-  checkPositive("factor", factor);
-  if (factor >= 1) throw new RangeError(`factor is ${factor}, but must be below 1, e.g. 0.1`);
-  checkInteger("patience", patience, 0);
-  checkNotNegative("threshold", threshold);
-  if (minDelta !== undefined) checkNotNegative("minDelta", minDelta);
-  checkInteger("cooldown", cooldown, 0);
-  checkNotNegative("minimum", minimum);
-  if (monitor !== undefined) checkChoice("monitor", monitor, { loss: 0, validationLoss: 0 });
+  checkNumber("factor", factor, "below 1, e.g. 0.1", (number) => number < 1);
   const begin = () => {
     let rate = learningRate;
     let best = Number.POSITIVE_INFINITY;

@@ -282,7 +282,7 @@ describe("there is an error for", () => {
     [
       "a layer of no network",
       () => new Activation("prelu").tensor("slope"),
-      "this Activation is part of no network yet: give it to one first, new Network({ inputs, layers: [layer] })",
+      "this Activation has no parameters yet: give it to a network first, new Network({ inputs, layers: [layer] })",
     ],
     [
       "logSoftmax inside of a network",

@@ -159,8 +159,8 @@ function backwardRounding(
   gradients: Float64Array,
   saved: Float64Array,
 ): Rounding | undefined {
-  const { curve, reads } = activations[name];
-  if (curve === undefined || reads === "output") return undefined;
+  const { curve, readsOutput } = activations[name];
+  if (curve === undefined || readsOutput) return undefined;
   return {
     epsilons: 8,
     of: gradients.map((gradient, i) => Math.abs(gradient) * Math.max(1, Math.min(Math.abs(saved[i]), 40))),
@@ -256,7 +256,7 @@ describe.each(settings)("elementwise in %s", (_, { dtype, ...options }) => {
     for (const name of elementwise) {
       if (name === "exponential") continue;
       const y = apply(lab, name, large);
-      const x = Float64Array.from(activations[name].reads === "output" ? y : large);
+      const x = Float64Array.from(activations[name].readsOutput ? y : large);
       const d = applyBackward(lab, name, new Float64Array(x.length).fill(1), x);
       for (const [i, value] of [...y, ...d].entries())
         expect(Number.isFinite(value), `${name} of ${large[i % large.length]}: ${value}`).toBe(true);
@@ -575,7 +575,7 @@ describe("PyTorch's float64", () => {
           shape,
         );
       });
-      const saved = activations[name].reads === "output" ? values : x;
+      const saved = activations[name].readsOutput ? values : x;
       const [slopes] = lab.run((bench) => {
         const output = bench.output(x.length, wide);
         emitBackward(bench, name, output, bench.input(gradients), bench.input(saved), width, shape);

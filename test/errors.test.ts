@@ -313,7 +313,7 @@ describe("new Dense refuses", () => {
     [
       "bounds the wrong way round",
       [2, { weightBounds: [1, 0] }],
-      "weightBounds is [1, 0], but must be two finite numbers [low, high] with low <= high, e.g. [-1, 1]",
+      "weightBounds is [1, 0], but must be two finite numbers [low, high], low <= high, e.g. [-1, 1]",
     ],
   ])("%s", (_, parameters, message) => {
     expect(() => Reflect.construct(Dense, parameters)).toThrow(saying(message));
@@ -459,7 +459,7 @@ describe("new Network refuses, and leaves its layers to another network:", () =>
 
 test("a layer that is part of no network says so when asked for its weights", () => {
   expect(() => new Dense(3).weights).toThrow(
-    "this Dense(3) has no weights yet: give it to a network first, new Network({ inputs, layers: [layer] })",
+    "this Dense has no parameters yet: give it to a network first, new Network({ inputs, layers: [layer] })",
   );
 });
 

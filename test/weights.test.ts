@@ -585,8 +585,8 @@ describe("refuses", () => {
     const made = { name: "crossEntropy", delta: 1 };
     await expect(train({ loss: made })).rejects.toThrow('crossEntropy has no option "delta": it takes');
     expect(() => huber({ delta: 0 })).toThrow("delta is 0, but must be a finite number above 0");
-    expect(() => focal({ gamma: -1 })).toThrow("gamma is -1, but must be a number from 0 to 1000, e.g. 2");
-    expect(() => focal({ alpha: 2 })).toThrow("alpha is 2, but must be a number from 0 to 1, e.g. 0.25");
+    expect(() => focal({ gamma: -1 })).toThrow("gamma is -1, but must be from 0 to 1000, e.g. 2");
+    expect(() => focal({ alpha: 2 })).toThrow("alpha is 2, but must be from 0 to 1, e.g. 0.25");
     expect(() => huber({ gamma: 2 } as object)).toThrow('huber has no option "gamma": it takes delta');
   });
 

@@ -1,6 +1,6 @@
 // Callbacks: what a training calls, and what it tells them.
 
-import { checkFunction, quote } from "../check.js";
+import { checkFunction, wrongType } from "../check.js";
 import type { MetricFigures, ValidationFigures } from "../metrics.js";
 
 /** What `fit` reports of one epoch. */
@@ -81,15 +81,13 @@ const HOOKS = ["onBegin", "onBatch", "onEpoch", "onEnd"] as const;
 export function checkCallbacks(given: unknown): Callback[] {
   if (given === undefined) return [];
   if (!Array.isArray(given)) {
-    throw new TypeError(`callbacks is ${quote(given)}, but must be an array, e.g. [earlyStopping()]`);
+    throw wrongType("callbacks", given, "an array, e.g. [earlyStopping()]");
   }
   return given.map((callback, index) => {
     const name = `callbacks[${index}]`;
     if (typeof callback === "function") return { onEpoch: callback };
     if (typeof callback !== "object" || !HOOKS.some((hook) => callback?.[hook])) {
-      throw new TypeError(
-        `${name} is ${quote(callback)}, but must be a function, or an object with some of ${HOOKS.join(", ")}`,
-      );
+      throw wrongType(name, callback, `a function, or an object with some of ${HOOKS.join(", ")}`);
     }
     for (const hook of HOOKS) checkFunction(`${name}.${hook}`, callback[hook]);
     return callback;

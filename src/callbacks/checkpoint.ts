@@ -1,8 +1,8 @@
 // Saves the network now and then while it trains.
 
-import { checkBoolean, checkFunction, checkInteger, quote, readOptions } from "../check.js";
+import { checkBoolean, from, readSettings, wrongType } from "../check.js";
 import type { Callback, EpochEntry, Run } from "./callback.js";
-import { checkMonitor, type MonitorOptions, watch } from "./monitor.js";
+import { MONITOR, type MonitorOptions, watch } from "./monitor.js";
 
 export interface CheckpointOptions extends MonitorOptions {
   /** Whether to save only after an epoch that is the best so far; default true. */
@@ -10,6 +10,12 @@ export interface CheckpointOptions extends MonitorOptions {
   /** After which epochs to save: every so many; default 1. */
   every?: number;
 }
+
+const CHECKPOINT = {
+  ...MONITOR,
+  bestOnly: [checkBoolean, true],
+  every: [/* @__PURE__ */ from(1), 1],
+} as const;
 
 /**
  * A callback that calls `save(network, entry)`, and awaits it, after each epoch that is better than all that were saved
@@ -22,17 +28,9 @@ export function checkpoint<N extends object>(
   save: (network: N, entry: EpochEntry) => unknown,
   options: CheckpointOptions = {},
 ): Callback<N> {
-  const read = readOptions<CheckpointOptions>("checkpoint", options, [
-    "monitor",
-    "mode",
-    "bestOnly",
-    "every",
-  ]);
-  const { bestOnly = true, every = 1 } = read;
-  if (!checkFunction("save", save)) throw new TypeError(`save is ${quote(save)}, but must be a function`);
-  checkMonitor(read);
-  checkBoolean("bestOnly", bestOnly);
-  checkInteger("every", every, 1);
+  const read = readSettings<CheckpointOptions, typeof CHECKPOINT>("checkpoint", options, CHECKPOINT);
+  const { bestOnly, every } = read;
+  if (typeof save !== "function") throw wrongType("save", save, "a function");
   return {
     onBegin(run: Run<N>) {
       const { value } = watch(run, read);

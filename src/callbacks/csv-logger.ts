@@ -1,6 +1,6 @@
 // Writes the entries of a training as a table of text.
 
-import { checkBoolean, quote, readOptions } from "../check.js";
+import { checkBoolean, quote, readSettings, text } from "../check.js";
 import { nodeModule } from "../executors/environment.js";
 import type { Callback } from "./callback.js";
 
@@ -27,11 +27,10 @@ export function csvLogger(
   target: string | ((line: string) => unknown),
   options: CsvLoggerOptions = {},
 ): Callback {
-  const { append = false, separator = "," } = readOptions("csvLogger", options, ["append", "separator"]);
-  checkBoolean("append", append);
-  if (typeof separator !== "string") {
-    throw new TypeError(`separator is ${quote(separator)}, but must be text, e.g. ";"`);
-  }
+  const { append, separator } = readSettings("csvLogger", options, {
+    append: [checkBoolean, false],
+    separator: [text('text, e.g. ";"'), ","],
+  });
   let write: (line: string) => unknown;
   let begin = (_header: string): unknown => undefined;
   if (typeof target === "function") {

@@ -1,8 +1,8 @@
 // Stops a training that does not get better any more.
 
-import { checkBoolean, checkInteger, quote, readOptions } from "../check.js";
+import { checkBoolean, checkNotNegative, checkNumber, from, readSettings } from "../check.js";
 import type { Callback, Run } from "./callback.js";
-import { checkMonitor, type MonitorOptions, watch } from "./monitor.js";
+import { MONITOR, type MonitorOptions, watch } from "./monitor.js";
 
 export interface EarlyStoppingOptions extends MonitorOptions {
   /** Epochs without an improvement after which the training stops; default 0: after the first. */
@@ -26,26 +26,15 @@ export interface EarlyStoppingOptions extends MonitorOptions {
  *   such figure
  */
 export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
-  const read = readOptions<EarlyStoppingOptions>("earlyStopping", options, [
-    "monitor",
-    "mode",
-    "patience",
-    "minDelta",
-    "baseline",
-    "startFrom",
-    "restoreBestWeights",
-  ]);
-  const { patience = 0, minDelta = 0, baseline, startFrom = 0, restoreBestWeights = false } = read;
-  checkMonitor(read);
-  checkInteger("patience", patience, 0);
-  checkInteger("startFrom", startFrom, 0);
-  checkBoolean("restoreBestWeights", restoreBestWeights);
-  if (!(Number.isFinite(minDelta) && minDelta >= 0)) {
-    throw new RangeError(`minDelta is ${quote(minDelta)}, but must be a finite number of at least 0`);
-  }
-  if (baseline !== undefined && !Number.isFinite(baseline)) {
-    throw new RangeError(`baseline is ${quote(baseline)}, but must be a finite number`);
-  }
+  const read = readSettings("earlyStopping", options, {
+    ...MONITOR,
+    patience: [from(0), 0],
+    minDelta: [checkNotNegative, 0],
+    baseline: [(name, value) => checkNumber(name, value, "a finite number")],
+    startFrom: [from(0), 0],
+    restoreBestWeights: [checkBoolean, false],
+  });
+  const { patience, minDelta, baseline, startFrom, restoreBestWeights } = read;
   return {
     onBegin(run: Run) {
       const { value, sign } = watch(run, read);

@@ -1,6 +1,6 @@
 // What callbacks that watch a figure have in common.
 
-import { checkChoice, quote } from "../check.js";
+import { oneOf, quote, text } from "../check.js";
 import { falls } from "../metrics.js";
 import type { EpochEntry, Run } from "./callback.js";
 
@@ -12,19 +12,17 @@ export interface MonitorOptions {
   mode?: "auto" | "min" | "max";
 }
 
-const MODES = { auto: 0, min: 0, max: 0 };
-
-export function checkMonitor({ monitor, mode = "auto" }: MonitorOptions): void {
-  checkChoice("mode", mode, MODES);
-  if (monitor !== undefined && typeof monitor !== "string") {
-    throw new TypeError(
-      `monitor is ${quote(monitor)}, but must be the name of a figure, e.g. "validationLoss"`,
-    );
-  }
-}
+/** The settings of MonitorOptions: see readSettings(). */
+export const MONITOR = {
+  monitor: [/* @__PURE__ */ text('the name of a figure, e.g. "validationLoss"')],
+  mode: [/* @__PURE__ */ oneOf("auto", "min", "max"), "auto"],
+} as const;
 
 /** How to read the figure that is watched so that more is better. Throws RangeError if this fit has none of the name. */
-export function watch(run: Run, { monitor, mode = "auto" }: MonitorOptions) {
+export function watch(
+  run: Run,
+  { monitor, mode }: Partial<Record<keyof MonitorOptions, string | undefined>>,
+) {
   const { metrics } = run;
   const name = monitor ?? (metrics.includes("validationLoss") ? "validationLoss" : "loss");
   if (!metrics.includes(name)) {

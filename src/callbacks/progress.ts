@@ -1,7 +1,7 @@
 // Shows how a training is getting on: a table with a line an epoch, and in a terminal a line with a bar for the epoch under
 // way.
 
-import { checkBoolean, checkFunction, checkInteger, readOptions } from "../check.js";
+import { checkBoolean, checkFunction, from, readSettings } from "../check.js";
 import type { BatchEntry, Callback, EpochEntry } from "./callback.js";
 
 export interface ProgressOptions {
@@ -33,14 +33,11 @@ const BETWEEN = 100;
  * @throws RangeError or TypeError for unusable options
  */
 export function progress(options: ProgressOptions = {}): Callback {
-  const {
-    write,
-    every = 1,
-    colours,
-  } = readOptions<ProgressOptions>("progress", options, ["write", "every", "colours"]);
-  checkFunction("write", write);
-  checkInteger("every", every, 1);
-  if (colours !== undefined) checkBoolean("colours", colours);
+  const { write, every, colours } = readSettings("progress", options, {
+    write: [checkFunction],
+    every: [from(1), 1],
+    colours: [checkBoolean],
+  });
   return {
     async onBegin({ metrics, epochs, rows }) {
       const { process } = globalThis as { process?: { stdout?: Output; env: Record<string, string> } };

@@ -2,58 +2,35 @@
 
 import {
   type Activation as ActivationName,
+  activations,
   activationText,
   checkActivation,
-  fillTensors,
   type SetActivation,
   tensorsOf,
 } from "../activations.js";
 import type { FloatArray } from "../dtype.js";
 import type { Region } from "../heap.js";
-import type { ProgramBuilder } from "../program/builder.js";
 import type { Matrix } from "../program/samples.js";
-import { positionsOf, type Shape, sizeOf } from "../shape.js";
-import type { Store, Tensor } from "../store.js";
-import { INSPECT, notItself } from "../wrapped.js";
-import {
-  COPY,
-  type Description,
-  type Emitted,
-  emitActivation,
-  LAYER,
-  type Layer,
-  lendTensor,
-  type Pass,
-} from "./layer.js";
-
-/** What a layer has of its network, unless it is a Proxy that hides it. */
-let placeOf: (layer: object) => Place;
+import { type Shape, sizeOf } from "../shape.js";
+import { INSPECT } from "../wrapped.js";
+import { BaseLayer } from "./base.js";
+import { type Description, type Emitted, emitActivation, type Pass } from "./layer.js";
 
 /**
  * An activation as a layer: `y = f(x)`, for inputs of any shape, e.g. `new Activation("relu")`, or
  * `new Activation(elu({ alpha: 0.5 }))`. "softmax" and "logSoftmax" work along the last axis and are for the last layer
  * only.
  */
-export class Activation<A extends ActivationName = ActivationName> implements Layer {
+export class Activation<A extends ActivationName = ActivationName> extends BaseLayer {
   readonly activation: A;
   readonly #activation: SetActivation<A>;
-  #place: Place | undefined;
-
-  static {
-    placeOf = (layer) => {
-      if (typeof layer !== "object" || !(#place in layer)) throw notItself("Activation");
-      if (layer.#place) return layer.#place;
-      throw new Error(
-        "this Activation is part of no network yet: give it to one first, new Network({ inputs, layers: [layer] })",
-      );
-    };
-  }
 
   /**
    * @param activation its name, or what `leakyRelu`, `elu` or `celu` returns
    * @throws RangeError for an unknown activation
    */
   constructor(activation: A | SetActivation<A>) {
+    super();
     this.#activation = checkActivation(activation);
     this.activation = this.#activation.name;
   }
@@ -65,17 +42,11 @@ export class Activation<A extends ActivationName = ActivationName> implements La
    * @throws RangeError for an unknown name
    */
   tensor(name: string): FloatArray {
-    return lendTensor(placeOf(this), name);
-  }
-
-  /** Number of values that it learns: 0 but for "prelu". */
-  get parameterCount(): number {
-    const { slope } = placeOf(this).tensors;
-    return slope ? sizeOf(slope.shape) : 0;
+    return this.view(name);
   }
 
   /** What console.log shows in Node. @internal */
-  [INSPECT](): string {
+  override [INSPECT](): string {
     return `Activation ${this.activation}`;
   }
 
@@ -85,44 +56,24 @@ export class Activation<A extends ActivationName = ActivationName> implements La
   }
 
   /** @internal */
-  get [LAYER](): object {
-    return COPY;
-  }
-
-  /** @internal */
-  get expression(): string {
+  override get expression(): string {
     return `new Activation(${activationText(this.#activation)})`;
   }
 
   /** @internal */
-  get isAttached(): boolean {
-    if (!(#place in (this as object))) throw notItself("Activation");
-    return this.#place !== undefined;
-  }
-
-  /** @internal */
-  checkType(): void {}
-
-  /** @internal */
-  describe(input: Shape): Description {
+  override describe(input: Shape): Description {
     const tensors = tensorsOf(this.#activation, input[input.length - 1]);
     return { output: input, tensors, work: sizeOf(input), takesSparse: false };
   }
 
   /** @internal */
-  attach(store: Store, input: Shape, tensors: Readonly<Record<string, Tensor>>): void {
-    this.#place = { store, positions: positionsOf(input), width: input[input.length - 1], tensors };
-  }
-
-  /** @internal */
-  initialize(_builder: ProgramBuilder): void {
-    const { store, tensors } = placeOf(this);
-    fillTensors(this.#activation, store, tensors);
+  override initialize(): void {
+    this.fill("slope", activations[this.activation].learned);
   }
 
   /** @internal */
   emit(pass: Pass, input: Matrix, activate: boolean): Emitted {
-    const { positions, width, tensors } = placeOf(this);
+    const { positions, width, tensors } = this.place;
     // Zeros left out would not be found again: it describes itself as one that takes none such.
     const x = input as Region;
     const activation: SetActivation = activate ? this.#activation : { name: "linear" };
@@ -145,14 +96,4 @@ export class Activation<A extends ActivationName = ActivationName> implements La
 export interface ActivationConstructor {
   new <A extends ActivationName>(activation: A | SetActivation<A>): Activation<A>;
   readonly prototype: Activation;
-}
-
-/** What a layer has of its network. */
-interface Place {
-  store: Store;
-  /** Rows of the last axis in a sample, and their width. */
-  positions: number;
-  width: number;
-  /** By the names of its description. */
-  tensors: Readonly<Record<string, Tensor>>;
 }

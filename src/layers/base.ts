@@ -1,7 +1,8 @@
 // What most layers have in common: their place in a network, and whether they are trained.
 
-import { checkBoolean } from "../check.js";
+import { checkBoolean, quote } from "../check.js";
 import type { DType, FloatArray } from "../dtype.js";
+import type { SetInitializer } from "../initializers.js";
 import type { ProgramBuilder } from "../program/builder.js";
 import type { Matrix } from "../program/samples.js";
 import { positionsOf, type Shape, sizeOf } from "../shape.js";
@@ -24,6 +25,8 @@ interface Place {
 export abstract class BaseLayer implements Layer {
   #place: Place | undefined;
   #trainable = true;
+  /** What is left of the initialization when its operations have run. */
+  #afterwards: (() => void) | undefined;
 
   /** Whether training changes its parameters. It may change between calls of `fit`. */
   get trainable(): boolean {
@@ -42,17 +45,29 @@ export abstract class BaseLayer implements Layer {
   /** @internal */
   abstract get kind(): string;
   /** @internal */
-  abstract get expression(): string;
-  /** @internal */
-  abstract describe(input: Shape): Description;
-  /** @internal */
   abstract emit(pass: Pass, input: Matrix, activate: boolean): Emitted;
+
+  /** @internal */
+  get expression(): string {
+    return `new ${this.kind}()`;
+  }
+
+  /** @internal */
+  describe(input: Shape): Description {
+    return { output: input, tensors: {}, work: 0, takesSparse: false };
+  }
 
   /** @internal */
   checkType(_dtype: DType): void {}
 
   /** @internal */
   initialize(_builder: ProgramBuilder, _seed: number, _stream: number): void {}
+
+  /** @internal */
+  initialized(): void {
+    this.#afterwards?.();
+    this.#afterwards = undefined;
+  }
 
   /** @internal */
   get [LAYER](): object {
@@ -90,16 +105,32 @@ export abstract class BaseLayer implements Layer {
     );
   }
 
-  /** A live view of a tensor. @internal */
+  /** A live view of a tensor, for its user. @internal */
   protected view(name: string): FloatArray {
     const { store, tensors } = this.place;
-    return store.lend(tensors[name]);
+    if (Object.hasOwn(tensors, name)) return store.lend(tensors[name]);
+    throw new RangeError(
+      `the layer has no tensor ${quote(name)}: it has ${Object.keys(tensors).join(", ") || "none"}`,
+    );
   }
 
-  /** Fills a tensor; the heap is not cleared. @internal */
-  protected fill(name: string, value: number): void {
+  /** Fills a tensor, if there is one of the name; the heap is not cleared. @internal */
+  protected fill(name: string, value = 0): void {
     const { store, tensors } = this.place;
-    store.view(tensors[name]).fill(value);
+    if (tensors[name]) store.view(tensors[name]).fill(value);
+  }
+
+  /** Draws a tensor, as wide as weights of so many inputs and outputs need. @internal */
+  protected draw(
+    { draw }: SetInitializer,
+    tensor: Tensor,
+    [inputs, outputs]: Shape,
+    builder: ProgramBuilder,
+    seed: number,
+    stream: number,
+  ): void {
+    const { store } = this.place;
+    this.#afterwards = draw({ builder, store, tensor, inputs, outputs, seed, stream }) ?? this.#afterwards;
   }
 }
 

@@ -5,7 +5,6 @@ import {
   activations,
   activationText,
   checkActivation,
-  fillTensors,
   type SetActivation,
   tensorsOf,
 } from "../activations.js";
@@ -13,31 +12,19 @@ import { checkBoolean, checkInteger, readOptions } from "../check.js";
 import type { DType, FloatArray } from "../dtype.js";
 import type { Region } from "../heap.js";
 import {
-  checkBounds,
-  checkInitializer,
-  checkWidth,
-  drawInitial,
   type Initializer,
+  initializerOf,
+  readInitial,
   readInitializer,
   type SetInitializer,
 } from "../initializers.js";
 import { checkPenalties, PENALTY_OPTIONS, type PenaltyOptions } from "../penalties.js";
 import { type ProgramBuilder, Start } from "../program/builder.js";
 import type { Matrix } from "../program/samples.js";
-import { positionsOf, type Shape, sizeOf } from "../shape.js";
-import type { Store, Tensor } from "../store.js";
-import { INSPECT, notItself } from "../wrapped.js";
-import {
-  BIAS_STREAM,
-  COPY,
-  type Description,
-  type Emitted,
-  emitActivation,
-  LAYER,
-  type Layer,
-  lendTensor,
-  type Pass,
-} from "./layer.js";
+import { type Shape, sizeOf } from "../shape.js";
+import { INSPECT } from "../wrapped.js";
+import { BaseLayer } from "./base.js";
+import { BIAS_STREAM, type Description, type Emitted, emitActivation, type Pass } from "./layer.js";
 
 export interface DenseOptions<A extends Activation = Activation> extends PenaltyOptions {
   /**
@@ -61,53 +48,29 @@ export interface DenseOptions<A extends Activation = Activation> extends Penalty
   trainable?: boolean;
 }
 
-/** The layer, unless it is a Proxy that hides its private fields. */
-let itself: (layer: object) => Dense;
-/** Where a layer's parameters are. */
-let placeOf: (layer: object) => Place;
-
 /**
  * Fully connected layer: `y = f(x W + b)`, x of shape (batch, inputs), y of shape (batch, size). Of inputs with more
  * axes it maps the last, at every position of the others: (batch, ..., inputs) to (batch, ..., size).
  *
  * The biases start at 0 unless told otherwise. A layer belongs to the one network it was given to.
  */
-export class Dense<A extends Activation = Activation> implements Layer {
+export class Dense<A extends Activation = Activation> extends BaseLayer {
   /** Number of outputs. */
   readonly size: number;
   readonly activation: A;
   /** Whether there are biases. */
   readonly useBias: boolean;
   readonly #activation: SetActivation<A>;
-  readonly #bounds: readonly [number, number] | undefined;
   readonly #initializer: SetInitializer | undefined;
   readonly #biasInitializer: SetInitializer | undefined;
-  #trainable: boolean;
-  /** What is left of the initialization when its operations have run. */
-  #afterwards: (() => void) | undefined;
   readonly #penalties: ReturnType<typeof checkPenalties>;
-  #place: Place | undefined;
-
-  static {
-    itself = (layer) => {
-      if (typeof layer === "object" && #place in layer) return layer;
-      throw notItself("Dense");
-    };
-    placeOf = (layer) => {
-      const place = itself(layer).#place;
-      if (place) return place;
-      throw new Error(
-        `this Dense(${(layer as Dense).size}) has no weights yet: give it to a network first, ` +
-          "new Network({ inputs, layers: [layer] })",
-      );
-    };
-  }
 
   /**
    * @param size number of outputs, a positive integer
    * @throws RangeError or TypeError when the size, the activation or the bounds are not usable
    */
   constructor(size: number, options: DenseOptions<A> = {}) {
+    super();
     const given = readOptions("new Dense", options, [
       "activation",
       "weightBounds",
@@ -117,26 +80,19 @@ export class Dense<A extends Activation = Activation> implements Layer {
       "trainable",
       ...PENALTY_OPTIONS,
     ]);
-    const { activation = "sigmoid", weightBounds, initializer, biasInitializer } = given;
-    const { useBias = true, trainable = true, l1, l2, maxNorm } = given;
+    const { activation = "sigmoid", biasInitializer, useBias = true, trainable = true } = given;
     this.size = checkInteger("the size of a Dense layer", size, 1);
     this.#activation = checkActivation(activation) as SetActivation<A>;
     this.activation = this.#activation.name;
-    this.#penalties = checkPenalties({ l1, l2, maxNorm });
-    if (weightBounds !== undefined) this.#bounds = checkBounds(weightBounds);
+    this.#penalties = checkPenalties(given);
     this.useBias = checkBoolean("useBias", useBias);
-    this.#trainable = checkBoolean("trainable", trainable);
-    if (initializer !== undefined) {
-      if (weightBounds !== undefined)
-        throw new TypeError("both weightBounds and initializer are given: pass one of them");
-      this.#initializer = readInitializer("initializer", initializer);
-    }
-    if (biasInitializer !== undefined) {
-      this.#biasInitializer = readInitializer("biasInitializer", biasInitializer);
-      if (!useBias) throw new TypeError("biasInitializer is given, but useBias is false: pass one of them");
-      if (this.#biasInitializer.name === "orthogonal")
-        throw new RangeError('biasInitializer is "orthogonal", but biases are no matrix: take e.g. "zeros"');
-    }
+    this.trainable = trainable;
+    this.#initializer = readInitial(given);
+    if (biasInitializer === undefined) return;
+    this.#biasInitializer = readInitializer("biasInitializer", biasInitializer);
+    if (!useBias) throw new TypeError("biasInitializer is given, but useBias is false: pass one of them");
+    if (this.#biasInitializer.name === "orthogonal")
+      throw new RangeError('biasInitializer is "orthogonal", but biases are no matrix: take e.g. "zeros"');
   }
 
   /**
@@ -153,17 +109,8 @@ export class Dense<A extends Activation = Activation> implements Layer {
 
   /** Live view of the biases, shape (size); as `weights`. Without biases (`useBias: false`) it is empty. */
   get biases(): FloatArray {
-    const { store, tensors } = placeOf(this);
+    const { store, tensors } = this.place;
     return tensors.biases ? this.tensor("biases") : store.heap.elements(0, 0);
-  }
-
-  /** Whether training changes the weights and biases. It may change between calls of `fit`. */
-  get trainable(): boolean {
-    return itself(this).#trainable;
-  }
-
-  set trainable(value: boolean) {
-    itself(this).#trainable = checkBoolean("trainable", value);
   }
 
   /**
@@ -172,21 +119,16 @@ export class Dense<A extends Activation = Activation> implements Layer {
    * @throws RangeError for an unknown name
    */
   tensor(name: string): FloatArray {
-    return lendTensor(placeOf(this), name);
+    return this.view(name);
   }
 
   /** Number of inputs, known once the layer is part of a network. */
   get inputs(): number {
-    return placeOf(this).tensors.weights.shape[0];
-  }
-
-  /** Number of weights, biases and other values that it learns. */
-  get parameterCount(): number {
-    return Object.values(placeOf(this).tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    return this.place.tensors.weights.shape[0];
   }
 
   /** What console.log shows in Node. @internal */
-  [INSPECT](): string {
+  override [INSPECT](): string {
     const inputs = this.isAttached ? `${this.inputs}-` : "";
     return `Dense ${inputs}${this.size}, ${this.activation}`;
   }
@@ -197,29 +139,18 @@ export class Dense<A extends Activation = Activation> implements Layer {
   }
 
   /** @internal */
-  get [LAYER](): object {
-    return COPY;
-  }
-
-  /** @internal */
-  get expression(): string {
+  override get expression(): string {
     return `new Dense(${this.size}, { activation: ${activationText(this.#activation)} })`;
   }
 
   /** @internal */
-  get isAttached(): boolean {
-    return itself(this).#place !== undefined;
+  override checkType(dtype: DType): void {
+    this.#initializer?.checkType(dtype);
+    this.#biasInitializer?.checkType(dtype);
   }
 
   /** @internal */
-  checkType(dtype: DType): void {
-    if (this.#initializer) checkInitializer("initializer", this.#initializer, dtype);
-    if (this.#biasInitializer) checkInitializer("biasInitializer", this.#biasInitializer, dtype);
-    if (this.#bounds) checkWidth(this.#bounds, dtype);
-  }
-
-  /** @internal */
-  describe(input: Shape): Description {
+  override describe(input: Shape): Description {
     const { size } = this;
     const inputs = input[input.length - 1];
     return {
@@ -235,54 +166,21 @@ export class Dense<A extends Activation = Activation> implements Layer {
   }
 
   /** @internal */
-  attach(store: Store, input: Shape, tensors: Readonly<Record<string, Tensor>>): void {
-    this.#place = { store, positions: positionsOf(input), tensors };
-  }
-
-  /** @internal */
-  initialize(builder: ProgramBuilder, seed: number, stream: number): void {
-    const { store, tensors } = placeOf(this);
-    const { weights, biases } = tensors as Partial<Record<string, Tensor>> & { weights: Tensor };
-    const { inputs, size: outputs } = this;
-    const drawing = (tensor: Tensor, stream: number) => ({
-      builder,
-      region: tensor.region,
-      inputs,
-      outputs,
-      seed,
-      stream,
-      view: () => store.view(tensor),
-    });
-    // The heap is not cleared.
-    if (biases) store.view(biases).fill(0);
-    fillTensors(this.#activation, store, tensors);
-    if (biases && this.#biasInitializer)
-      drawInitial(this.#biasInitializer, drawing(biases, BIAS_STREAM + stream));
-    if (this.#initializer) {
-      this.#afterwards = drawInitial(this.#initializer, drawing(weights, stream));
-      return;
-    }
-    const bound = activations[this.activation].initialBound(this.inputs, this.size);
-    const [low, high] = this.#bounds ?? [-bound, bound];
-    builder.uniform(
-      weights.region,
-      sizeOf(weights.shape),
-      builder.cell(low),
-      builder.cell(high),
-      seed,
-      stream,
-    );
-  }
-
-  /** @internal */
-  initialized(): void {
-    this.#afterwards?.();
-    this.#afterwards = undefined;
+  override initialize(builder: ProgramBuilder, seed: number, stream: number): void {
+    const { weights, biases } = this.place.tensors;
+    this.fill("biases");
+    this.fill("slope", activations[this.activation].learned);
+    const { shape } = weights;
+    if (this.#biasInitializer)
+      this.draw(this.#biasInitializer, biases, shape, builder, seed, BIAS_STREAM + stream);
+    const initializer =
+      this.#initializer ?? initializerOf(activations[this.activation].initial ?? "heUniform");
+    this.draw(initializer, weights, shape, builder, seed, stream);
   }
 
   /** @internal */
   emit(pass: Pass, input: Matrix, activate: boolean): Emitted {
-    const { positions, tensors } = placeOf(this);
+    const { positions, tensors } = this.place;
     const { weights, biases, slope } = tensors;
     const { builder } = pass;
     const { inputs, size } = this;
@@ -315,13 +213,4 @@ export interface DenseConstructor {
   new (size: number, options?: DenseOptions<"sigmoid">): Dense<"sigmoid">;
   new <A extends Activation>(size: number, options: DenseOptions<A>): Dense<A>;
   readonly prototype: Dense;
-}
-
-/** A layer's parameters in the store of its network. */
-interface Place {
-  store: Store;
-  /** Vectors of inputs in a sample. */
-  positions: number;
-  /** By the names of its description. */
-  tensors: Readonly<Record<string, Tensor>>;
 }

@@ -3,15 +3,7 @@
 import { checkInteger, readOptions } from "../check.js";
 import type { DType, FloatArray } from "../dtype.js";
 import type { Region } from "../heap.js";
-import {
-  checkBounds,
-  checkInitializer,
-  checkWidth,
-  drawInitial,
-  type Initializer,
-  readInitializer,
-  type SetInitializer,
-} from "../initializers.js";
+import { type Initializer, readInitial, type SetInitializer, uniformIn } from "../initializers.js";
 import type { ProgramBuilder } from "../program/builder.js";
 import type { Matrix } from "../program/samples.js";
 import { type Shape, sizeOf } from "../shape.js";
@@ -43,10 +35,7 @@ export class Embedding extends BaseLayer {
   readonly vocabulary: number;
   /** Length of a vector. */
   readonly dimensions: number;
-  readonly #bounds: readonly [low: number, high: number];
-  readonly #initializer: SetInitializer | undefined;
-  /** What is left of the initialization when its operations have run. */
-  #afterwards: (() => void) | undefined;
+  readonly #initializer: SetInitializer;
 
   /**
    * @param vocabulary number of vectors, a positive integer
@@ -56,15 +45,10 @@ export class Embedding extends BaseLayer {
   constructor(vocabulary: number, dimensions: number, options: EmbeddingOptions = {}) {
     super();
     const given = readOptions("new Embedding", options, ["weightBounds", "initializer", "trainable"]);
-    const { weightBounds = [-0.05, 0.05], initializer, trainable = true } = given;
     this.vocabulary = checkInteger("the vocabulary of an Embedding", vocabulary, 1, 2 ** 31);
     this.dimensions = checkInteger("the dimensions of an Embedding", dimensions, 1);
-    this.#bounds = checkBounds(weightBounds);
-    this.trainable = trainable;
-    if (initializer === undefined) return;
-    if (given.weightBounds)
-      throw new TypeError("both weightBounds and initializer are given: pass one of them");
-    this.#initializer = readInitializer("initializer", initializer);
+    this.#initializer = readInitial(given) ?? uniformIn([-0.05, 0.05]);
+    this.trainable = given.trainable ?? true;
   }
 
   /** Live view of the vectors, shape (vocabulary, dimensions), row-major: as Dense.weights. */
@@ -78,18 +62,17 @@ export class Embedding extends BaseLayer {
   }
 
   /** @internal */
-  get expression(): string {
+  override get expression(): string {
     return `new Embedding(${this.vocabulary}, ${this.dimensions})`;
   }
 
   /** @internal */
   override checkType(dtype: DType): void {
-    if (this.#initializer) checkInitializer("initializer", this.#initializer, dtype);
-    else checkWidth(this.#bounds, dtype);
+    this.#initializer.checkType(dtype);
   }
 
   /** @internal */
-  describe(input: Shape): Description {
+  override describe(input: Shape): Description {
     const { vocabulary, dimensions } = this;
     return {
       output: [...input, dimensions],
@@ -102,30 +85,8 @@ export class Embedding extends BaseLayer {
 
   /** @internal */
   override initialize(builder: ProgramBuilder, seed: number, stream: number): void {
-    const { store, tensors } = this.place;
-    const { region } = tensors.weights;
-    const { vocabulary: inputs, dimensions: outputs } = this;
-    if (this.#initializer) {
-      const drawing = {
-        builder,
-        region,
-        inputs,
-        outputs,
-        seed,
-        stream,
-        view: () => store.view(tensors.weights),
-      };
-      this.#afterwards = drawInitial(this.#initializer, drawing);
-      return;
-    }
-    const [low, high] = this.#bounds.map((bound) => builder.cell(bound));
-    builder.uniform(region, inputs * outputs, low, high, seed, stream);
-  }
-
-  /** @internal */
-  initialized(): void {
-    this.#afterwards?.();
-    this.#afterwards = undefined;
+    const { weights } = this.place.tensors;
+    this.draw(this.#initializer, weights, weights.shape, builder, seed, stream);
   }
 
   /** The input has a row for every index, and in it a 1 at the index. @internal */

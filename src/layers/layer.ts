@@ -1,7 +1,6 @@
 // What a layer is to the network: shapes, parameters, and the operations it emits.
 
 import { type Activation, activations, parameterOf, type SetActivation } from "../activations.js";
-import { quote } from "../check.js";
 import type { DType, FloatArray } from "../dtype.js";
 import type { Region } from "../heap.js";
 import { Curve, type ProgramBuilder } from "../program/builder.js";
@@ -111,17 +110,6 @@ export interface Emitted {
   backward(gradient: Region, inputWanted: boolean): Region | undefined;
 }
 
-/** A live view of a layer's tensor, for its user. */
-export function lendTensor(
-  { store, tensors }: { store: Store; tensors: Readonly<Record<string, Tensor>> },
-  name: string,
-): FloatArray {
-  if (Object.hasOwn(tensors, name)) return store.lend(tensors[name]);
-  throw new RangeError(
-    `the layer has no tensor ${quote(name)}: it has ${Object.keys(tensors).join(", ") || "none"}`,
-  );
-}
-
 /**
  * Emits y = f(z) for the activation's f, in place of z where nobody needs z again (`inPlace` false: somebody does); returns
  * y and d = d f'(z), in place. `slope`: the tensor that prelu learns.
@@ -135,9 +123,9 @@ export function emitActivation(
   { slope, inPlace = true }: { slope?: Tensor; inPlace?: boolean } = {},
 ): { output: Region; backward(d: Region): void } {
   const { builder } = pass;
-  const { forward, backward, curve, reads } = activations[activation.name];
+  const { forward, backward, curve, readsOutput } = activations[activation.name];
   if (forward === undefined && curve === undefined) return { output: z, backward() {} };
-  const keepsInput = pass.backward && reads === "input";
+  const keepsInput = pass.backward && !readsOutput;
   const output = keepsInput || !inPlace ? builder.matrix(rows, width) : z;
   const saved = keepsInput ? z : output;
   const value = parameterOf(activation);

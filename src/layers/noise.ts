@@ -1,14 +1,13 @@
 // Layers that make what a network is trained on uncertain: Dropout and GaussianNoise. Their random numbers depend on the
 // network's seed, the layer's number, the training step, the row and the element alone: see Noise in assembly/ops.ts.
 
-import { checkPositive, quote } from "../check.js";
+import { checkPositive, checkShare } from "../check.js";
 import { type DType, rounded } from "../dtype.js";
 import type { Region } from "../heap.js";
 import { type NoiseSource, Op, type ProgramBuilder } from "../program/builder.js";
 import type { Matrix } from "../program/samples.js";
-import type { Shape } from "../shape.js";
 import { BaseLayer, passOn } from "./base.js";
-import { type Description, type Emitted, NOISE_STREAM, type Pass } from "./layer.js";
+import { type Emitted, NOISE_STREAM, type Pass } from "./layer.js";
 
 /** What a noise works on: rows of a batch, and its random numbers. */
 interface Noisy {
@@ -23,11 +22,6 @@ interface Noisy {
 abstract class NoiseLayer extends BaseLayer {
   #seed = 0;
   #stream = 0;
-
-  /** @internal */
-  describe(input: Shape): Description {
-    return { output: input, tensors: {}, work: 0, takesSparse: false };
-  }
 
   /** @internal */
   override initialize(_builder: ProgramBuilder, seed: number, stream: number): void {
@@ -75,12 +69,7 @@ export class Dropout extends NoiseLayer {
    */
   constructor(rate: number) {
     super();
-    if (!(typeof rate === "number" && rate >= 0 && rate < 1)) {
-      throw new RangeError(
-        `the rate of a Dropout is ${quote(rate)}, but must be at least 0 and less than 1, e.g. 0.5`,
-      );
-    }
-    this.rate = rate;
+    this.rate = checkShare("the rate of a Dropout", rate);
   }
 
   /** @internal */
@@ -89,7 +78,7 @@ export class Dropout extends NoiseLayer {
   }
 
   /** @internal */
-  get expression(): string {
+  override get expression(): string {
     return `new Dropout(${this.rate})`;
   }
 
@@ -126,7 +115,7 @@ export class GaussianNoise extends NoiseLayer {
   }
 
   /** @internal */
-  get expression(): string {
+  override get expression(): string {
     return `new GaussianNoise(${this.stddev})`;
   }
 

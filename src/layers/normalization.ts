@@ -1,6 +1,6 @@
 // Layers that give the values of a batch or of a row mean 0 and variance 1: BatchNormalization and LayerNormalization.
 
-import { checkPositive, quote, readOptions } from "../check.js";
+import { checkNumber, checkPositive, readOptions } from "../check.js";
 import { type DType, type FloatArray, rounded } from "../dtype.js";
 import type { Region } from "../heap.js";
 import type { ProgramBuilder } from "../program/builder.js";
@@ -43,11 +43,6 @@ abstract class NormalizationLayer extends BaseLayer {
   }
 
   /** @internal */
-  get expression(): string {
-    return `new ${this.kind}()`;
-  }
-
-  /** @internal */
   override checkType(dtype: DType): void {
     if (rounded(dtype, this.epsilon) > 0 && Number.isFinite(rounded(dtype, this.epsilon))) return;
     throw new RangeError(
@@ -56,10 +51,10 @@ abstract class NormalizationLayer extends BaseLayer {
   }
 
   /** @internal */
-  describe(input: Shape): Description {
+  override describe(input: Shape): Description {
     const shape = input.slice(-1);
     const tensors: Record<string, TensorSpec> = { gamma: { shape }, beta: { shape } };
-    return { output: input, tensors, work: 4 * sizeOf(input), takesSparse: false };
+    return { ...super.describe(input), tensors, work: 4 * sizeOf(input) };
   }
 
   /** @internal */
@@ -91,10 +86,7 @@ export class BatchNormalization extends NormalizationLayer {
     const given = readOptions("new BatchNormalization", options, ["momentum", "epsilon", "trainable"]);
     super(given);
     const { momentum = 0.1 } = given;
-    if (!(typeof momentum === "number" && momentum >= 0 && momentum <= 1)) {
-      throw new RangeError(`momentum is ${quote(momentum)}, but must be from 0 to 1, e.g. 0.1`);
-    }
-    this.momentum = momentum;
+    this.momentum = checkNumber("momentum", momentum, "from 0 to 1, e.g. 0.1", (x) => x >= 0 && x <= 1);
   }
 
   /** Live view of the running mean, shape (length of the last axis). */

@@ -63,7 +63,7 @@ export class Rescaling extends ColumnLayer {
   }
 
   /** @internal */
-  get expression(): string {
+  override get expression(): string {
     const { scale, offset } = this;
     return `new Rescaling(${scale}${offset === 0 ? "" : `, { offset: ${offset} }`})`;
   }
@@ -79,10 +79,10 @@ export class Rescaling extends ColumnLayer {
   }
 
   /** @internal */
-  describe(input: Shape): Description {
+  override describe(input: Shape): Description {
     const { scale, offset } = this;
     const folds = offset === 0 ? { scale } : { scale: 1, columns: true };
-    return { output: input, tensors: {}, work: 0, takesSparse: false, folds };
+    return { ...super.describe(input), folds };
   }
 
   /** @internal */
@@ -190,17 +190,12 @@ export class Normalization extends ColumnLayer {
   }
 
   /** @internal */
-  get expression(): string {
-    return "new Normalization()";
-  }
-
-  /** @internal */
   override checkType(dtype: DType): void {
     if (this.#values) checkValues(this.#values, dtype);
   }
 
   /** @internal */
-  describe(input: Shape): Description {
+  override describe(input: Shape): Description {
     const columns = input[input.length - 1];
     if (!this.#values) {
       throw new Error(
@@ -215,7 +210,7 @@ export class Normalization extends ColumnLayer {
     }
     const tensor = { shape: [columns], trainable: false };
     const folds = { scale: 1, columns: true };
-    return { output: input, tensors: { mean: tensor, factor: tensor }, work: 0, takesSparse: false, folds };
+    return { ...super.describe(input), tensors: { mean: tensor, factor: tensor }, folds };
   }
 
   /** @internal */

@@ -1,6 +1,6 @@
 // Layers that change the shape alone: the values stay where they are, and nothing is computed.
 
-import { quote } from "../check.js";
+import { wrongValue } from "../check.js";
 import type { Matrix } from "../program/samples.js";
 import { type Shape, shapeText, sizeOf } from "../shape.js";
 import { BaseLayer, passOn } from "./base.js";
@@ -12,9 +12,9 @@ abstract class ShapeLayer extends BaseLayer {
   abstract outputShape(input: Shape): Shape;
 
   /** @internal */
-  describe(input: Shape): Description {
+  override describe(input: Shape): Description {
     const output = this.outputShape(input);
-    return { output, tensors: {}, work: 0, takesSparse: false, folds: { scale: 1 } };
+    return { ...super.describe(input), output, folds: { scale: 1 } };
   }
 
   /** @internal */
@@ -31,11 +31,6 @@ export class Flatten extends ShapeLayer {
   /** @internal */
   get kind(): string {
     return "Flatten";
-  }
-
-  /** @internal */
-  get expression(): string {
-    return "new Flatten()";
   }
 
   /** @internal */
@@ -61,9 +56,10 @@ export class Reshape extends ShapeLayer {
       shape.every((length) => Number.isSafeInteger(length) && (length > 0 || length === -1)) &&
       shape.indexOf(-1) === shape.lastIndexOf(-1);
     if (!usable) {
-      throw new RangeError(
-        `the shape of a Reshape is ${quote(shape)}, but must be lengths of at least 1, of which one may be -1, the length ` +
-          "that is left over, e.g. [28, 28, 1] or [-1, 10]",
+      throw wrongValue(
+        "the shape of a Reshape",
+        shape,
+        "lengths of at least 1, of which one may be -1, the length that is left over, e.g. [28, 28, 1] or [-1, 10]",
       );
     }
     this.shape = Object.freeze([...shape]);
@@ -75,7 +71,7 @@ export class Reshape extends ShapeLayer {
   }
 
   /** @internal */
-  get expression(): string {
+  override get expression(): string {
     return `new Reshape([${this.shape.join(", ")}])`;
   }
 
