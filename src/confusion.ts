@@ -1,9 +1,9 @@
 // The confusion matrix of a network.
 
 import { count } from "./check.js";
+import { checkEvaluation } from "./checks/loss.js";
 import type { Rows } from "./dataset.js";
 import { modelOf, type Network } from "./network.js";
-import { checkEvaluation } from "./options.js";
 import { finish } from "./pieces.js";
 import { eachClass, eachLabel, type Outcome } from "./scores.js";
 

@@ -28,6 +28,7 @@ export { progress } from "./callbacks/progress.js";
 export { confusionMatrix } from "./confusion.js";
 export type { Float16Values, NumericArray, Rows } from "./dataset.js";
 export type { ArrayOf, DType, FloatArray } from "./dtype.js";
+export type { ExecutorKind } from "./executors/executor.js";
 export type { Initializer } from "./initializers.js";
 export type { DenseConstructor, DenseOptions } from "./layers/dense.js";
 export { Embedding, type EmbeddingOptions } from "./layers/embedding.js";
@@ -64,11 +65,14 @@ export type {
 } from "./optimizers.js";
 export { adagrad, adam, adamW, lion, rmsprop, sgd } from "./optimizers.js";
 export type {
+  ApplyGradientsOptions,
   AsyncOptions,
   EvaluateOptions,
   ExecutorName,
   FiguresOf,
+  GradientsOptions,
   PredictOptions,
+  TrainBatchOptions,
   Weights,
 } from "./options.js";
 export type { PenaltyOptions } from "./penalties.js";
@@ -90,6 +94,8 @@ export {
 } from "./schedules.js";
 export type { Shape } from "./shape.js";
 export type { Signal } from "./signal.js";
+export type { Gradients, LossGradients } from "./steps.js";
+export type { BatchStream, StreamBatch } from "./stream.js";
 
 /** A fully connected layer as a type: of any activation, unless it says which. */
 export type Dense<A extends ActivationName = ActivationName> = DenseImplementation<A>;
@@ -99,27 +105,30 @@ export const Dense: DenseConstructor = DenseImplementation;
 export type Activation<A extends ActivationName = ActivationName> = ActivationImplementation<A>;
 export const Activation: ActivationConstructor = ActivationImplementation;
 
-/** A network as a type: of either element type and any layers, unless it says which. */
-export type Network<D extends DType = DType, L extends readonly Layer[] = readonly Dense[]> = Implementation<
+/**
+ * A network as a type: of either element type and any layers, unless it says which. One of dense layers alone, of which each
+ * has `weights`, is a `Network<DType, readonly Dense[]>`; one that is written out knows each of its layers.
+ */
+export type Network<D extends DType = DType, L extends readonly Layer[] = readonly Layer[]> = Implementation<
   D,
   L
 >;
 export const Network: NetworkConstructor = Implementation;
 
 /** What callbacks are told of a `fit` before its first step. */
-export type Run<N extends object = Network<DType, readonly Layer[]>> = RunOf<N>;
+export type Run<N extends object = Network> = RunOf<N>;
 
 /** What `fit` calls, and awaits: see its hooks. */
-export type Callback<N extends object = Network<DType, readonly Layer[]>> = CallbackOf<N>;
+export type Callback<N extends object = Network> = CallbackOf<N>;
 
 /** A callback, or a function that is its onEpoch. */
-export type CallbackOption<N extends object = Network<DType, readonly Layer[]>> = CallbackOptionOf<N>;
+export type CallbackOption<N extends object = Network> = CallbackOptionOf<N>;
 
 /** What `fit` may be told. */
-export type FitOptions<N extends object = Network<DType, readonly Layer[]>> = FitOptionsOf<N>;
+export type FitOptions<N extends object = Network> = FitOptionsOf<N>;
 
-/** What a network is made of, as a type: of either element type and dense layers, unless it says which. */
-export type NetworkOptions<D extends DType = DType, L extends readonly Layer[] = readonly Dense[]> = Options<
+/** What a network is made of, as a type: of either element type and any layers, unless it says which. */
+export type NetworkOptions<D extends DType = DType, L extends readonly Layer[] = readonly Layer[]> = Options<
   D,
   L
 >;

@@ -1,79 +1,24 @@
-// The options of a network and of its calls: what they are, and their checks.
+// The options of a network and of its calls.
 
-import { MOST_THREADS } from "../assembly/ops.js";
-import { type Activation, activations } from "./activations.js";
-import {
-  type BatchEntry,
-  type Callback,
-  type CallbackOption,
-  checkCallbacks,
-  type EpochEntry,
-} from "./callbacks/callback.js";
-import {
-  checkBoolean,
-  checkChoice,
-  checkFunction,
-  checkInteger,
-  checkSignal,
-  quote,
-  readOptions,
-} from "./check.js";
-import {
-  type Format,
-  isClasses,
-  type NumericArray,
-  type Rows,
-  refuseZeros,
-  sliceRows,
-  type Table,
-  type Targets,
-  toTable,
-  toTargets,
-  toWeights,
-} from "./dataset.js";
-import { type ArrayOf, bytesOf, type DType, type FloatArray, largestOf, rounded, smaller } from "./dtype.js";
-import type { Entrance } from "./entrance.js";
-import type { Evaluation } from "./evaluation.js";
-import { availableThreads } from "./executors/environment.js";
-import { COPY, type Description, LAYER, type Layer } from "./layers/layer.js";
-import {
-  type ClassifierFigures,
-  type ClassifyingActivation,
-  type ClassifyingLoss,
-  defaultLoss,
-  type Figures,
-  type Loss,
-  type LossRow,
-  type LossSettings,
-  losses,
-  rowAfter,
-  type SetLoss,
-  setLoss,
-  settingsOf,
-  smooths,
-  termsOf,
+import type { BatchEntry, CallbackOption, EpochEntry } from "./callbacks/callback.js";
+import { checkSignal, readOptions } from "./check.js";
+import type { NumericArray, Rows } from "./dataset.js";
+import type { ArrayOf, DType } from "./dtype.js";
+import type { ExecutorKind } from "./executors/executor.js";
+import type { Layer } from "./layers/layer.js";
+import type {
+  ClassifierFigures,
+  ClassifyingActivation,
+  ClassifyingLoss,
+  Figures,
+  Loss,
+  LossSettings,
 } from "./losses.js";
-import { taskOf } from "./measuring.js";
-import { checkMetrics, type MetricOption } from "./metrics.js";
-import {
-  checkSettings,
-  isOptimizer,
-  makeOptimizer,
-  type Optimizer,
-  type OptimizerName,
-  optimizers,
-  type SetOptimizer,
-} from "./optimizers.js";
-import { finish, type Pieces } from "./pieces.js";
-import { ClassWeights } from "./program/builder.js";
-import { checkRates, type LearningRate } from "./rates.js";
-import { positionsOf, type Shape, shapeText, sizeOf } from "./shape.js";
+import type { MetricOption } from "./metrics.js";
+import type { Optimizer, OptimizerName } from "./optimizers.js";
+import type { LearningRate } from "./rates.js";
+import type { Shape } from "./shape.js";
 import type { Signal } from "./signal.js";
-import type { Batch, Gradients } from "./steps.js";
-import type { Tensor, TensorSpec } from "./store.js";
-import { namesOf } from "./table.js";
-import type { Settings } from "./training.js";
-import { survey } from "./upload.js";
 
 /** Name of an executor: the compiled kernels, or the same program in plain TypeScript. */
 export type ExecutorName = "wasm" | "reference";
@@ -110,8 +55,11 @@ export interface NetworkOptions<D extends DType = DType, L extends readonly Laye
    * instruction is there. Default false.
    */
   deterministic?: boolean;
-  /** "wasm" (default), or "reference": plain TypeScript, slow, for where WebAssembly is blocked. */
-  executor?: ExecutorName;
+  /**
+   * "wasm" (default), or the `reference` of `import { reference } from "wasmgrad/reference"`: plain TypeScript, slow,
+   * for where WebAssembly is blocked.
+   */
+  executor?: "wasm" | ExecutorKind;
 }
 
 /** Weights of rows or of classes. */
@@ -176,6 +124,11 @@ export interface FitOptions<N = object> {
   /** More to call, after onEpoch and onBatch, e.g. [earlyStopping({ patience: 3 }), progress()]: see Callback. */
   callbacks?: readonly CallbackOption<N>[];
   /**
+   * Batches of an epoch where `fit` is given batches that come one after the other: the next epoch goes on with those
+   * behind them. Default: an epoch is all batches there are.
+   */
+  stepsPerEpoch?: number;
+  /**
    * An AbortSignal. Aborting it ends the training within a slice of 20 to 60 ms, or at once where a callback's promise
    * is pending: `fit` rejects with the signal's reason, the weights are those of the last whole step. (A step of
    * under 512 rows that takes longer than a slice, which only very large networks have, is done to its end.)
@@ -195,10 +148,17 @@ export interface EvaluateOptions<L extends Loss | LossSettings = Loss | LossSett
 }
 
 /** Options of `trainBatch`: as those of `fit`. */
-export type TrainBatchOptions = GradientsOptions & ApplyGradientsOptions;
+export type TrainBatchOptions = Omit<GradientsOptions, "training"> & ApplyGradientsOptions;
 
 /** Options of `gradients`: as those of `fit`. */
-export type GradientsOptions = Pick<FitOptions, "loss" | "labelSmoothing" | "classWeights" | "sampleWeights">;
+export interface GradientsOptions
+  extends Pick<FitOptions, "loss" | "labelSmoothing" | "classWeights" | "sampleWeights"> {
+  /**
+   * Whether layers do as in training: a Dropout drops, as the next step would, and a BatchNormalization normalizes by the
+   * batch, which its running statistics then take up. Default false: as in `evaluate`.
+   */
+  training?: boolean;
+}
 
 /** Options of `applyGradients`: as those of `fit`. */
 export type ApplyGradientsOptions = Pick<FitOptions, "optimizer" | "learningRate">;
@@ -234,27 +194,6 @@ export type FiguresOf<L extends readonly Layer[], G extends Loss | LossSettings 
       : Figures
     : Figures;
 
-type Data = [inputs: Table, targets: Targets, weights?: Table];
-
-/** What the checks need to know of a network. */
-export interface Facts {
-  inputShape: Shape;
-  outputShape: Shape;
-  /** Whether it takes inputs without their zeros. */
-  takesSparse: boolean;
-  /** Fewest rows of a batch that its layers can be trained on. */
-  minimumRows: number;
-  dtype: DType;
-  inputScale: number;
-  entrance: Entrance;
-  /** Whether a buffer is its memory, or was. */
-  owns(buffer: ArrayBufferLike): boolean;
-  /** Of the last layer. */
-  activation: Activation | undefined;
-  /** The loss that a call without one takes. */
-  loss: SetLoss;
-}
-
 export const NETWORK_OPTIONS: readonly (keyof NetworkOptions)[] = [
   "inputs",
   "layers",
@@ -266,6 +205,7 @@ export const NETWORK_OPTIONS: readonly (keyof NetworkOptions)[] = [
   "deterministic",
   "executor",
 ];
+
 const FIT_OPTIONS: readonly (keyof FitOptions)[] = [
   "epochs",
   "batchSize",
@@ -283,11 +223,15 @@ const FIT_OPTIONS: readonly (keyof FitOptions)[] = [
   "onBatch",
   "callbacks",
   "signal",
+  "stepsPerEpoch",
 ];
 
-const GRADIENTS_OPTIONS = ["loss", "labelSmoothing", "classWeights", "sampleWeights"] as const;
-const TRAIN_BATCH_OPTIONS = ["optimizer", "learningRate", ...GRADIENTS_OPTIONS] as const;
-const APPLY_GRADIENTS_OPTIONS = ["optimizer", "learningRate"] as const;
+export const LOSS_OPTIONS = ["loss", "labelSmoothing", "classWeights", "sampleWeights"] as const;
+
+export const APPLY_GRADIENTS_OPTIONS = ["optimizer", "learningRate"] as const;
+
+export const TRAIN_BATCH_OPTIONS = [...APPLY_GRADIENTS_OPTIONS, ...LOSS_OPTIONS] as const;
+
 export const EVALUATE_OPTIONS: readonly (keyof EvaluateOptions)[] = [
   "loss",
   "labelSmoothing",
@@ -300,425 +244,4 @@ export function readFitOptions(options: FitOptions): FitOptions {
   const read = readOptions("fit", options, FIT_OPTIONS);
   checkSignal("signal", read.signal);
   return read;
-}
-
-/** Checks everything that `fit` is given. */
-export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: FitOptions): Pieces<Settings> {
-  const { epochs = 1, batchSize = 32, shuffle = true } = options;
-  const loss = checkLoss(facts, options);
-  const optimizer = checkOptimizer(facts, options);
-  const checked = {
-    epochs: checkInteger("epochs", epochs, 1),
-    batchSize: checkInteger("batchSize", batchSize, 1),
-    optimizer,
-    shuffle: checkBoolean("shuffle", shuffle),
-    callbacks: [
-      {
-        onEpoch: checkFunction("onEpoch", options.onEpoch),
-        onBatch: checkFunction("onBatch", options.onBatch),
-      } as Callback,
-      ...checkCallbacks(options.callbacks),
-    ],
-    signal: options.signal,
-    loss,
-    ...checkMeasures(facts, loss, options.metrics),
-  };
-  const { sampleWeights } = options;
-  const all = yield* checkData(
-    facts,
-    ["inputs", "targets", "sampleWeights"],
-    inputs,
-    targets,
-    loss,
-    sampleWeights,
-  );
-  const held = yield* checkValidation(facts, all[0].rows, options, loss);
-  const rows = typeof held === "number" ? all[0].rows - held : all[0].rows;
-  checkBatches(facts, rows, checked.batchSize);
-  yield* checkLearningRate(facts, checked, rows, held !== undefined);
-  const part = (from: number, to: number) =>
-    all.map((table) => table && sliceRows<Targets>(table, from, to)) as Data;
-  const validation = typeof held === "number" ? part(rows, rows + held) : held;
-  const training = part(0, rows);
-  refuseNothing(training);
-  return {
-    ...checked,
-    data: yield* survey(training, facts.takesSparse),
-    validation: validation && (yield* survey(validation, facts.takesSparse)),
-  };
-}
-
-/** Checks what `trainBatch` is given. */
-export function checkTrainBatch(facts: Facts, inputs: Rows, targets: Rows, options: TrainBatchOptions) {
-  const read = readOptions("trainBatch", options, TRAIN_BATCH_OPTIONS);
-  const optimizer = checkOptimizer(facts, read);
-  const batch = checkBatch(facts, inputs, targets, read);
-  const { rows } = batch.inputs;
-  checkBatches(facts, rows, rows);
-  if (typeof optimizer.learningRate === "number") checkShare(facts, optimizer.learningRate, batch.loss, rows);
-  return { batch, optimizer };
-}
-
-/** Checks what `gradients` is given. */
-export function checkGradients(facts: Facts, inputs: Rows, targets: Rows, options: GradientsOptions): Batch {
-  return checkBatch(facts, inputs, targets, readOptions("gradients", options, GRADIENTS_OPTIONS));
-}
-
-function checkBatch(facts: Facts, inputs: Rows, targets: Rows, options: GradientsOptions): Batch {
-  const loss = checkLoss(facts, options);
-  const names = ["inputs", "targets", "sampleWeights"] as const;
-  const [x, t, weights] = finish(checkData(facts, names, inputs, targets, loss, options.sampleWeights));
-  return { inputs: x, targets: t, weights, loss };
-}
-
-/** Checks what `applyGradients` is given; returns the gradients, one array a tensor. */
-export function checkApplyGradients(
-  facts: Facts,
-  tensors: readonly Tensor[],
-  gradients: Gradients,
-  options: ApplyGradientsOptions,
-) {
-  const read = readOptions("applyGradients", options, APPLY_GRADIENTS_OPTIONS);
-  const optimizer = checkOptimizer(facts, read);
-  const arrays = new Map<Tensor, FloatArray>();
-  for (const tensor of tensors.filter(({ trainable }) => trainable)) {
-    const { name, shape } = tensor;
-    const [, layer, own] = name.split(".");
-    const label = `gradients.layers[${layer}].${own}`;
-    const values: unknown = gradients?.layers?.[Number(layer)]?.[own];
-    const size = sizeOf(shape);
-    if (!ArrayBuffer.isView(values) || (values as FloatArray).length !== size) {
-      throw new RangeError(
-        `${label} is ${quote(values)}, but must be an array of ${size} numbers, as gradients() returns it`,
-      );
-    }
-    const bad = (values as FloatArray).findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) {
-      throw new RangeError(
-        `${label}[${bad}] is ${(values as FloatArray)[bad]}, but gradients must be finite: leave this step out`,
-      );
-    }
-    arrays.set(tensor, values as FloatArray);
-  }
-  return { arrays, optimizer };
-}
-
-/** Refuses data of which nothing counts. */
-function refuseNothing([, targets, weights]: Data): void {
-  if (weights) refuseZeros("sampleWeights", weights, "rows");
-  if (isClasses(targets) || !targets.masked || !targets.data.every(Number.isNaN)) return;
-  throw new RangeError("targets is NaN everywhere, which means that nothing counts: give numbers for some");
-}
-
-/** What to validate with: nothing, data, or so many of the last rows. */
-function* checkValidation(
-  facts: Facts,
-  rows: number,
-  { validationData, validationSplit }: FitOptions,
-  loss: SetLoss,
-): Pieces<Data | number | undefined> {
-  if (validationData !== undefined && validationSplit !== undefined) {
-    throw new TypeError("both validationData and validationSplit are given: pass one of them");
-  }
-  if (validationData !== undefined) {
-    if (!Array.isArray(validationData) || (validationData.length !== 2 && validationData.length !== 3)) {
-      throw new TypeError(`validationData is ${quote(validationData)}, but must be [inputs, targets]`);
-    }
-    const names = ["validationData[0]", "validationData[1]", "validationData[2]"] as const;
-    const [first, second, third] = validationData as readonly [Rows, Rows, Weights?];
-    const data = yield* checkData(facts, names, first, second, loss, third);
-    if (data[2]) refuseZeros(names[2], data[2], "rows");
-    return data;
-  }
-  if (validationSplit === undefined) return undefined;
-  if (typeof validationSplit !== "number" || Number.isNaN(validationSplit)) {
-    throw new TypeError(`validationSplit is ${quote(validationSplit)}, but must be a number between 0 and 1`);
-  }
-  const kept = Math.round(rows * validationSplit);
-  if (kept >= 1 && kept < rows) return kept;
-  throw new RangeError(
-    `validationSplit is ${quote(validationSplit)}, which leaves ${rows - kept} of ${rows} rows for training ` +
-      `and ${kept} for validation: it must be a share between 0 and 1 that leaves rows on both sides`,
-  );
-}
-
-/** The optimizer of a fit, with its settings as they are now. */
-function checkOptimizer({ dtype }: Facts, { optimizer = "sgd", learningRate }: FitOptions): SetOptimizer {
-  let chosen: unknown = optimizer;
-  if (typeof optimizer === "string") {
-    chosen = makeOptimizer(checkChoice("optimizer", optimizer, optimizers), { learningRate });
-  } else if (learningRate !== undefined) {
-    throw new TypeError("both optimizer and learningRate are given: pass the learningRate to the optimizer");
-  }
-  if (!isOptimizer(chosen)) {
-    const names = namesOf(optimizers).map((name) => `"${name}"`);
-    throw new TypeError(
-      `optimizer is ${quote(chosen)}, but must be one of ${names.join(", ")}, or what a factory returns, e.g. adam()`,
-    );
-  }
-  const settings = checkSettings(chosen);
-  for (const name of ["epsilon", "clipValue"] as const)
-    if (settings[name] !== undefined) checkRounded(name, settings[name], dtype);
-  return settings;
-}
-
-/** Checks the rates of all steps. */
-function* checkLearningRate(
-  facts: Facts,
-  { optimizer: { learningRate }, epochs, batchSize, loss }: Omit<Settings, "data" | "validation">,
-  rows: number,
-  validated: boolean,
-): Pieces<void> {
-  if (typeof learningRate === "object" && learningRate.monitor === "validationLoss" && !validated) {
-    throw new TypeError(
-      'reduceOnPlateau monitors "validationLoss", but there are no validation data: pass validationData or ' +
-        'validationSplit, or monitor "loss"',
-    );
-  }
-  const stepsPerEpoch = Math.ceil(rows / batchSize);
-  const highest = yield* checkRates(learningRate, { steps: epochs * stepsPerEpoch, epochs, stepsPerEpoch });
-  checkShare(facts, highest, loss, Math.min(batchSize, rows));
-}
-
-/** Checks that a step is not 0 for every row of a batch. */
-function checkShare({ dtype, outputShape }: Facts, rate: number, loss: SetLoss, rows: number): void {
-  checkRounded("learningRate", rate, dtype);
-  if (rounded(dtype, (rate * loss.factor) / termsOf(loss, rows, outputShape)) !== 0) return;
-  throw new RangeError(
-    `learningRate is ${rate}, of which a row's share in a batch of ${rows} is 0 in the network's ${dtype}: ` +
-      "take a larger learningRate or a smaller batchSize",
-  );
-}
-
-/** Checks that each batch, also the last, has as many rows as its layers need. */
-function checkBatches({ minimumRows: least }: Facts, rows: number, batchSize: number): void {
-  const smallest = (size: number) => rows % size || size;
-  if (smallest(batchSize) >= least) return;
-  const needs = `but a BatchNormalization needs at least ${least}`;
-  if (rows < least)
-    throw new RangeError(`there is ${rows} row to train on, ${needs} for its variance: take more rows`);
-  let better = batchSize + 1;
-  while (smallest(better) < least) better++;
-  throw new RangeError(
-    `batchSize is ${batchSize}, which makes a batch of ${smallest(batchSize)} of the ${rows} rows, ${needs} in each, ` +
-      `also in the last, for its variance: take another batchSize, e.g. ${better}`,
-  );
-}
-
-/** Checks that a finite number other than 0 is one in the element type too. */
-export function checkRounded(name: string, value: number, dtype: DType): number {
-  const held = rounded(dtype, value);
-  if (Number.isFinite(held) && held !== 0) return value;
-  throw new RangeError(
-    `${name} is ${value}, which is ${held} in the network's ${dtype}: take one that ${dtype} holds, or use dtype: "float64"`,
-  );
-}
-
-function extentOf(shape: Shape) {
-  return { width: sizeOf(shape), positions: positionsOf(shape) };
-}
-
-/** What inputs must be like. */
-export function inputFormat({ inputShape, dtype, inputScale, entrance, owns }: Facts): Format {
-  const { scale, indices } = entrance;
-  if (indices !== undefined) {
-    return {
-      ...extentOf(inputShape),
-      what: "inputs",
-      largest: indices - 1,
-      indices: true,
-      overflow: () =>
-        `but an Embedding of a vocabulary of ${indices} takes integers from 0 to ${indices - 1}: number the words anew, or ` +
-        "give it a larger vocabulary",
-      owns,
-    };
-  }
-  const factor = Math.max(1, Math.abs(scale));
-  const by = scale === inputScale ? `the inputScale ${scale}` : `${scale}, inputScale and Rescaling`;
-  const scaled = () => (factor > 1 ? `, multiplied by ${by},` : "");
-  return {
-    ...extentOf(inputShape),
-    what: "inputs",
-    // A little less than what just does not overflow: the value, the factor and their product are rounded.
-    largest: factor > 1 ? (largestOf(dtype) / factor) * (1 - 2 ** -20) : largestOf(dtype),
-    overflow: () => `which${scaled()} overflows the network's ${dtype}: ${smaller(dtype)}`,
-    owns,
-  };
-}
-
-/** Checks inputs and targets for a loss, and weights of the rows, if there are any. */
-export function* checkData(
-  facts: Facts,
-  names: readonly [inputs: string, targets: string, weights?: string],
-  inputs: Rows,
-  targets: Rows,
-  loss: SetLoss,
-  sampleWeights?: Weights,
-): Pieces<Data> {
-  const x = yield* toTable(names[0], inputs, inputFormat(facts));
-  const { outputShape, dtype, owns } = facts;
-  const format: Format = {
-    ...extentOf(outputShape),
-    what: "outputs",
-    largest: largestOf(dtype),
-    overflow: () => `which overflows the network's ${dtype}: ${smaller(dtype)}`,
-    owns,
-    gaps: true,
-  };
-  const t = yield* toTargets(names[1], targets, x.rows, format, loss.targets);
-  if (sampleWeights === undefined) return [x, t];
-  return [x, t, yield* toWeights(names[2]!, sampleWeights, x.rows, "one for each row of inputs", dtype)];
-}
-
-/** Checks what `evaluate` is given. */
-export function* checkEvaluation(
-  facts: Facts,
-  inputs: Rows,
-  targets: Rows,
-  options: EvaluateOptions,
-): Pieces<Evaluation> {
-  const loss = checkLoss(facts, options);
-  const measures = checkMeasures(facts, loss, options.metrics);
-  const names = ["inputs", "targets", "sampleWeights"] as const;
-  const all = yield* checkData(facts, names, inputs, targets, loss, options.sampleWeights);
-  refuseNothing(all);
-  return { inputs: all[0], targets: all[1], weights: all[2], loss, ...measures };
-}
-
-/** Checks the metrics that a call is asked for. */
-function checkMeasures({ activation, outputShape }: Facts, loss: SetLoss, metrics: unknown) {
-  const task = taskOf(loss, activation, outputShape);
-  return { task, metrics: checkMetrics(metrics, task, loss.name) };
-}
-
-/** Checks that a loss is known, that it fits the last activation, and that what is given with it fits it. */
-export function checkLoss(
-  { activation: last, loss: before, outputShape, dtype }: Facts,
-  { loss, labelSmoothing, classWeights }: Pick<FitOptions, "loss" | "labelSmoothing" | "classWeights">,
-): SetLoss {
-  const given = typeof loss === "object" && loss !== null ? (loss as Partial<LossSettings>) : { name: loss };
-  const { name, ...parameters } = given;
-  const chosen = loss === undefined ? before.name : checkChoice("loss", name ?? loss, losses);
-  const row = rowAfter(chosen, last);
-  if (!row) {
-    const { fused, otherwise } = losses[chosen];
-    const needed = otherwise ? `${fused} or ${otherwise.fused}` : fused;
-    throw new RangeError(
-      `loss is "${chosen}", which is computed together with ${needed}, but the last layer's activation is ` +
-        `"${last}": give the last layer activation "${fused}", or choose loss "${defaultLoss(last)}"`,
-    );
-  }
-  const smoothing = labelSmoothing ?? (loss === undefined ? before.labelSmoothing : 0);
-  if (!(typeof smoothing === "number" && smoothing >= 0 && smoothing < 1)) {
-    throw new RangeError(
-      `labelSmoothing is ${quote(smoothing)}, but must be at least 0 and less than 1, e.g. 0.1`,
-    );
-  }
-  if (smoothing > 0 && !smooths(row)) throw unfit("labelSmoothing", chosen, smooths);
-  let weights: number[] | undefined;
-  if (classWeights !== undefined) {
-    if (!row.classes) throw unfit("classWeights", chosen, ({ classes }) => classes);
-    const sides = row.classes === ClassWeights.ofSides;
-    const classes = sides ? 2 : outputShape[outputShape.length - 1];
-    const of = sides ? "of the lower target and of the upper one" : "one for each class";
-    const table = finish(toWeights("classWeights", classWeights, classes, of, dtype));
-    refuseZeros("classWeights", table, "classes");
-    weights = [...table.data];
-  }
-  return loss === undefined
-    ? { ...before, labelSmoothing: smoothing, classWeights: weights }
-    : setLoss(row, settingsOf(chosen, parameters), smoothing, weights);
-}
-
-/** The error for an option that a loss does not take. */
-function unfit(option: string, loss: Loss, takes: (row: LossRow) => unknown): Error {
-  const others = namesOf(losses).filter((name) => takes(losses[name]));
-  return new RangeError(
-    `${option} is given, but the loss "${loss}" takes none: leave it out, or choose ${others.join(", ")}`,
-  );
-}
-
-/** Checks the shape of inputs; a number is that of a row of so many. */
-export function checkShape(name: string, shape: number | Shape): Shape {
-  if (!Array.isArray(shape)) return Object.freeze([checkInteger(name, shape, 1)]);
-  if (shape.length === 0) {
-    throw new RangeError(`${name} is [], but a shape has at least one length, e.g. [28, 28, 1]`);
-  }
-  for (const [axis, length] of shape.entries()) checkInteger(`${name}[${axis}]`, length, 1);
-  checkInteger(`the product of ${name}`, sizeOf(shape), 1);
-  return Object.freeze([...shape]);
-}
-
-/** Room for tensors, with alignment and the program that draws them. */
-export function tensorBytes(descriptions: readonly Description[], dtype: DType): number {
-  const specs = descriptions.flatMap(({ tensors }) => Object.values<TensorSpec>(tensors));
-  return specs.reduce((bytes, { shape }) => bytes + sizeOf(shape) * bytesOf(dtype) + 512, 0);
-}
-
-/** "784-128-10" */
-export function widthsText(input: Shape, descriptions: readonly Description[]): string {
-  return [input, ...descriptions.map(({ output }) => output)].map(shapeText).join("-");
-}
-
-export function checkThreads(threads: unknown): number {
-  if (threads === "auto") return availableThreads();
-  if (typeof threads === "number") return checkInteger("threads", threads, 1, MOST_THREADS);
-  throw new TypeError(
-    `threads is ${quote(threads)}, but must be an integer from 1 to ${MOST_THREADS}, or "auto"`,
-  );
-}
-
-/** What helps where the parameters alone need too much memory: with float32 they need half. */
-export function smallerNetwork(input: Shape, descriptions: readonly Description[], dtype: DType): string {
-  const widths = widthsText(input, descriptions);
-  return `Make the layers of ${widths} smaller${dtype === "float64" ? ', or use dtype "float32"' : ""}`;
-}
-
-/** Checks the layers of a network; returns a frozen copy of the list. */
-export function checkLayers<L extends readonly Layer[]>(layers: L, dtype: DType): L {
-  if (!Array.isArray(layers)) {
-    throw new TypeError(`layers is ${quote(layers)}, but must be an array of layers, e.g. [new Dense(10)]`);
-  }
-  if (layers.length === 0) {
-    throw new RangeError("layers is empty, but a network needs at least one layer, e.g. [new Dense(10)]");
-  }
-  for (const [index, layer] of (layers as readonly Layer[]).entries()) {
-    const copy = (layer as Partial<Layer> | undefined | null)?.[LAYER];
-    if (copy !== COPY) {
-      if (copy) {
-        throw new TypeError(
-          `layers[${index}] is of another copy of wasmgrad than this Network: there are two, e.g. one by import and one by ` +
-            "require, or two versions. Take layers and Network from the same one",
-        );
-      }
-      throw new TypeError(`layers[${index}] is ${quote(layer)}, but must be a layer, e.g. new Dense(10)`);
-    }
-    if (layer.isAttached || layers.indexOf(layer) !== index) {
-      throw new Error(
-        `layers[${index}] is already part of a network: a layer owns its weights, so make a new one, ${layer.expression}`,
-      );
-    }
-    layer.checkType(dtype);
-    const { activation } = layer;
-    if (activation && activations[activation].onlyLast && index < layers.length - 1) {
-      throw new RangeError(
-        `layers[${index}] has activation "${activation}" but is not the last layer: ${activation} makes the outputs ` +
-          "of a layer compete to sum to 1, which belongs at the end of a classifier; " +
-          'use another inside, e.g. "relu"',
-      );
-    }
-  }
-  return Object.freeze([...layers]) as readonly Layer[] as L;
-}
-
-/** What each layer does with the output of the one before. */
-export function describeLayers(layers: readonly Layer[], input: Shape): Description[] {
-  const descriptions: Description[] = [];
-  let shape = input;
-  for (const layer of layers) {
-    const description = layer.describe(shape);
-    descriptions.push(description);
-    shape = description.output;
-  }
-  return descriptions;
 }

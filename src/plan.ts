@@ -27,6 +27,8 @@ export interface Model {
   readonly layers: readonly Layer[];
   /** What each layer does with the output of the one before. */
   readonly descriptions: readonly Description[];
+  /** Index of the last layer that changes values: what it has as activation is that of the outputs. */
+  readonly last: number;
   readonly inputShape: Shape;
   readonly outputShape: Shape;
   /** Values in a row of outputs. */
@@ -99,7 +101,13 @@ export type Purpose =
   /** A step. */
   | { kind: "train"; update: UpdatePlan; cells: Cells }
   /** The gradients themselves, into a buffer laid out as the store is. */
-  | { kind: "gradients"; parameters: Region; gradients: Region; ofInputs?: boolean };
+  | {
+      kind: "gradients";
+      parameters: Region;
+      gradients: Region;
+      ofInputs?: boolean;
+      cells?: Cells | undefined;
+    };
 
 /** A pass, and the parameters by their gradients, where the gradients have no buffer but are folded into the step. */
 function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpose: Purpose) {
@@ -114,7 +122,7 @@ function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpo
   const pass: Pass = {
     builder,
     rows,
-    training: purpose.kind === "train" ? purpose.cells : undefined,
+    training: purpose.kind === "evaluate" ? undefined : purpose.cells,
     backward: purpose.kind !== "evaluate",
     parameter: ({ region }) => store.within(parameters, region),
     gradient({ region }) {
@@ -163,15 +171,15 @@ function firstTrained({ layers, descriptions }: Model): number {
   return first < 0 ? layers.length : first;
 }
 
-/** A forward pass through all layers that the gathering has not done; `activate`: with the activation of the last. */
+/** A forward pass through all layers that the gathering has not done; `activate`: with the activation of the outputs. */
 function emitLayers(model: Model, pass: Pass, x: Matrix, activate: boolean, first = firstTrained(model)) {
-  const { layers, entrance } = model;
+  const { layers, entrance, last } = model;
   const emitted: Emitted[] = [];
   let output = x;
   for (const [index, layer] of layers.entries()) {
     if (index < entrance.folded) continue;
     const own = index < first ? { ...pass, backward: false } : pass;
-    const step = layer.emit(own, output, activate || index < layers.length - 1);
+    const step = layer.emit(own, output, activate || index !== last);
     emitted.push(step);
     output = step.output;
   }

@@ -2,7 +2,16 @@
 // a hang.
 
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { Dense, Network } from "../src/index.js";
+import {
+  Activation,
+  BatchNormalization,
+  Dense,
+  Dropout,
+  Flatten,
+  type Layer,
+  Network,
+  Normalization,
+} from "../src/index.js";
 import { makeClassifier, randomValues } from "./helpers.js";
 import { runProcess } from "./process.js";
 
@@ -22,7 +31,7 @@ test("An engine that refuses to compile: the error names the page's policy and t
   // The first test of the file: a module that has been compiled is kept.
   const make = () => makeClassifier({ deterministic: true, threads: 2 });
   expect(make).toThrow(
-    /did not compile .*\(Refused to compile.*\): .*script-src 'wasm-unsafe-eval'; or pass executor: "reference"/s,
+    /did not compile .*\(Refused to compile.*\): .*script-src 'wasm-unsafe-eval'; or import { reference } from "wasmgrad\/reference"/s,
   );
   vi.unstubAllGlobals();
   expect(make().outputs).toBe(3);
@@ -47,9 +56,11 @@ const restricted = [permission, "--allow-fs-read=*"];
 
 describe("a process", () => {
   test("without WebAssembly names the reference executor, which trains there", async () => {
-    const { stdout } = await runProcess(tryTo("{}") + tryTo('{ executor: "reference" }'), ["--jitless"]);
+    const { stdout } = await runProcess(tryTo("{}") + tryTo("{ executor: reference }"), ["--jitless"]);
     const [message, trained] = stdout.split("\n");
-    expect(message).toMatch(/^this engine has no WebAssembly .*--jitless.*executor: "reference"/);
+    expect(message).toMatch(
+      /^this engine has no WebAssembly .*--jitless.*import { reference } from "wasmgrad\/reference" and pass executor: reference/,
+    );
     expect(trained).toBe("trained 5");
   });
 
@@ -130,6 +141,28 @@ describe("a Proxy of a network, as Vue's reactive() makes one,", () => {
     expect(() => layer.weights).toThrow(/^this is not a Dense, but perhaps a Proxy of one/);
     expect(() => layer.parameterCount).toThrow(/^this is not a Dense, but perhaps a Proxy of one/);
   });
+
+  const layers: Layer[] = [
+    new Dense(2),
+    new Activation("relu"),
+    new Dropout(0.5),
+    new Flatten(),
+    new BatchNormalization(),
+    new Normalization({ mean: 0, variance: 1 }),
+  ];
+  test.each(layers.map((layer) => [layer.kind, layer] as const))(
+    "of a %s says so where a network is given it, and where it is frozen",
+    (kind, layer) => {
+      const wrapped = new Proxy(layer, {});
+      const message = `this is not a ${kind}, but perhaps a Proxy of one`;
+      expect(() => new Network({ inputs: 4, layers: [wrapped] })).toThrow(message);
+      if (!("trainable" in layer)) return;
+      expect(() => wrapped.trainable).toThrow(message);
+      expect(() => {
+        wrapped.trainable = false;
+      }).toThrow(message);
+    },
+  );
 });
 
 test("Tools may replace the global Promise: work that takes longer than a slice is awaited all the same", async () => {

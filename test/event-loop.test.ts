@@ -3,7 +3,7 @@
 
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Dense, Network, type Rows } from "../src/index.js";
-import { randomValues } from "./helpers.js";
+import { type DenseNetwork, randomValues } from "./helpers.js";
 
 const ROWS = 4000;
 const INPUTS = 200;
@@ -16,7 +16,7 @@ const oneHot = Float32Array.from({ length: ROWS * 10 }, (_, i) =>
 /** Pieces of 2^18 values that the data have. */
 const PIECES = Math.ceil(dense.length / 2 ** 18);
 
-function make(threads = 1): Network {
+function make(threads = 1): DenseNetwork {
   const layers = [new Dense(64, { activation: "relu" }), new Dense(10, { activation: "softmax" })];
   return new Network({ inputs: INPUTS, layers, seed: 1, threads });
 }

@@ -13,7 +13,15 @@ import {
 } from "../src/index.js";
 import { losses, rowAfter, setLoss } from "../src/losses.js";
 import { namesOf } from "../src/table.js";
-import { executorNames, expectClose, parameters, random, randomValues } from "./helpers.js";
+import {
+  type DenseNetwork,
+  type ExecutorOption,
+  executors,
+  expectClose,
+  parameters,
+  random,
+  randomValues,
+} from "./helpers.js";
 
 const INPUTS = 4;
 const HIDDEN = 5;
@@ -42,7 +50,7 @@ const lasts = namesOf(activations).flatMap((last) =>
 const ends = namesOf(losses).map((loss): [Activation, Loss] => [losses[loss].fused ?? "sigmoid", loss]);
 
 /** Whether every pre-activation stays on one side of the kinks. */
-function isSmooth(network: Network, x: number[][]): boolean {
+function isSmooth(network: DenseNetwork, x: number[][]): boolean {
   return network.layers.every((_, index) => {
     const layers = network.layers
       .slice(0, index + 1)
@@ -74,10 +82,10 @@ function makeTargets(loss: Loss, last?: Activation): number[][] {
 /** The first network from seed 0 on whose pre-activations are all away from 0. */
 function makeSmooth(
   activations: Activation[],
-  executor: Network["executor"],
+  executor: ExecutorOption,
   x: number[][],
   loss: Loss,
-): Network {
+): DenseNetwork {
   for (let seed = 0; seed < 2000; seed++) {
     const layers = activations.map(
       (activation, i) =>
@@ -127,7 +135,7 @@ function takesOutputs(network: Network, x: number[][], loss: Loss): boolean {
 }
 
 /** (loss(w + STEP) - loss(w - STEP)) / (2 STEP) for every parameter in turn. */
-function differences(network: Network, x: number[][], targets: number[][], loss: Loss) {
+function differences(network: DenseNetwork, x: number[][], targets: number[][], loss: Loss) {
   const slope = (view: () => FloatArray) =>
     Array.from(view(), (value, i) => {
       const lossAt = (moved: number) => {
@@ -147,7 +155,7 @@ function differences(network: Network, x: number[][], targets: number[][], loss:
 function checkGradients(activations: Activation[], loss: Loss): void {
   const x = rowsOf(randomValues(ROWS * INPUTS, 1, -1, 1), INPUTS);
   const targets = makeTargets(loss, activations[activations.length - 1]);
-  for (const executor of executorNames) {
+  for (const executor of executors) {
     const network = makeSmooth(activations, executor, x, loss);
     const expected = differences(network, x, targets, loss);
     const { layers } = gradientsOf(network, x, targets, { loss });

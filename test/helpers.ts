@@ -14,6 +14,7 @@ import { Dense, Network, type NetworkOptions, type PenaltyOptions } from "../src
 import { losses, rowAfter, type SetLoss, setLoss } from "../src/losses.js";
 import { DataType, ProgramBuilder } from "../src/program/builder.js";
 import type { SparseMatrix } from "../src/program/samples.js";
+import { reference as referenceExecutor } from "../src/reference.js";
 import { namesOf } from "../src/table.js";
 import type { GoldenNetwork } from "./golden/networks.js";
 
@@ -21,7 +22,10 @@ import type { GoldenNetwork } from "./golden/networks.js";
 vi.setConfig({ testTimeout: 60_000 });
 
 export const dtypes = ["float64", "float32"] as const;
-export const executorNames = ["wasm", "reference"] as const;
+/** The reference executor, called that in a test's title. */
+export const reference = { ...referenceExecutor, toString: () => referenceExecutor.name };
+export const executors = ["wasm", reference] as const;
+export type ExecutorOption = NonNullable<NetworkOptions["executor"]>;
 /** The builds that this engine can run: builds.test.ts says which they must be. */
 export const builds: Build[] = chooseBuild(false) === "relaxed" ? ["plain", "relaxed"] : ["plain"];
 
@@ -355,8 +359,12 @@ export function everyLoss(): SetLoss[] {
   });
 }
 
+/** A network of dense layers alone, and what it is made of. */
+export type DenseNetwork = Network<DType, readonly Dense[]>;
+export type DenseNetworkOptions = NetworkOptions<DType, readonly Dense[]>;
+
 /** A network of 4 inputs and 3 classes: one of any kind. */
-export function makeClassifier(options: Partial<NetworkOptions> = {}): Network {
+export function makeClassifier(options: Partial<DenseNetworkOptions> = {}): DenseNetwork {
   const layers = [new Dense(5, { activation: "tanh" }), new Dense(3, { activation: "softmax" })];
   return new Network({ inputs: 4, layers, seed: 7, ...options });
 }
@@ -364,9 +372,9 @@ export function makeClassifier(options: Partial<NetworkOptions> = {}): Network {
 /** A golden network with its initial parameters. */
 export function buildGolden(
   golden: GoldenNetwork,
-  options: Partial<NetworkOptions> = {},
+  options: Partial<DenseNetworkOptions> = {},
   penalties: PenaltyOptions = {},
-): Network {
+): DenseNetwork {
   const layers = golden.layers.map(({ size, activation }) => new Dense(size, { activation, ...penalties }));
   const network = new Network({ inputs: golden.inputs, layers, seed: 0, ...options });
   for (const [i, { weights, biases }] of network.layers.entries()) {
@@ -378,7 +386,9 @@ export function buildGolden(
 
 /** A copy of all weights and biases, layer by layer. */
 export function parameters(network: Network): Float64Array {
-  return Float64Array.from(network.layers.flatMap(({ weights, biases }) => [...weights, ...biases]));
+  return Float64Array.from(
+    network.layers.flatMap(({ weights = [], biases = [] }) => [...weights, ...biases]),
+  );
 }
 
 /** Puts such a copy into a network of the same layers. */
@@ -386,6 +396,7 @@ export function setParameters(network: Network, values: Float64Array): void {
   let at = 0;
   for (const { weights, biases } of network.layers) {
     for (const view of [weights, biases]) {
+      if (!view) continue;
       view.set(values.subarray(at, at + view.length));
       at += view.length;
     }

@@ -3,15 +3,18 @@
 import { describe, expect, test } from "vitest";
 import { gradientsOf } from "../src/gradients.js";
 import {
+  type ActivationName,
   Dense,
+  Dropout,
   Flatten,
   type Layer,
   Network,
   type NetworkOptions,
+  Rescaling,
   Reshape,
   type Shape,
 } from "../src/index.js";
-import { dtypes, executorNames, expectSameBits, randomValues } from "./helpers.js";
+import { dtypes, executors, expectSameBits, randomValues } from "./helpers.js";
 
 const SHAPE = [3, 4, 2];
 const ROWS = 50;
@@ -30,7 +33,7 @@ describe.each(dtypes)("on %s", (dtype) => {
     ["dense", x],
     ["mostly zero", sparse],
   ])("Flatten before Dense layers has the bits of flat inputs, %s ones", async (_, inputs) => {
-    for (const executor of executorNames) {
+    for (const executor of executors) {
       const options = { dtype, executor, deterministic: true };
       const [first, second] = denseLayers();
       const shaped = new Network({ ...options, inputs: SHAPE, layers: [new Flatten(), first, second] });
@@ -50,7 +53,7 @@ describe.each(dtypes)("on %s", (dtype) => {
   });
 
   test("between layers and behind the last they pass values and gradients through", () => {
-    for (const executor of executorNames) {
+    for (const executor of executors) {
       const make = (shapes: boolean) => {
         const layers: Layer[] = [
           new Dense(4, { activation: "relu" }),
@@ -75,7 +78,7 @@ describe.each(dtypes)("on %s", (dtype) => {
 });
 
 test("a network of shapes alone gives its inputs back, and fit changes nothing", async () => {
-  for (const executor of executorNames) {
+  for (const executor of executors) {
     const layers = [new Flatten(), new Reshape([2, 2, 6])];
     const network = new Network({ inputs: SHAPE, layers, executor, inputScale: 2 });
     expect(network.outputShape).toEqual([2, 2, 6]);
@@ -104,6 +107,52 @@ test.each<[Shape, Shape, Shape]>([
   expect(network.outputShape).toEqual(expected);
 });
 
+describe("behind the last activation", () => {
+  test.each<[string, ActivationName, Shape, () => Layer[]]>([
+    ["a Flatten leaves a softmax", "softmax", [24], () => [new Flatten()]],
+    ["a Reshape leaves a softmax", "softmax", [24], () => [new Reshape([1, -1]), new Reshape([1, 1, -1])]],
+    ["a Reshape leaves a logSoftmax", "logSoftmax", [24], () => [new Reshape([1, 3])]],
+    ["a Flatten leaves a sigmoid", "sigmoid", SHAPE, () => [new Flatten()]],
+  ])("%s its loss, its accuracy and all bits", async (_, activation, inputs, others) => {
+    const states = [[], others()].map(async (behind) => {
+      const last = new Dense(3, { activation });
+      const network = new Network({ inputs, layers: [new Dense(5), last, ...behind], seed: 3 });
+      const t =
+        activation === "sigmoid" ? randomValues(ROWS * network.outputs, 2).map((v) => +(v > 0)) : classes;
+      const history = await network.fit(x, t, { epochs: 3, batchSize: 16, metrics: ["accuracy"] });
+      const trained = history.map(({ loss, accuracy }) => [loss, accuracy]);
+      const { loss, inputs: gradients } = network.gradients(x, t);
+      return { trained, weights: last.weights.slice(), gradients, loss, figures: network.evaluate(x, t) };
+    });
+    const [expected, actual] = await Promise.all(states);
+    expect(expected.figures.accuracy).toBeGreaterThan(0);
+    expect(actual).toEqual(expected);
+  });
+
+  test("no layer may make a softmax's rows others, or change its values", () => {
+    const make = (behind: Layer) =>
+      new Network({ inputs: SHAPE, layers: [new Dense(3, { activation: "softmax" }), behind] });
+    expect(() => make(new Flatten())).toThrow(
+      'layers[0] has activation "softmax" but the layers behind it make its rows of 3 values rows of 36: softmax makes',
+    );
+    expect(() => make(new Rescaling(2))).toThrow(
+      'layers[0] has activation "softmax" but is not the last layer',
+    );
+    expect(() => make(new Dropout(0.5))).toThrow(
+      'layers[0] has activation "softmax" but is not the last layer',
+    );
+    expect(make(new Reshape([-1, 3])).outputShape).toEqual([12, 3]);
+  });
+
+  test("a layer that changes values leaves none: a loss that needs one says so", () => {
+    const network = new Network({ inputs: 24, layers: [new Dense(1), new Dropout(0.5)] });
+    expect(network.evaluate(x, new Uint8Array(ROWS)).accuracy).toBeUndefined();
+    expect(() => network.evaluate(x, new Uint8Array(ROWS), { loss: "binaryCrossEntropy" })).toThrow(
+      "which is computed together with sigmoid, but the last layer's activation is none: give the last layer",
+    );
+  });
+});
+
 describe("Reshape refuses", () => {
   test.each<[unknown, string]>([
     [[], "the shape of a Reshape is [], but must be lengths of at least 1, of which one may be -1"],
@@ -127,7 +176,7 @@ describe("Reshape refuses", () => {
     [[48, -1], "Reshape [48, -1] takes a multiple of 48 values"],
   ])("to make %j of 4x6", (shape, message) => {
     const layers = [new Reshape(shape), new Dense(2)];
-    const options: NetworkOptions<"float64", readonly Layer[]> = { inputs: [4, 6], layers };
+    const options: NetworkOptions<"float64"> = { inputs: [4, 6], layers };
     expect(() => new Network(options)).toThrow(message);
     // Its layers are as unused as before.
     const others = [new Dense(24), layers[1]];

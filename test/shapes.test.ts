@@ -3,8 +3,18 @@
 import { describe, expect, test } from "vitest";
 import { activations } from "../src/activations.js";
 import { gradientsOf } from "../src/gradients.js";
-import { Dense, type ExecutorName, Network, type NetworkOptions, type Shape } from "../src/index.js";
-import { expectClose, expectSameBits, parameters, randomValues, setParameters } from "./helpers.js";
+import { Dense, Network, type Shape } from "../src/index.js";
+import {
+  type DenseNetwork,
+  type DenseNetworkOptions,
+  type ExecutorOption,
+  expectClose,
+  expectSameBits,
+  parameters,
+  randomValues,
+  reference,
+  setParameters,
+} from "./helpers.js";
 
 const SHAPE = [2, 3, 4];
 const VALUES = 24;
@@ -12,7 +22,7 @@ const POSITIONS = 6;
 const ROWS = 10;
 const x = randomValues(ROWS * VALUES, 1, -1, 1);
 
-function make(options: Partial<NetworkOptions> = {}): Network {
+function make(options: Partial<DenseNetworkOptions> = {}): DenseNetwork {
   const layers = [new Dense(5, { activation: "tanh" }), new Dense(2, { activation: "linear" })];
   return new Network({ inputs: SHAPE, layers, seed: 3, ...options });
 }
@@ -49,10 +59,10 @@ describe("a network on inputs of several axes", () => {
     expectSameBits(network.predict(x.subarray(0, VALUES)), flat(network).predict(x.subarray(0, VALUES)));
   });
 
-  test.each<[ExecutorName, number]>([
+  test.each<[ExecutorOption, number]>([
     ["wasm", 1],
     ["wasm", 3],
-    ["reference", 1],
+    [reference, 1],
   ])(
     "has the loss and the gradients of its positions as rows (%s executor, %i threads)",
     async (executor, threads) => {

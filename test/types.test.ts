@@ -94,6 +94,19 @@ test("a network of any kind is a Network", () => {
   const summary = (network: Network) => network.summary();
   expectTypeOf(summary).toBeCallableWith(new Network({ inputs: 2, layers: softmax(), dtype: "float32" }));
   expectTypeOf(summary).toBeCallableWith(new Network({ inputs: 2, layers: [new Dense(1)] }));
+  const mixed = new Network({ inputs: 2, layers: [new Dense(4), new Dropout(0.5), new Dense(1)] });
+  expectTypeOf(summary).toBeCallableWith(mixed);
+  () => mixed.copyWeightsFrom(new Network({ inputs: 2, layers: softmax() }));
+});
+
+test("a layer has weights for certain where the type of the network says which layers it has", () => {
+  const { layers } = new Network({ inputs: 2, layers: [new Dense(4), new Dropout(0.5)] });
+  expectTypeOf(layers[0].weights).toEqualTypeOf<FloatArray>();
+  // @ts-expect-error: a Dropout has none
+  () => layers[1].weights;
+  expectTypeOf<Network["layers"][0]["weights"]>().toEqualTypeOf<FloatArray | undefined>();
+  expectTypeOf<Network<DType, readonly Dense[]>["layers"][0]["weights"]>().toEqualTypeOf<FloatArray>();
+  expectTypeOf<Network>().not.toExtend<Network<DType, readonly Dense[]>>();
 });
 
 test("an activation with a parameter is taken as its name is, and the layer knows the name", () => {

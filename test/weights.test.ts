@@ -17,14 +17,15 @@ import {
   type Loss,
   type LossSettings,
   Network,
-  type NetworkOptions,
   type Rows,
 } from "../src/index.js";
 import { losses, rowAfter, setLoss, smooths } from "../src/losses.js";
 import { ClassWeights, Op } from "../src/program/builder.js";
 import {
+  type DenseNetwork,
+  type DenseNetworkOptions,
   dtypes,
-  executorNames,
+  executors,
   expectClose,
   expectSameBits,
   Lab,
@@ -32,6 +33,7 @@ import {
   parameters,
   random,
   randomValues,
+  reference,
   settings,
   sizes,
   wildValues,
@@ -62,7 +64,7 @@ function given({ loss, settings, targets, options }: GoldenCase) {
   return { t, options: { ...options, loss: chosen } };
 }
 
-function buildGolden({ activation }: GoldenCase, options: Partial<NetworkOptions> = {}): Network {
+function buildGolden({ activation }: GoldenCase, options: Partial<DenseNetworkOptions> = {}): DenseNetwork {
   const network = new Network({ inputs: 4, layers: [new Dense(3, { activation })], seed: 0, ...options });
   network.layers[0].weights.set(golden.weights.flat());
   network.layers[0].biases.set(golden.biases);
@@ -92,7 +94,7 @@ describe("agrees with PyTorch:", () => {
 
   test.each(titled)("%s", (_, one) => {
     const { t, options } = given(one);
-    for (const executor of executorNames) {
+    for (const executor of executors) {
       for (const dtype of dtypes) {
         const network = buildGolden(one, { executor, dtype });
         const { loss, layers } = gradientsOf(network, golden.x, t, options);
@@ -161,7 +163,7 @@ function problems(): [string, { last: Activation; t: Rows; options: FitOptions }
 
 const x = randomValues(ROWS * 4, 4, -1, 1);
 
-function build(last: Activation, options: Partial<NetworkOptions> = {}): Network {
+function build(last: Activation, options: Partial<DenseNetworkOptions> = {}): DenseNetwork {
   const layers = [new Dense(5, { activation: "tanh" }), new Dense(3, { activation: last })];
   return new Network({ inputs: 4, layers, seed: 7, deterministic: true, ...options });
 }
@@ -174,8 +176,8 @@ describe.each(problems())("a training on %s", (_, { last, t, options }) => {
       const one = build(last, { dtype });
       const history = await one.fit(x, t, given);
       const others = [
-        build(last, { dtype, executor: "reference" }),
-        build(last, { dtype, executor: "reference", threads: 3 }),
+        build(last, { dtype, executor: reference }),
+        build(last, { dtype, executor: reference, threads: 3 }),
         ...[2, 3, 4, 5].map((threads) => build(last, { dtype, threads })),
       ];
       for (const other of others) {
@@ -780,7 +782,7 @@ const tasks = fc
 describe("for every loss with every option that it takes", () => {
   const make = (
     { last, outputs, dtype }: { last: Activation; outputs: number; dtype: DType },
-    options: Partial<NetworkOptions>,
+    options: Partial<DenseNetworkOptions>,
   ) => {
     const layers = [new Dense(6, { activation: "tanh" }), new Dense(outputs, { activation: last })];
     const network = new Network({ inputs: 4, layers, dtype, seed: 3, deterministic: true, ...options });
@@ -805,7 +807,7 @@ describe("for every loss with every option that it takes", () => {
           const order = Array.from({ length: parts }, (_, part) => ({ part, key: next() }));
           return order.sort((a, b) => a.key - b.key).map(({ part }) => part);
         });
-        const others = [make(task, { executor: "reference", threads }), make(task, { threads })];
+        const others = [make(task, { executor: reference, threads }), make(task, { threads })];
         for (const other of others) {
           expect(figures(await other.fit(x, t, given))).toEqual(history);
           expectSameBits(parameters(other), parameters(one));

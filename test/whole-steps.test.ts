@@ -3,7 +3,7 @@
 
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Dense, type FitOptions, Network } from "../src/index.js";
-import { expectSameBits, parameters, randomValues } from "./helpers.js";
+import { type DenseNetwork, expectSameBits, parameters, randomValues } from "./helpers.js";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -16,7 +16,7 @@ const long = { inputs: 512, size: 512, rows: 2048 * 3, batch: 2048, threads: 1 }
 const longOnThreads = { ...long, threads: 2 };
 type Setting = typeof short;
 
-function make({ inputs, size, threads }: Setting): Network {
+function make({ inputs, size, threads }: Setting): DenseNetwork {
   const layers = [
     new Dense(size, { activation: "tanh" }),
     new Dense(size, { activation: "tanh" }),
@@ -169,7 +169,7 @@ describe("evaluateAsync and predictAsync", () => {
       "which is not a multiple of the network's 256 inputs",
     );
     await expect(network.evaluateAsync(x, classes, { signals: 1 } as object)).rejects.toThrow(
-      'evaluateAsync has no option "signals": it takes loss, metrics, signal',
+      'evaluateAsync has no option "signals": it takes loss, labelSmoothing, sampleWeights, metrics, signal',
     );
   });
 });

@@ -30,11 +30,11 @@ export abstract class BaseLayer implements Layer {
 
   /** Whether training changes its parameters. It may change between calls of `fit`. */
   get trainable(): boolean {
-    return this.#trainable;
+    return this.itself.#trainable;
   }
 
   set trainable(value: boolean) {
-    this.#trainable = checkBoolean("trainable", value);
+    this.itself.#trainable = checkBoolean("trainable", value);
   }
 
   /** Number of parameters, known once the layer is part of a network. */
@@ -81,7 +81,7 @@ export abstract class BaseLayer implements Layer {
 
   /** @internal */
   get isAttached(): boolean {
-    return this.#place !== undefined;
+    return this.itself.#place !== undefined;
   }
 
   /** @internal */
@@ -90,10 +90,16 @@ export abstract class BaseLayer implements Layer {
     this.#place = { store, size, positions, width: size / positions, tensors };
   }
 
+  /** The layer, unless it is a Proxy that hides its private fields. @internal */
+  protected get itself(): this {
+    if (#place in (this as object)) return this;
+    throw notItself(this.kind);
+  }
+
   /** @internal */
   protected get place(): Place {
-    if (!(#place in (this as object))) throw notItself(this.kind);
-    if (this.#place) return this.#place;
+    const place = this.itself.#place;
+    if (place) return place;
     throw new Error(
       `this ${this.kind} has no parameters yet: give it to a network first, new Network({ inputs, layers: [layer] })`,
     );

@@ -1,7 +1,7 @@
 // What a layer is to the network: shapes, parameters, and the operations it emits.
 
 import { type Activation, activations, parameterOf, type SetActivation } from "../activations.js";
-import type { DType } from "../dtype.js";
+import type { DType, FloatArray } from "../dtype.js";
 import type { Region } from "../heap.js";
 import { Curve, type ProgramBuilder } from "../program/builder.js";
 import type { Columns, Matrix } from "../program/samples.js";
@@ -24,6 +24,10 @@ export interface Layer {
   readonly parameterCount: number;
   /** Whether training changes its parameters. It may change between calls of `fit`. */
   trainable?: boolean;
+  /** Live view of the weights, of a layer that has such: see Dense and Embedding. */
+  readonly weights?: FloatArray;
+  /** Live view of the biases, likewise: see Dense. */
+  readonly biases?: FloatArray;
   /** Its class, as users know it. @internal */
   readonly kind: string;
   /** @internal */
