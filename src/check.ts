@@ -112,26 +112,21 @@ export function checkSignal<S extends Signal>(name: string, value: S | undefined
   throw wrongType(name, value, "an AbortSignal, e.g. new AbortController().signal");
 }
 
-/** A key of `table`, or a RangeError that lists the known ones. */
-export function checkChoice<K extends string>(name: string, value: unknown, table: Record<K, unknown>): K {
-  if (typeof value === "string" && Object.hasOwn(table, value)) return value as K;
-  throw wrongValue(
-    name,
-    value,
-    `one of ${Object.keys(table)
-      .map((key) => quote(key))
-      .join(", ")}`,
-  );
-}
-
-/** Checks a setting of a name; throws RangeError or TypeError. */
+/** Checks a setting of a name, and returns it; throws RangeError or TypeError. */
 type Check = (name: string, value: unknown) => unknown;
 
 /** The check that a setting is one of some words. */
 export const oneOf =
   (...words: string[]): Check =>
-  (name, value) =>
-    checkChoice(name, value, Object.fromEntries(words.map((word) => [word, 0])));
+  (name, value) => {
+    if (words.includes(value as string)) return value;
+    throw wrongValue(name, value, `one of ${words.map((word) => quote(word)).join(", ")}`);
+  };
+
+/** A key of `table`, or a RangeError that lists the known ones. */
+export function checkChoice<K extends string>(name: string, value: unknown, table: Record<K, unknown>): K {
+  return oneOf(...Object.keys(table))(name, value) as K;
+}
 
 /** The check that a setting is a text. */
 export const text =

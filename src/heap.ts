@@ -1,6 +1,6 @@
 // The arena: regions of one linear memory, given out in stack order, and views of it.
 
-import { formatBytes } from "./check.js";
+import { className, formatBytes } from "./check.js";
 import { bytesOf, type DType, type FloatArray } from "./dtype.js";
 import type { Executor } from "./executors/executor.js";
 
@@ -132,6 +132,17 @@ export class Heap {
     const bytes = this.elementBytes;
     const all = this.dtype === "float64" ? this.f64 : this.f32;
     return all.subarray(offset / bytes, offset / bytes + length);
+  }
+
+  /** A live view of what lies in a region as values of the type of `data`, and as many, unless `length` says how many. */
+  like<A extends Uint8Array | Uint32Array | FloatArray>(
+    data: A,
+    { offset }: Region,
+    length: number = data.length,
+  ): A {
+    const first = offset / data.BYTES_PER_ELEMENT;
+    const all = Object.values(this.#views()).find((view) => className(view) === className(data));
+    return all!.subarray(first, first + length) as A;
   }
 
   /** The whole memory as it is now, in all types. */

@@ -44,14 +44,10 @@ export function measurePlaced(
   { targets, visit: { order }, predictions }: PlacedData,
 ): Pieces<MetricFigures> {
   const read = () => {
-    const { u8, u32, f32, f64 } = heap;
-    const floats = data instanceof Float32Array ? f32 : f64;
-    const all = data instanceof Uint32Array ? u32 : data instanceof Uint8Array ? u8 : floats;
-    const first = regionOf(targets).offset / data.BYTES_PER_ELEMENT;
     return {
       outputs: heap.elements(predictions!.offset, rows * outputs),
-      targets: all.subarray(first, first + data.length),
-      order: order && u32.subarray(order.offset / 4, order.offset / 4 + rows),
+      targets: heap.like(data, regionOf(targets)),
+      order: order && heap.u32.subarray(order.offset / 4, order.offset / 4 + rows),
     };
   };
   return measure(metrics, { ...task, rows: rows * task.positions, read });

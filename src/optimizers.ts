@@ -95,20 +95,25 @@ type Settings = Required<Omit<SgdOptions & RmspropOptions & AdamOptions, "clipNo
 /** An optimizer with all its settings, of which its row reads those that it has. */
 export type SetOptimizer = Readonly<Optimizer & Settings>;
 
+/** What a step is with some settings. */
+interface Rule {
+  op: Op;
+  /** A sum of Variant. */
+  variant: number;
+  /**
+   * Names of what it keeps of each parameter, at the places that the operands of Update have for them; none where the
+   * settings need none.
+   */
+  slots: readonly (string | undefined)[];
+  /** decay1, share1, decay2, share2: see Setting. */
+  means: readonly number[];
+}
+
 interface OptimizerRow {
   /** Its settings, but those that all have. @internal */
   defaults: Partial<Settings> & { learningRate: number; weightDecay: number };
-  /**
-   * Names of what it keeps of each parameter, at the places that the operands of Update have for them; none where the
-   * settings need none. @internal
-   */
-  slots(settings: SetOptimizer): readonly (string | undefined)[];
-  /** @internal */
-  op(settings: SetOptimizer): Op;
-  /** @internal */
-  variant(settings: SetOptimizer): number;
-  /** decay1, share1, decay2, share2: see Setting. @internal */
-  means(settings: SetOptimizer): readonly number[];
+  /** What its settings make of it. @internal */
+  rule(settings: SetOptimizer): Rule;
   /** Whether its means are corrected by the number of steps, which is counted then. @internal */
   corrected?: boolean;
   /** Whether weight decay is taken off the parameters, not added to the gradients. @internal */
@@ -119,10 +124,12 @@ const mean = (beta: number): [number, number] => [beta, 1 - beta];
 const when = <T>(condition: unknown, value: T) => (condition ? value : undefined);
 
 const adamRow = {
-  slots: ({ amsgrad }) => ["mean", "square", when(amsgrad, "maximum")],
-  op: ({ amsgrad }) => (amsgrad ? Op.adaptive : Op.adam),
-  variant: ({ amsgrad }) => Variant.mean | (amsgrad ? Variant.maximum : 0),
-  means: ({ beta1, beta2 }) => [...mean(beta1), ...mean(beta2)],
+  rule: ({ amsgrad, beta1, beta2 }) => ({
+    op: amsgrad ? Op.adaptive : Op.adam,
+    variant: Variant.mean | (amsgrad ? Variant.maximum : 0),
+    slots: ["mean", "square", when(amsgrad, "maximum")],
+    means: [...mean(beta1), ...mean(beta2)],
+  }),
   corrected: true,
 } satisfies Omit<OptimizerRow, "defaults">;
 const adamDefaults = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, amsgrad: false };
@@ -130,10 +137,12 @@ const adamDefaults = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e
 export const optimizers = /* @__PURE__ */ rowsOf<OptimizerRow>()({
   sgd: {
     defaults: { learningRate: 0.01, momentum: 0, nesterov: false, weightDecay: 0 },
-    slots: ({ momentum }) => [when(momentum, "velocity")],
-    op: () => Op.momentum,
-    variant: ({ nesterov }) => (nesterov ? Variant.nesterov : 0),
-    means: ({ momentum }) => [momentum],
+    rule: ({ momentum, nesterov }) => ({
+      op: Op.momentum,
+      variant: nesterov ? Variant.nesterov : 0,
+      slots: [when(momentum, "velocity")],
+      means: [momentum],
+    }),
   },
   rmsprop: {
     defaults: {
@@ -144,30 +153,35 @@ export const optimizers = /* @__PURE__ */ rowsOf<OptimizerRow>()({
       centered: false,
       weightDecay: 0,
     },
-    slots: ({ momentum, centered }) => [when(momentum, "velocity"), "square", when(centered, "mean")],
-    op: () => Op.adaptive,
-    variant: ({ momentum, centered }) =>
-      (momentum ? Variant.velocity : 0) | (centered ? Variant.centered : 0),
-    means: ({ momentum, rho }) => [momentum, 0, ...mean(rho)],
+    rule: ({ momentum, rho, centered }) => ({
+      op: Op.adaptive,
+      variant: (momentum ? Variant.velocity : 0) | (centered ? Variant.centered : 0),
+      slots: [when(momentum, "velocity"), "square", when(centered, "mean")],
+      means: [momentum, 0, ...mean(rho)],
+    }),
   },
   adagrad: {
     defaults: { learningRate: 0.01, epsilon: 1e-10, weightDecay: 0 },
-    slots: () => [undefined, "square"],
-    op: () => Op.adaptive,
-    variant: () => 0,
-    means: () => [0, 0, 1, 1],
+    rule: () => ({ op: Op.adaptive, variant: 0, slots: [undefined, "square"], means: [0, 0, 1, 1] }),
   },
   adam: { ...adamRow, defaults: { ...adamDefaults, weightDecay: 0 } },
   adamW: { ...adamRow, defaults: { ...adamDefaults, weightDecay: 0.01 }, decoupled: true },
   lion: {
     defaults: { learningRate: 1e-4, beta1: 0.9, beta2: 0.99, weightDecay: 0 },
-    slots: () => ["mean"],
-    op: () => Op.adaptive,
-    variant: () => Variant.sign,
-    means: ({ beta1, beta2 }) => [...mean(beta1), ...mean(beta2)],
+    rule: ({ beta1, beta2 }) => ({
+      op: Op.adaptive,
+      variant: Variant.sign,
+      slots: ["mean"],
+      means: [...mean(beta1), ...mean(beta2)],
+    }),
     decoupled: true,
   },
 });
+
+/** What a step of an optimizer is. */
+export function ruleOf(optimizer: SetOptimizer): Rule {
+  return optimizers[optimizer.name].rule(optimizer);
+}
 
 /** Name of an optimizer. */
 export type OptimizerName = keyof typeof optimizers;
@@ -175,7 +189,7 @@ export type OptimizerName = keyof typeof optimizers;
 /** The slots of an optimizer, by the places that Update has for them. */
 export function slotsOf(optimizer: SetOptimizer): (string | undefined)[] {
   const { name } = optimizer;
-  return optimizers[name].slots(optimizer).map((slot) => when(slot, `${name}.${slot}`));
+  return ruleOf(optimizer).slots.map((slot) => when(slot, `${name}.${slot}`));
 }
 
 /** Whether a step is w = w - learningRate * gradient: it can be folded into the operations that make the gradients then. */
@@ -186,9 +200,9 @@ export function isPlain(optimizer: SetOptimizer): boolean {
 
 /** Writes what all steps have alike: Setting.columns cells from the `index`th on. */
 export function writeSettings(optimizer: SetOptimizer, cells: Float64Array, index: number): void {
-  const { means, decoupled } = optimizers[optimizer.name];
+  const { decoupled } = optimizers[optimizer.name];
   const { weightDecay, clipValue = Number.POSITIVE_INFINITY, clipNorm = 0 } = optimizer;
-  const [decay1, share1 = 0, decay2 = 0, share2 = 0] = means(optimizer);
+  const [decay1, share1 = 0, decay2 = 0, share2 = 0] = ruleOf(optimizer).means;
   cells.set([decoupled ? 0 : weightDecay, decay1, share1, decay2, share2, clipValue, clipNorm], index);
 }
 

@@ -131,10 +131,8 @@ export class Pacer {
   }
 
   /** Runs one step. */
-  async step(program: Program, step: number): Promise<void> {
-    if (this.#partsOf(program) > 1) await this.#cutStep(program, step);
-    else await this.#slice(program, step, step + 1);
-    await this.breathe();
+  step(program: Program, step: number): Promise<void> {
+    return this.run(program, step, step + 1);
   }
 
   /** Runs steps in slices; `stop` is asked after each slice whether to leave the rest. */

@@ -2,7 +2,15 @@
 // reads its own row.
 
 import type { Heap, Region } from "./heap.js";
-import { isPlain, optimizers, type SetOptimizer, slotsOf, writeRates, writeSettings } from "./optimizers.js";
+import {
+  isPlain,
+  optimizers,
+  ruleOf,
+  type SetOptimizer,
+  slotsOf,
+  writeRates,
+  writeSettings,
+} from "./optimizers.js";
 import { chunksOf, type ProgramBuilder, Rate, Setting } from "./program/builder.js";
 import { powersOf } from "./rates.js";
 import { sizeOf } from "./shape.js";
@@ -77,7 +85,8 @@ export function planUpdate(
   { folding = true } = {},
 ): UpdatePlan {
   const { name, learningRate, clipNorm, clipValue } = optimizer;
-  const { op, variant, corrected } = optimizers[name];
+  const { corrected } = optimizers[name];
+  const { op, variant } = ruleOf(optimizer);
   const counter = counterOf(store, optimizer);
   const [power1, power2] = [optimizer.beta1, optimizer.beta2].map(powersOf);
   const changes = typeof learningRate !== "number" || corrected;
@@ -133,7 +142,7 @@ export function planUpdate(
     for (const run of store.trained) {
       const own = gradientOf(run);
       const slots = kept.map((slot) => slot && store.within(slot, run));
-      builder.update(op(optimizer), {
+      builder.update(op, {
         parameters: run,
         gradients: own,
         // Without a velocity the gradients take its place: see momentum() in assembly/optimizers.ts.
@@ -143,7 +152,7 @@ export function planUpdate(
         stride,
         settings,
         factor,
-        variant: variant(optimizer),
+        variant,
       });
     }
 

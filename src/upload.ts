@@ -32,11 +32,12 @@ export function* survey(
   takesSparse: boolean,
 ): Pieces<DataSet> {
   const share = density(inputs);
-  if (share >= SPARSE_BELOW || !takesSparse) return { inputs, targets, weights, density: share };
+  const set: DataSet = { inputs, targets, weights, density: share };
+  if (share >= SPARSE_BELOW || !takesSparse) return set;
   const { data, rows, width } = inputs;
   const sparse = { entries: 0, capacity: 0 };
   yield* byRows(rows, width, (from, to) => count(data.subarray(from * width, to * width), width, sparse));
-  return { inputs, targets, weights, density: share, sparse };
+  return { ...set, sparse };
 }
 
 /** Adds the values that are not zero, and takes the most of a row. */
@@ -129,16 +130,14 @@ function* uploadSparse(heap: Heap, { inputs, sparse }: DataSet, placed: SparseSa
   let done = 0;
   yield* byRows(rows, width, (from, to) => {
     if (data.length !== rows * width) throw changed();
-    const { u8, u32, f32, f64 } = heap;
-    const all = data instanceof Uint8Array ? u8 : data instanceof Float32Array ? f32 : f64;
-    const first = placed.data.offset / data.BYTES_PER_ELEMENT;
+    const { u32 } = heap;
     done = copyNonZero(
       data.subarray(from * width, to * width),
       width,
       u32.subarray(starts + from),
       // Whoever writes to the data meanwhile must not get at what lies behind these regions.
       u32.subarray(columns, columns + entries),
-      all.subarray(first, first + entries),
+      heap.like(data, placed.data, entries),
       done,
       capacity,
     );
