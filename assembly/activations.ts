@@ -4,7 +4,7 @@
 // Every backward kernel reads the OUTPUT y of its forward, never the input.
 
 import { horizontalMax, horizontalSum, lanes, lanesBelow, splat, storePartial } from "./lanes";
-import { exp, log, sigmoid, tanh } from "./math";
+import { exp, expOf, logOf, sigmoid, tanh } from "./math";
 import { Op } from "./ops";
 
 // @ts-ignore: decorator
@@ -13,8 +13,8 @@ import { Op } from "./ops";
   // max, not a comparison: NaN must go through, so that a diverged network is noticed.
   if (op == Op.relu) return v128.max<T>(x, splat<T>(0));
   if (op == Op.tanh) return tanh<T>(x);
-  if (op == Op.exp) return exp<T>(x);
-  return log<T>(x);
+  if (op == Op.exp) return expOf<T>(x);
+  return logOf<T>(x);
 }
 
 // @ts-ignore: decorator

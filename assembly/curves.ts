@@ -6,22 +6,16 @@
 // output, which tells the slope exactly.
 
 import { horizontalMax, horizontalSum, madd } from "./lanes";
-import { exp, log, sigmoid, tanh } from "./math";
+import { expOf, logOf, sigmoidOf, tanhOf } from "./math";
 import { Curve } from "./ops";
-
-// Each of these is some hundred bytes long: here they are called.
-function expOf(x: v128): v128 { return exp<f64>(x); }
-function logOf(x: v128): v128 { return log<f64>(x); }
-function tanhOf(x: v128): v128 { return tanh<f64>(x); }
-function sigmoidOf(x: v128): v128 { return sigmoid<f64>(x); }
 
 /** log(1 + exp(x)) = max(x, 0) + log(u) + (w - (u - 1)) / u, w = exp(-|x|), u = 1 + w rounded: no digit of w is lost. */
 function softplus(x: v128): v128 {
   const one = f64x2.splat(1);
-  const w = expOf(f64x2.neg(f64x2.abs(x)));
+  const w = expOf<f64>(f64x2.neg(f64x2.abs(x)));
   const u = f64x2.add(w, one);
   const lost = f64x2.div(f64x2.sub(w, f64x2.sub(u, one)), u);
-  return f64x2.add(f64x2.max(x, f64x2.splat(0)), f64x2.add(logOf(u), lost));
+  return f64x2.add(f64x2.max(x, f64x2.splat(0)), f64x2.add(logOf<f64>(u), lost));
 }
 
 /** exp(-x^2 / 2). The square is taken in two parts (Dekker 1971), for exp would magnify its rounding. */
@@ -34,7 +28,7 @@ function gaussian(x: v128): v128 {
   const low = f64x2.add(
     f64x2.sub(f64x2.mul(high, high), square), f64x2.mul(f64x2.sub(a, high), f64x2.add(a, high)),
   );
-  const e = expOf(f64x2.mul(square, f64x2.splat(-0.5)));
+  const e = expOf<f64>(f64x2.mul(square, f64x2.splat(-0.5)));
   return f64x2.sub(e, f64x2.mul(e, f64x2.mul(low, f64x2.splat(0.5))));
 }
 
@@ -118,7 +112,7 @@ function valueAt(kind: Curve, x: v128, p: v128): v128 {
     case Curve.celu: {
       // p (exp(z) - 1) = p (2 t / (1 - t)), t = tanh(z / 2): no digit of a small z is lost.
       const z = kind == Curve.celu ? f64x2.div(x, p) : x;
-      const t = tanhOf(f64x2.mul(z, f64x2.splat(0.5)));
+      const t = tanhOf<f64>(f64x2.mul(z, f64x2.splat(0.5)));
       const low = f64x2.mul(p, f64x2.div(f64x2.add(t, t), f64x2.sub(one, t)));
       const y = v128.bitselect(x, low, above);
       return kind == Curve.selu ? f64x2.mul(y, f64x2.splat(SELU)) : y;
@@ -130,8 +124,8 @@ function valueAt(kind: Curve, x: v128, p: v128): v128 {
     case Curve.geluTanh:
       x = clamp(x);
       x = f64x2.mul(x, bend(x, CUBIC));
-    case Curve.silu: return sigmoidOf(x);
-    case Curve.mish: return tanhOf(softplus(x));
+    case Curve.silu: return sigmoidOf<f64>(x);
+    case Curve.mish: return tanhOf<f64>(softplus(x));
     default: return f64x2.div(relu6(f64x2.add(x, f64x2.splat(3))), f64x2.splat(6));
   }
 }
@@ -152,11 +146,11 @@ function slopeAt(kind: Curve, x: v128, p: v128, y: v128): v128 {
     case Curve.elu:
     case Curve.selu:
     case Curve.celu: {
-      const e = kind == Curve.celu ? expOf(f64x2.div(x, p)) : f64x2.mul(expOf(x), p);
+      const e = kind == Curve.celu ? expOf<f64>(f64x2.div(x, p)) : f64x2.mul(expOf<f64>(x), p);
       const slope = v128.bitselect(one, e, above);
       return kind == Curve.selu ? f64x2.mul(slope, f64x2.splat(SELU)) : slope;
     }
-    case Curve.softplus: return sigmoidOf(x);
+    case Curve.softplus: return sigmoidOf<f64>(x);
     case Curve.softsign: {
       const r = f64x2.div(one, f64x2.add(one, f64x2.abs(x)));
       return f64x2.mul(r, r);
@@ -170,7 +164,7 @@ function slopeAt(kind: Curve, x: v128, p: v128, y: v128): v128 {
       return kind == Curve.silu ? slope : f64x2.mul(slope, bend(clamp(x), 3 * CUBIC));
     }
     // tanh(softplus(x))' = (1 - y^2) sigmoid(x)
-    case Curve.mish: return f64x2.mul(f64x2.sub(one, f64x2.mul(y, y)), sigmoidOf(x));
+    case Curve.mish: return f64x2.mul(f64x2.sub(one, f64x2.mul(y, y)), sigmoidOf<f64>(x));
     default:
       return v128.and(f64x2.splat(1.0 / 6.0), v128.and(f64x2.gt(y, zero), f64x2.lt(y, one)));
   }
@@ -247,15 +241,15 @@ export function logSoftmax(y: usize, dy: usize, x: usize, rows: usize, bytes: us
       largest = horizontalMax<f64>(largest);
     }
     for (let i: usize = 0; i < bytes; i += step) {
-      const term = dy ? loadPair(dy + i, wide) : expOf(f64x2.sub(loadPair(x + i, wide), largest));
+      const term = dy ? loadPair(dy + i, wide) : expOf<f64>(f64x2.sub(loadPair(x + i, wide), largest));
       sum = f64x2.add(sum, only(term, f64x2.splat(0), bytes - i, step));
     }
     sum = horizontalSum<f64>(sum);
-    if (!dy) sum = logOf(sum);
+    if (!dy) sum = logOf<f64>(sum);
     for (let i: usize = 0; i < bytes; i += step) {
       let result = loadPair(x + i, wide);
       result = dy
-        ? f64x2.sub(loadPair(dy + i, wide), f64x2.mul(expOf(result), sum))
+        ? f64x2.sub(loadPair(dy + i, wide), f64x2.mul(expOf<f64>(result), sum))
         : f64x2.sub(f64x2.sub(result, largest), sum);
       storePair(y + i, result, bytes - i, wide);
     }

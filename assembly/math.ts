@@ -393,3 +393,9 @@ const BITS_32 = memory.data<u32>([
   if (sizeof<T>() == 8) return sigmoid64(x);
   return sigmoid32(x);
 }
+
+// Each of these is some hundred bytes long: what is rare, or not done for each element, calls them.
+export function expOf<T>(x: v128): v128 { return exp<T>(x); }
+export function logOf<T>(x: v128): v128 { return log<T>(x); }
+export function tanhOf<T>(x: v128): v128 { return tanh<T>(x); }
+export function sigmoidOf<T>(x: v128): v128 { return sigmoid<T>(x); }

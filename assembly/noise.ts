@@ -1,7 +1,7 @@
 // Random numbers for every element of a batch: dropout and normal numbers.
 
 import { lanes, splat, storePartial } from "./lanes";
-import { log } from "./math";
+import { logOf } from "./math";
 import { MULTIPLIER_0, MULTIPLIER_1, uniform53, WEYL_0, WEYL_1 } from "./random";
 
 /** Upper halves of the 64-bit products, lane by lane. */
@@ -71,10 +71,6 @@ export function dropout<T>(
       block = i32x4.add(block, i32x4.splat(4));
     }
   }
-}
-
-function logOf<T>(x: v128): v128 {
-  return log<T>(x);
 }
 
 /**

@@ -78,9 +78,22 @@ export function adam<T>(
   const decay2 = at<T>(settings, Setting.decay2);
   const share2 = at<T>(settings, Setting.share2);
   const factors = splat<T>(factor);
+  // Where nothing has come yet (pixels that no image has) the step is 0, if all it is made of are numbers.
+  const rateNow = load<f64>(rates + Rate.rate * 8);
+  const numbers = factor - factor == 0 && rateNow - rateNow == 0 && <T>load<f64>(rates + Rate.epsilon * 8) > 0;
+  const skips = numbers && load<f64>(rates + Rate.keep * 8) == 1 && load<f64>(settings + Setting.weightDecay * 8) == 0;
   for (let left = n; left; left -= lanes<T>()) {
+    const raw = v128.load(g);
+    if (skips && !v128.any_true(v128.or(v128.or(raw, v128.load(m)), v128.load(v)))) {
+      if (left < lanes<T>()) return;
+      w += 16;
+      g += 16;
+      m += 16;
+      v += 16;
+      continue;
+    }
     const old = v128.load(w);
-    const gradient = madd<T>(weightDecay, old, v128.mul<T>(factors, v128.load(g)));
+    const gradient = madd<T>(weightDecay, old, v128.mul<T>(factors, raw));
     const mean = flush<T>(madd<T>(decay1, v128.load(m), v128.mul<T>(share1, gradient)));
     const square = madd<T>(decay2, v128.load(v), v128.mul<T>(share2, v128.mul<T>(gradient, gradient)));
     const direction = v128.div<T>(mean, v128.add<T>(v128.sqrt<T>(square), epsilon));

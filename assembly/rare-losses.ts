@@ -1,16 +1,16 @@
 // Losses that are asked for less often, with their gradients. What they write is what losses.ts says. They compute in f64,
 // element after element, and round what they store to the element type: one small copy of the code serves both types.
 
-import { exp, log } from "./math";
+import { expOf as expOfVector, logOf as logOfVector } from "./math";
 import { Op } from "./ops";
 import { read, write } from "./wide";
 
 function expOf(x: f64): f64 {
-  return f64x2.extract_lane(exp<f64>(f64x2.splat(x)), 0);
+  return f64x2.extract_lane(expOfVector<f64>(f64x2.splat(x)), 0);
 }
 
 function logOf(x: f64): f64 {
-  return f64x2.extract_lane(log<f64>(f64x2.splat(x)), 0);
+  return f64x2.extract_lane(logOfVector<f64>(f64x2.splat(x)), 0);
 }
 
 function sigmoidOf(x: f64): f64 {

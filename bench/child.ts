@@ -3,6 +3,7 @@
 import type { DType } from "../src/dtype.js";
 import type { Build } from "../src/executors/wasm/module.js";
 import type { ExecutorName } from "../src/index.js";
+import { reference } from "../src/reference.js";
 import { kernels, kernelWork } from "./kernels.js";
 import type { Work } from "./measure.js";
 import { type Loop, peak } from "./peak.js";
@@ -36,7 +37,9 @@ function workOf(label: string): Work {
   current = undefined;
   const kernel = kernels.find((kernel) => kernel.label === label);
   const task = everyTask.find((task) => task.label === label);
-  const work = kernel ? kernelWork(kernel, dtype, executor) : taskWork(task!, dtype, { executor });
+  const work = kernel
+    ? kernelWork(kernel, dtype, executor)
+    : taskWork(task!, dtype, { executor: executor === "wasm" ? executor : reference });
   current = { label, work };
   return work;
 }

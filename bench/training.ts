@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { parseIdx } from "../src/data/index.js";
-import { Dense, type DType, type ExecutorName, type FloatArray, Network } from "../src/index.js";
+import { Dense, type DType, type FloatArray, Network, type NetworkOptions } from "../src/index.js";
 import type { Work } from "./measure.js";
 
 /** Rows of every data set: of dense numbers more than the caches hold. */
@@ -52,7 +52,7 @@ export function threadTasks(only: string): Task[] {
 export function taskWork(
   { sizes, batch, data: make }: Task,
   dtype: DType,
-  { executor = "wasm", threads = 1 }: { executor?: ExecutorName; threads?: number },
+  { executor = "wasm", threads = 1 }: { executor?: NetworkOptions["executor"]; threads?: number },
 ): Work {
   const data = make(dtype);
   const [inputs, ...outputs] = sizes;

@@ -25,7 +25,12 @@ const binariesApart = (extension) => ({
   },
 });
 
-const entryPoints = { index: "src/index.ts", data: "src/data/index.ts", binaries: "build/binaries.ts" };
+const entryPoints = {
+  index: "src/index.ts",
+  data: "src/data/index.ts",
+  reference: "src/reference.ts",
+  binaries: "build/binaries.ts",
+};
 
 function bundle(format, extension, options) {
   return build({

@@ -15,7 +15,10 @@ for (const name of files) {
 }
 
 const { outputFiles } = await build({
-  stdin: { contents: 'import "./dist/index.js"; import "./dist/data.js";', resolveDir: "." },
+  stdin: {
+    contents: ["index", "data", "reference"].map((name) => `import "./dist/${name}.js";`).join(""),
+    resolveDir: ".",
+  },
   bundle: true,
   minify: true,
   write: false,

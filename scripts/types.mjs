@@ -1,5 +1,5 @@
-// Rolls the types of each public entry up into one file, dist/index.d.ts and dist/data.d.ts, members marked @internal
-// left out, with a twin for require: TypeScript takes the module kind of types from the extension of their file.
+// Rolls the types of each public entry up into one file, e.g. dist/index.d.ts, members marked @internal left
+// out, with a twin for require: TypeScript takes the module kind of types from the extension of their file.
 
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -7,7 +7,7 @@ import { generateDtsBundle } from "dts-bundle-generator";
 
 process.chdir(fileURLToPath(new URL("../", import.meta.url)));
 
-const entries = { index: "src/index.ts", data: "src/data/index.ts" };
+const entries = { index: "src/index.ts", data: "src/data/index.ts", reference: "src/reference.ts" };
 const bundles = generateDtsBundle(
   Object.values(entries).map((filePath) => ({
     filePath,

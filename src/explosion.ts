@@ -4,10 +4,9 @@ import { isClasses, statisticsOf, type Table } from "./dataset.js";
 import type { SetLoss } from "./losses.js";
 import type { DataSet } from "./upload.js";
 
-/** What is known of a training. */
-interface Training {
-  loss: SetLoss;
-  data: DataSet;
+/** What is known of the data, once there are any. */
+interface Data {
+  readonly sample: Pick<DataSet, "inputs" | "targets">;
 }
 
 /** What is known of an epoch. */
@@ -21,13 +20,15 @@ interface Epoch {
 const FACTOR = 1000;
 
 export class Explosion {
-  readonly #training: Training;
+  readonly #loss: SetLoss;
+  readonly #data: Data;
   /** Lowest loss so far: of the first batch before any step, and of the epochs. */
   #lowest: { loss: number; where: string } | undefined;
   #warned = false;
 
-  constructor(training: Training) {
-    this.#training = training;
+  constructor(loss: SetLoss, data: Data) {
+    this.#loss = loss;
+    this.#data = data;
   }
 
   /** Takes the loss of the first batch; what later ones report is ignored. */
@@ -48,13 +49,12 @@ export class Explosion {
 
   /** About the loss of a network whose outputs, resp. logits, are 0. */
   #lossOfZeros(): number {
-    const { loss, data } = this.#training;
-    if (loss.classifies || isClasses(data.targets)) return 1;
-    return statisticsOf(data.targets).meanSquare;
+    const { targets } = this.#data.sample;
+    return this.#loss.classifies || isClasses(targets) ? 1 : statisticsOf(targets).meanSquare;
   }
 
   #describe(epoch: number, loss: number, learningRate: number): string {
-    const { data } = this.#training;
+    const data = this.#data.sample;
     const before = this.#lowest!;
     const targets = isClasses(data.targets) ? "" : `, the targets ${rangeOf(data.targets)}`;
     return (

@@ -28,6 +28,7 @@ export { progress } from "./callbacks/progress.js";
 export { confusionMatrix } from "./confusion.js";
 export type { Float16Values, NumericArray, Rows } from "./dataset.js";
 export type { ArrayOf, DType, FloatArray } from "./dtype.js";
+export type { ExecutorKind } from "./executors/executor.js";
 export type { Initializer } from "./initializers.js";
 export type { DenseConstructor, DenseOptions } from "./layers/dense.js";
 export { Embedding, type EmbeddingOptions } from "./layers/embedding.js";
@@ -64,11 +65,14 @@ export type {
 } from "./optimizers.js";
 export { adagrad, adam, adamW, lion, rmsprop, sgd } from "./optimizers.js";
 export type {
+  ApplyGradientsOptions,
   AsyncOptions,
   EvaluateOptions,
   ExecutorName,
   FiguresOf,
+  GradientsOptions,
   PredictOptions,
+  TrainBatchOptions,
   Weights,
 } from "./options.js";
 export type { PenaltyOptions } from "./penalties.js";
@@ -90,6 +94,8 @@ export {
 } from "./schedules.js";
 export type { Shape } from "./shape.js";
 export type { Signal } from "./signal.js";
+export type { Gradients, LossGradients } from "./steps.js";
+export type { BatchStream, StreamBatch } from "./stream.js";
 
 /** A fully connected layer as a type: of any activation, unless it says which. */
 export type Dense<A extends ActivationName = ActivationName> = DenseImplementation<A>;

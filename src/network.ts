@@ -10,13 +10,11 @@ import {
   quote,
   readOptions,
 } from "./check.js";
-import { type Format, type Rows, toSmallTable, toTable } from "./dataset.js";
+import { type Rows, toSmallTable, toTable } from "./dataset.js";
 import type { ArrayOf, DType } from "./dtype.js";
 import { entranceOf } from "./entrance.js";
 import { evaluate, evaluateInSlices } from "./evaluation.js";
 import { canShareMemory } from "./executors/environment.js";
-import type { Executor, ExecutorOptions } from "./executors/executor.js";
-import { ReferenceExecutor } from "./executors/reference/executor.js";
 import { WasmExecutor } from "./executors/wasm/executor.js";
 import { Heap } from "./heap.js";
 import type { Layer } from "./layers/layer.js";
@@ -26,11 +24,13 @@ import {
   type AsyncOptions,
   checkApplyGradients,
   checkEvaluation,
+  checkExecutor,
   checkFit,
   checkGradients,
   checkLayers,
   checkRounded,
   checkShape,
+  checkStream,
   checkThreads,
   checkTrainBatch,
   describeLayers,
@@ -40,8 +40,8 @@ import {
   type Facts,
   type FiguresOf,
   type FitOptions,
+  formatsOf,
   type GradientsOptions,
-  inputFormat,
   lastLayer,
   NETWORK_OPTIONS,
   type NetworkOptions,
@@ -62,16 +62,13 @@ import { type Shape, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
 import { applyGradients, type Gradients, gradientsOf, type LossGradients, trainBatch } from "./steps.js";
 import { Store } from "./store.js";
+import { type BatchStream, isStream } from "./stream.js";
 import { summarize } from "./summary.js";
 import { EVALUATION_BATCH } from "./sweep.js";
 import { train } from "./training.js";
 import type { Snapshot } from "./whole-steps.js";
 import { INSPECT, notItself } from "./wrapped.js";
 
-const executors: Record<ExecutorName, new (options: ExecutorOptions) => Executor> = {
-  wasm: WasmExecutor,
-  reference: ReferenceExecutor,
-};
 /** Multiplications of the shortest slice of a predictAsync: some milliseconds. */
 const WORK_PER_SLICE = 2 ** 26;
 const dtypes: Record<DType, true> = { float64: true, float32: true };
@@ -114,7 +111,6 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
   readonly executor: ExecutorName;
   readonly #model: Model;
   readonly #predictor: Predictor;
-  readonly #inputFormat: Format;
   /** What checks need to know of it. */
   #facts: Facts;
   #fitting = false;
@@ -136,7 +132,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     this.seed = checkInteger("seed", seed, 0);
     this.dtype = checkChoice("dtype", dtype, dtypes) as D;
     this.deterministic = checkBoolean("deterministic", deterministic);
-    this.executor = checkChoice("executor", executor, executors);
+    const kind = checkExecutor(executor);
+    this.executor = kind?.name ?? "wasm";
     if (!Number.isFinite(inputScale) || inputScale === 0) {
       throw new RangeError(`inputScale is ${quote(inputScale)}, but must be a finite number other than 0`);
     }
@@ -144,7 +141,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     this.layers = checkLayers(given.layers, this.dtype);
     const warn = checkFunction("onWarning", given.onWarning) ?? console.warn;
     const threads = checkThreads(wanted);
-    this.threads = threads > 1 && executor === "wasm" && !canShareMemory(warn) ? 1 : threads;
+    this.threads = threads > 1 && !kind && !canShareMemory(warn) ? 1 : threads;
     const descriptions = describeLayers(this.layers, this.inputShape);
     const last = lastLayer(this.layers, descriptions);
     this.outputShape = Object.freeze([...descriptions[descriptions.length - 1].output]);
@@ -152,11 +149,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     const entrance = entranceOf(this.layers, descriptions, inputScale);
     checkRounded("the product of inputScale and Rescaling", entrance.scale, this.dtype);
 
-    const machine: Executor = new executors[this.executor]({
-      dtype: this.dtype,
-      deterministic,
-      shared: this.threads > 1,
-    });
+    const settings = { dtype: this.dtype, deterministic, shared: this.threads > 1 };
+    const machine = kind ? kind.make(settings) : new WasmExecutor(settings);
     const heap = new Heap(machine, this.dtype);
     const store = new Store(heap);
     this.#model = {
@@ -183,7 +177,6 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     };
     this.#predictor = new Predictor(this.#model);
     this.#facts = this.#makeFacts();
-    this.#inputFormat = inputFormat(this.#facts);
     // Before any layer is attached: a network too large leaves its layers as they were.
     heap.reserve(
       tensorBytes(descriptions, this.dtype),
@@ -217,9 +210,32 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
    * @throws RangeError or TypeError, before anything changes, for unusable data or options; Error when the
    *   training diverges, the weights then being those of the last good epoch's end
    */
-  async fit(inputs: Rows, targets: Rows, options: FitOptions<Network> = {}): Promise<EpochEntry[]> {
+  fit(inputs: Rows, targets: Rows, options?: FitOptions<Network>): Promise<EpochEntry[]>;
+  /**
+   * Trains on batches that come one after the other, each a step, for data larger than memory: the next one is read while
+   * one is trained. An epoch is all batches of the stream, or `stepsPerEpoch` of them.
+   *
+   * ```ts
+   * await network.fit(async function* () { for await (const rows of readFiles()) yield [rows.x, rows.y]; }, { epochs: 3 });
+   * ```
+   *
+   * @param batches an iterable of [inputs, targets] or [inputs, targets, sampleWeights], async or not, or a function that
+   *   makes one for each epoch, such as a generator function
+   * @throws as above, and what the iterable throws; the weights are then those of the last whole step
+   */
+  fit(batches: BatchStream, options?: FitOptions<Network>): Promise<EpochEntry[]>;
+  async fit(
+    first: Rows | BatchStream,
+    second?: Rows | FitOptions<Network>,
+    third?: FitOptions<Network>,
+  ): Promise<EpochEntry[]> {
     const model = modelOf(this);
-    const given = readFitOptions(options);
+    const stream = isStream(first) ? first : undefined;
+    if (stream && third) {
+      throw new TypeError("fit takes batches of [inputs, targets] and options: there are no targets besides");
+    }
+    const { [stream ? 1 : 2]: options = {} } = [first, second, third];
+    const given = readFitOptions(options as FitOptions);
     if (this.#fitting) {
       throw new Error("this network is already in fit: await the first call before the next");
     }
@@ -227,7 +243,11 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     this.#fitting = model.store.training = true;
     try {
       const pacer = new Pacer(model.executor, { signal: given.signal });
-      const checking = pacer.drive(checkFit(this.#facts, inputs, targets, given));
+      const checking = pacer.drive(
+        stream
+          ? checkStream(this.#facts, stream, given)
+          : checkFit(this.#facts, first as Rows, second as Rows, given),
+      );
       const settings = isPending(checking) ? await checking : checking;
       refuseWritten(model);
       model.residents.drop();
@@ -296,7 +316,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     const given =
       options === undefined ? undefined : readOptions<PredictOptions<D>>("predict", options, ["out"]);
     const table =
-      toSmallTable(inputs, this.#inputFormat) ?? finish(toTable("inputs", inputs, this.#inputFormat));
+      toSmallTable(inputs, this.#facts.formats.inputs) ??
+      finish(toTable("inputs", inputs, this.#facts.formats.inputs));
     refuseWritten(model);
     const target = openTarget(model, table, given?.out);
     this.#predictor.run(target.table, target.output, model.wholeSteps?.read());
@@ -316,7 +337,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
       "signal",
     ]);
     const { pacer, parameters } = this.#slices(signal);
-    const checking = pacer.drive(toTable("inputs", inputs, this.#inputFormat));
+    const checking = pacer.drive(toTable("inputs", inputs, this.#facts.formats.inputs));
     const table = isPending(checking) ? await checking : checking;
     const target = openTarget(model, table, out);
     // Rows of a slice of a very large network are fewer than a batch.
@@ -348,15 +369,15 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
 
   /**
    * The mean loss of a batch and its gradients: of every parameter, as `gradients.layers[0].weights`, and of the inputs,
-   * `gradients.inputs`, rows x inputs values (saliency). Nothing changes.
+   * `gradients.inputs`, rows x inputs values (saliency). No parameter changes.
    *
    * @throws as `evaluate`
    */
   gradients(inputs: Rows, targets: Rows, options: GradientsOptions = {}): LossGradients {
     const model = modelOf(this);
-    const batch = checkGradients(this.#facts, inputs, targets, options);
+    const { batch, training } = checkGradients(this.#facts, inputs, targets, options);
     refuseWritten(model);
-    return gradientsOf(model, batch);
+    return gradientsOf(model, batch, { training });
   }
 
   /**
@@ -443,23 +464,25 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     const { heap, inputScale, entrance, descriptions, last } = this.#model;
     const activation = this.layers[last]?.activation;
     const name = defaultLoss(activation);
-    return {
+    const facts = {
       inputShape,
       outputShape,
       takesSparse: entrance.takesSparse,
-      get minimumRows() {
-        const rows = descriptions.map(({ minimumRows = 1 }, i) =>
-          layers[i].trainable === false ? 1 : minimumRows,
-        );
-        return Math.max(...rows);
+      minimumRows() {
+        let least = 1;
+        for (const [index, { minimumRows = 1 }] of descriptions.entries()) {
+          if (layers[index].trainable !== false) least = Math.max(least, minimumRows);
+        }
+        return least;
       },
       dtype,
       inputScale,
       entrance,
-      owns: (buffer) => heap.owns(buffer),
+      owns: (buffer: ArrayBufferLike) => heap.owns(buffer),
       activation,
       loss: setLoss(rowAfter(name, activation)!, { name }),
     };
+    return { ...facts, formats: formatsOf(facts) };
   }
 }
 

@@ -27,6 +27,7 @@ import {
   sliceRows,
   type Table,
   type Targets,
+  toSmallTable,
   toTable,
   toTargets,
   toWeights,
@@ -35,6 +36,7 @@ import { type ArrayOf, bytesOf, type DType, type FloatArray, largestOf, rounded,
 import type { Entrance } from "./entrance.js";
 import type { Evaluation } from "./evaluation.js";
 import { availableThreads } from "./executors/environment.js";
+import type { ExecutorKind } from "./executors/executor.js";
 import { COPY, type Description, LAYER, type Layer } from "./layers/layer.js";
 import {
   type ClassifierFigures,
@@ -66,11 +68,12 @@ import {
 } from "./optimizers.js";
 import { finish, type Pieces } from "./pieces.js";
 import { ClassWeights } from "./program/builder.js";
-import { checkRates, type LearningRate } from "./rates.js";
+import { checkRates, type LearningRate, Rates } from "./rates.js";
 import { positionsOf, type Shape, shapeText, sizeOf } from "./shape.js";
 import type { Signal } from "./signal.js";
 import type { Batch, Gradients } from "./steps.js";
 import type { Tensor, TensorSpec } from "./store.js";
+import { BatchReader, type BatchStream } from "./stream.js";
 import { namesOf } from "./table.js";
 import type { Settings } from "./training.js";
 import { survey } from "./upload.js";
@@ -110,8 +113,11 @@ export interface NetworkOptions<D extends DType = DType, L extends readonly Laye
    * instruction is there. Default false.
    */
   deterministic?: boolean;
-  /** "wasm" (default), or "reference": plain TypeScript, slow, for where WebAssembly is blocked. */
-  executor?: ExecutorName;
+  /**
+   * "wasm" (default), or the `reference` of `import { reference } from "wasmgrad/reference"`: plain TypeScript, slow,
+   * for where WebAssembly is blocked.
+   */
+  executor?: "wasm" | ExecutorKind;
 }
 
 /** Weights of rows or of classes. */
@@ -176,6 +182,11 @@ export interface FitOptions<N = object> {
   /** More to call, after onEpoch and onBatch, e.g. [earlyStopping({ patience: 3 }), progress()]: see Callback. */
   callbacks?: readonly CallbackOption<N>[];
   /**
+   * Batches of an epoch where `fit` is given batches that come one after the other: the next epoch goes on with those
+   * behind them. Default: an epoch is all batches there are.
+   */
+  stepsPerEpoch?: number;
+  /**
    * An AbortSignal. Aborting it ends the training within a slice of 20 to 60 ms, or at once where a callback's promise
    * is pending: `fit` rejects with the signal's reason, the weights are those of the last whole step. (A step of
    * under 512 rows that takes longer than a slice, which only very large networks have, is done to its end.)
@@ -195,10 +206,17 @@ export interface EvaluateOptions<L extends Loss | LossSettings = Loss | LossSett
 }
 
 /** Options of `trainBatch`: as those of `fit`. */
-export type TrainBatchOptions = GradientsOptions & ApplyGradientsOptions;
+export type TrainBatchOptions = Omit<GradientsOptions, "training"> & ApplyGradientsOptions;
 
 /** Options of `gradients`: as those of `fit`. */
-export type GradientsOptions = Pick<FitOptions, "loss" | "labelSmoothing" | "classWeights" | "sampleWeights">;
+export interface GradientsOptions
+  extends Pick<FitOptions, "loss" | "labelSmoothing" | "classWeights" | "sampleWeights"> {
+  /**
+   * Whether layers do as in training: a Dropout drops, as the next step would, and a BatchNormalization normalizes by the
+   * batch, which its running statistics then take up. Default false: as in `evaluate`.
+   */
+  training?: boolean;
+}
 
 /** Options of `applyGradients`: as those of `fit`. */
 export type ApplyGradientsOptions = Pick<FitOptions, "optimizer" | "learningRate">;
@@ -243,7 +261,7 @@ export interface Facts {
   /** Whether it takes inputs without their zeros. */
   takesSparse: boolean;
   /** Fewest rows of a batch that its layers can be trained on. */
-  minimumRows: number;
+  minimumRows(): number;
   dtype: DType;
   inputScale: number;
   entrance: Entrance;
@@ -252,6 +270,19 @@ export interface Facts {
   /** Of the last layer. */
   activation: Activation | undefined;
   /** The loss that a call without one takes. */
+  loss: SetLoss;
+  /** What inputs and targets must be like. */
+  formats: { inputs: Format; outputs: Format };
+  /** What the last trainBatch was told, checked: most often the next one is told the same. */
+  told?: Told | undefined;
+}
+
+/** Options of a trainBatch, checked. */
+interface Told {
+  given: TrainBatchOptions;
+  /** The loss before it. */
+  before: SetLoss;
+  optimizer: SetOptimizer;
   loss: SetLoss;
 }
 
@@ -283,11 +314,12 @@ const FIT_OPTIONS: readonly (keyof FitOptions)[] = [
   "onBatch",
   "callbacks",
   "signal",
+  "stepsPerEpoch",
 ];
 
-const GRADIENTS_OPTIONS = ["loss", "labelSmoothing", "classWeights", "sampleWeights"] as const;
-const TRAIN_BATCH_OPTIONS = ["optimizer", "learningRate", ...GRADIENTS_OPTIONS] as const;
+const LOSS_OPTIONS = ["loss", "labelSmoothing", "classWeights", "sampleWeights"] as const;
 const APPLY_GRADIENTS_OPTIONS = ["optimizer", "learningRate"] as const;
+const TRAIN_BATCH_OPTIONS = [...APPLY_GRADIENTS_OPTIONS, ...LOSS_OPTIONS] as const;
 export const EVALUATE_OPTIONS: readonly (keyof EvaluateOptions)[] = [
   "loss",
   "labelSmoothing",
@@ -302,12 +334,12 @@ export function readFitOptions(options: FitOptions): FitOptions {
   return read;
 }
 
-/** Checks everything that `fit` is given. */
-export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: FitOptions): Pieces<Settings> {
+/** Checks all that `fit` is told but the data. */
+function checkTraining(facts: Facts, options: FitOptions) {
   const { epochs = 1, batchSize = 32, shuffle = true } = options;
   const loss = checkLoss(facts, options);
   const optimizer = checkOptimizer(facts, options);
-  const checked = {
+  return {
     epochs: checkInteger("epochs", epochs, 1),
     batchSize: checkInteger("batchSize", batchSize, 1),
     optimizer,
@@ -323,7 +355,18 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
     loss,
     ...checkMeasures(facts, loss, options.metrics),
   };
-  const { sampleWeights } = options;
+}
+
+/** Checks everything that `fit` is given. */
+export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: FitOptions): Pieces<Settings> {
+  const checked = checkTraining(facts, options);
+  const { loss } = checked;
+  const { sampleWeights, stepsPerEpoch } = options;
+  if (stepsPerEpoch !== undefined) {
+    throw new TypeError(
+      "stepsPerEpoch is given, but goes with batches that come one after the other: leave it out",
+    );
+  }
   const all = yield* checkData(
     facts,
     ["inputs", "targets", "sampleWeights"],
@@ -348,11 +391,60 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
   };
 }
 
+/** As checkFit(), for batches that come one after the other. */
+export function* checkStream(facts: Facts, stream: BatchStream, options: FitOptions): Pieces<Settings> {
+  for (const name of ["batchSize", "shuffle", "sampleWeights", "validationSplit"] as const) {
+    if (options[name] === undefined) continue;
+    const way = name === "sampleWeights" ? "give [inputs, targets, sampleWeights]" : "leave it out";
+    const instead = name === "validationSplit" ? "pass validationData" : way;
+    throw new TypeError(`${name} is given, but batches come as they are: ${instead}`);
+  }
+  const checked = checkTraining(facts, options);
+  const { loss, epochs, optimizer } = checked;
+  const { stepsPerEpoch } = options;
+  if (stepsPerEpoch !== undefined) checkInteger("stepsPerEpoch", stepsPerEpoch, 1);
+  const validation = (yield* checkValidation(facts, 0, options, loss)) as Data | undefined;
+  const steps = stepsPerEpoch ?? Number.NaN;
+  checkMonitored(optimizer, validation !== undefined);
+  // Where an epoch's length is not known, only the first rate is.
+  const extent = { steps: epochs * steps, epochs, stepsPerEpoch: steps };
+  const { learningRate } = optimizer;
+  if (stepsPerEpoch) yield* checkRates(learningRate, extent);
+  else new Rates(learningRate, extent).at(0, 0);
+  const takes = facts.takesSparse;
+  return {
+    ...checked,
+    data: {
+      reader: new BatchReader(stream),
+      stepsPerEpoch,
+      *check([inputs, targets, weights], index) {
+        const names = ["inputs", "targets", "sampleWeights"].map((name) => `${name} of batch ${index}`);
+        const batch = yield* checkData(
+          facts,
+          names as [string, string, string],
+          inputs as Rows,
+          targets as Rows,
+          loss,
+          weights as Weights | undefined,
+        );
+        const { rows } = batch[0];
+        checkBatches(facts, rows, rows);
+        return { inputs: batch[0], targets: batch[1], weights: batch[2], density: 1 };
+      },
+    },
+    validation: validation && (yield* survey(validation, takes)),
+  };
+}
+
 /** Checks what `trainBatch` is given. */
 export function checkTrainBatch(facts: Facts, inputs: Rows, targets: Rows, options: TrainBatchOptions) {
   const read = readOptions("trainBatch", options, TRAIN_BATCH_OPTIONS);
-  const optimizer = checkOptimizer(facts, read);
-  const batch = checkBatch(facts, inputs, targets, read);
+  if (!isToldAgain(facts, read)) {
+    const told = { given: read, before: facts.loss, optimizer: checkOptimizer(facts, read) };
+    facts.told = { ...told, loss: checkLoss(facts, read) };
+  }
+  const { optimizer, loss } = facts.told!;
+  const batch = checkBatch(facts, inputs, targets, loss, read.sampleWeights);
   const { rows } = batch.inputs;
   checkBatches(facts, rows, rows);
   if (typeof optimizer.learningRate === "number") checkShare(facts, optimizer.learningRate, batch.loss, rows);
@@ -360,15 +452,54 @@ export function checkTrainBatch(facts: Facts, inputs: Rows, targets: Rows, optio
 }
 
 /** Checks what `gradients` is given. */
-export function checkGradients(facts: Facts, inputs: Rows, targets: Rows, options: GradientsOptions): Batch {
-  return checkBatch(facts, inputs, targets, readOptions("gradients", options, GRADIENTS_OPTIONS));
+export function checkGradients(facts: Facts, inputs: Rows, targets: Rows, options: GradientsOptions) {
+  const read = readOptions("gradients", options, [...LOSS_OPTIONS, "training"]);
+  const training = checkBoolean("training", read.training ?? false);
+  const batch = checkBatch(facts, inputs, targets, checkLoss(facts, read), read.sampleWeights);
+  const { rows } = batch.inputs;
+  if (training) checkBatches(facts, rows, rows);
+  return { batch, training };
 }
 
-function checkBatch(facts: Facts, inputs: Rows, targets: Rows, options: GradientsOptions): Batch {
-  const loss = checkLoss(facts, options);
+/** Whether a trainBatch is told the same as the one before: then its options need no check. */
+function isToldAgain({ told, loss }: Facts, read: TrainBatchOptions): boolean {
+  if (!told || (told.before !== loss && told.loss !== loss)) return false;
+  for (const name of TRAIN_BATCH_OPTIONS) {
+    if (name !== "sampleWeights" && read[name] !== told.given[name]) return false;
+  }
+  // What is in them may have changed.
+  if (read.classWeights || typeof read.loss === "object") return false;
+  const settings = told.optimizer as unknown as Record<string, unknown>;
+  const now = (read.optimizer ?? {}) as unknown as Record<string, unknown>;
+  if (typeof now === "object") for (const name in now) if (now[name] !== settings[name]) return false;
+  return true;
+}
+
+/** Whether a loss surely takes targets: else it may, but there is more to see to. */
+function takesAsTheyAre({ targets }: SetLoss, { data }: Table): boolean {
+  if (targets === "any") return true;
+  if (targets !== "probability") return false;
+  for (let i = 0; i < data.length; i++) if (!(data[i] >= 0 && data[i] <= 1)) return false;
+  return true;
+}
+
+function checkBatch(
+  facts: Facts,
+  inputs: Rows,
+  targets: Rows,
+  loss: SetLoss,
+  sampleWeights: Weights | undefined,
+): Batch {
+  const { formats } = facts;
+  const x = toSmallTable(inputs, formats.inputs);
+  const t = x && !sampleWeights ? toSmallTable(targets, formats.outputs) : undefined;
+  if (x && t?.rows === x.rows && takesAsTheyAre(loss, t))
+    return { inputs: x, targets: t, weights: undefined, loss };
   const names = ["inputs", "targets", "sampleWeights"] as const;
-  const [x, t, weights] = finish(checkData(facts, names, inputs, targets, loss, options.sampleWeights));
-  return { inputs: x, targets: t, weights, loss };
+  const [inputTable, targetTable, weights] = finish(
+    checkData(facts, names, inputs, targets, loss, sampleWeights),
+  );
+  return { inputs: inputTable, targets: targetTable, weights, loss };
 }
 
 /** Checks what `applyGradients` is given; returns the gradients, one array a tensor. */
@@ -462,21 +593,27 @@ function checkOptimizer({ dtype }: Facts, { optimizer = "sgd", learningRate }: F
   return settings;
 }
 
-/** Checks the rates of all steps. */
-function* checkLearningRate(
-  facts: Facts,
-  { optimizer: { learningRate }, epochs, batchSize, loss }: Omit<Settings, "data" | "validation">,
-  rows: number,
-  validated: boolean,
-): Pieces<void> {
+/** Checks that a schedule has what it watches. */
+function checkMonitored({ learningRate }: SetOptimizer, validated: boolean): void {
   if (typeof learningRate === "object" && learningRate.monitor === "validationLoss" && !validated) {
     throw new TypeError(
       'reduceOnPlateau monitors "validationLoss", but there are no validation data: pass validationData or ' +
         'validationSplit, or monitor "loss"',
     );
   }
+}
+
+/** Checks the rates of all steps. */
+function* checkLearningRate(
+  facts: Facts,
+  { optimizer, epochs, batchSize, loss }: Omit<Settings, "data" | "validation">,
+  rows: number,
+  validated: boolean,
+): Pieces<void> {
+  checkMonitored(optimizer, validated);
   const stepsPerEpoch = Math.ceil(rows / batchSize);
-  const highest = yield* checkRates(learningRate, { steps: epochs * stepsPerEpoch, epochs, stepsPerEpoch });
+  const extent = { steps: epochs * stepsPerEpoch, epochs, stepsPerEpoch };
+  const highest = yield* checkRates(optimizer.learningRate, extent);
   checkShare(facts, highest, loss, Math.min(batchSize, rows));
 }
 
@@ -491,7 +628,8 @@ function checkShare({ dtype, outputShape }: Facts, rate: number, loss: SetLoss, 
 }
 
 /** Checks that each batch, also the last, has as many rows as its layers need. */
-function checkBatches({ minimumRows: least }: Facts, rows: number, batchSize: number): void {
+function checkBatches(facts: Facts, rows: number, batchSize: number): void {
+  const least = facts.minimumRows();
   const smallest = (size: number) => rows % size || size;
   if (smallest(batchSize) >= least) return;
   const needs = `but a BatchNormalization needs at least ${least}`;
@@ -518,8 +656,14 @@ function extentOf(shape: Shape) {
   return { width: sizeOf(shape), positions: positionsOf(shape) };
 }
 
-/** What inputs must be like. */
-export function inputFormat({ inputShape, dtype, inputScale, entrance, owns }: Facts): Format {
+type FormatFacts = Omit<Facts, "formats">;
+
+/** What inputs and targets must be like. */
+export function formatsOf(facts: FormatFacts): Facts["formats"] {
+  return { inputs: inputFormat(facts), outputs: outputFormat(facts) };
+}
+
+function inputFormat({ inputShape, dtype, inputScale, entrance, owns }: FormatFacts): Format {
   const { scale, indices } = entrance;
   if (indices !== undefined) {
     return {
@@ -546,6 +690,17 @@ export function inputFormat({ inputShape, dtype, inputScale, entrance, owns }: F
   };
 }
 
+function outputFormat({ outputShape, dtype, owns }: FormatFacts): Format {
+  return {
+    ...extentOf(outputShape),
+    what: "outputs",
+    largest: largestOf(dtype),
+    overflow: () => `which overflows the network's ${dtype}: ${smaller(dtype)}`,
+    owns,
+    gaps: true,
+  };
+}
+
 /** Checks inputs and targets for a loss, and weights of the rows, if there are any. */
 export function* checkData(
   facts: Facts,
@@ -555,17 +710,9 @@ export function* checkData(
   loss: SetLoss,
   sampleWeights?: Weights,
 ): Pieces<Data> {
-  const x = yield* toTable(names[0], inputs, inputFormat(facts));
-  const { outputShape, dtype, owns } = facts;
-  const format: Format = {
-    ...extentOf(outputShape),
-    what: "outputs",
-    largest: largestOf(dtype),
-    overflow: () => `which overflows the network's ${dtype}: ${smaller(dtype)}`,
-    owns,
-    gaps: true,
-  };
-  const t = yield* toTargets(names[1], targets, x.rows, format, loss.targets);
+  const { formats, dtype } = facts;
+  const x = yield* toTable(names[0], inputs, formats.inputs);
+  const t = yield* toTargets(names[1], targets, x.rows, formats.outputs, loss.targets);
   if (sampleWeights === undefined) return [x, t];
   return [x, t, yield* toWeights(names[2]!, sampleWeights, x.rows, "one for each row of inputs", dtype)];
 }
@@ -665,6 +812,16 @@ export function checkThreads(threads: unknown): number {
   if (typeof threads === "number") return checkInteger("threads", threads, 1, MOST_THREADS);
   throw new TypeError(
     `threads is ${quote(threads)}, but must be an integer from 1 to ${MOST_THREADS}, or "auto"`,
+  );
+}
+
+/** What makes the executor of a network that is not to have the WASM executor. */
+export function checkExecutor(executor: unknown): ExecutorKind | undefined {
+  if (executor === "wasm") return undefined;
+  const kind = executor as Partial<ExecutorKind> | null;
+  if (kind?.name === "reference" && typeof kind.make === "function") return kind as ExecutorKind;
+  throw new RangeError(
+    `executor is ${quote(executor)}, but must be "wasm", or, after import { reference } from "wasmgrad/reference", reference`,
   );
 }
 

@@ -101,7 +101,13 @@ export type Purpose =
   /** A step. */
   | { kind: "train"; update: UpdatePlan; cells: Cells }
   /** The gradients themselves, into a buffer laid out as the store is. */
-  | { kind: "gradients"; parameters: Region; gradients: Region; ofInputs?: boolean };
+  | {
+      kind: "gradients";
+      parameters: Region;
+      gradients: Region;
+      ofInputs?: boolean;
+      cells?: Cells | undefined;
+    };
 
 /** A pass, and the parameters by their gradients, where the gradients have no buffer but are folded into the step. */
 function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpose: Purpose) {
@@ -116,7 +122,7 @@ function openPass({ store }: Model, builder: ProgramBuilder, rows: number, purpo
   const pass: Pass = {
     builder,
     rows,
-    training: purpose.kind === "train" ? purpose.cells : undefined,
+    training: purpose.kind === "evaluate" ? undefined : purpose.cells,
     backward: purpose.kind !== "evaluate",
     parameter: ({ region }) => store.within(parameters, region),
     gradient({ region }) {

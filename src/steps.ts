@@ -5,6 +5,7 @@ import { RECORD_WORDS } from "../assembly/ops.js";
 import { isClasses, type Table, type Targets } from "./dataset.js";
 import type { FloatArray } from "./dtype.js";
 import type { Program } from "./executors/executor.js";
+import type { Layer } from "./layers/layer.js";
 import type { Figures, SetLoss } from "./losses.js";
 import type { SetOptimizer } from "./optimizers.js";
 import { figuresOf, type Model, type Purpose, placeSnapshot, planStep, Statistics } from "./plan.js";
@@ -61,11 +62,9 @@ function enter(
 }
 
 /** What plans for batches like this one have in common. */
-function keyOf({ inputs, targets, weights, loss }: Batch): readonly unknown[] {
-  const { name, settings, labelSmoothing, classWeights } = loss;
-  const kind = isClasses(targets) ? "classes" : targets.masked ? "masked" : targets.dataType;
-  const ofLoss = [name, labelSmoothing, settings.join(), classWeights?.join()];
-  return [inputs.rows, inputs.dataType, kind, weights?.dataType, ...ofLoss];
+function keyOf(kind: string, { layers }: Model, { inputs, targets, weights, loss }: Batch): unknown[] {
+  const form = isClasses(targets) ? "classes" : targets.masked ? "masked" : targets.dataType;
+  return [kind, inputs.rows, inputs.dataType, form, weights?.dataType, textOf(loss), trainedOf(layers)];
 }
 
 /** Trains a step on a batch; returns its loss before the step. */
@@ -73,7 +72,7 @@ export function trainBatch(model: Model, batch: Batch, optimizer: SetOptimizer):
   const { heap, executor, residents } = model;
   const { rows } = batch.inputs;
   makeRoom(model, optimizer);
-  const key = ["trainBatch", ...keyOf(batch), trainedOf(model), ...settingsOf(optimizer)];
+  const key = [...keyOf("trainBatch", model, batch), textOf(optimizer)];
   const plan = residents.take(key, () => {
     const { placed, statistics } = placeBatch(model, batch);
     const cells = { epoch: heap.cell(0), step: heap.cell(0) };
@@ -94,8 +93,8 @@ export function trainBatch(model: Model, batch: Batch, optimizer: SetOptimizer):
   return figuresOf(model, plan.statistics.sums, rows, batch.loss).loss;
 }
 
-/** The loss of a batch and its gradients; nothing changes. */
-export function gradientsOf(model: Model, batch: Batch): LossGradients {
+/** The loss of a batch and its gradients; no parameter changes. */
+export function gradientsOf(model: Model, batch: Batch, { training = false } = {}): LossGradients {
   const { heap, store, executor, residents, entrance } = model;
   const { rows } = batch.inputs;
   const snapshot = model.wholeSteps?.read();
@@ -103,13 +102,15 @@ export function gradientsOf(model: Model, batch: Batch): LossGradients {
     const { placed, statistics } = placeBatch(model, batch);
     const parameters = placeSnapshot(model, snapshot);
     const gradients = heap.region(store.region.bytes);
-    const purpose = { kind: "gradients", parameters, gradients, ofInputs: true } as const;
+    const cells = training ? { epoch: heap.cell(0), step: heap.cell(0) } : undefined;
+    const purpose = { kind: "gradients", parameters, gradients, ofInputs: true, cells } as const;
     const { program, inputGradient } = planStep(model, batch.loss, placed, rows, statistics.region, purpose);
-    return { placed, statistics, gradients, program, inputGradient };
+    return { placed, statistics, gradients, cells, program, inputGradient };
   };
   const passing = snapshot !== undefined;
-  const plan = residents.take(["gradients", ...keyOf(batch), trainedOf(model), snapshot], make, { passing });
+  const plan = residents.take([...keyOf("gradients", model, batch), training, snapshot], make, { passing });
   enter(model, batch, plan);
+  if (plan.cells) heap.setCell(plan.cells.step, model.stepsTrained);
   executor.run(plan.program, 0, 1);
   const { sums } = plan.statistics;
   if (plan.statistics.badStep >= 0) throw overflow(model, sums.lossSum);
@@ -136,7 +137,7 @@ export function applyGradients(
 ): void {
   const { heap, store, executor, residents } = model;
   makeRoom(model, optimizer);
-  const key = ["applyGradients", trainedOf(model), ...settingsOf(optimizer)];
+  const key = ["applyGradients", trainedOf(model.layers), textOf(optimizer)];
   const plan = residents.take(key, () => {
     const update = planUpdate(model, optimizer, 1, { folding: false });
     const { offset, bytes } = update.gradients!;
@@ -169,13 +170,21 @@ function rateOf({ stepsTrained, epochsTrained }: Model, { learningRate }: SetOpt
 
 const ENDLESS = { steps: Number.POSITIVE_INFINITY, epochs: Number.POSITIVE_INFINITY, stepsPerEpoch: 1 };
 
-/** The settings that a plan is made for: all but the learning rate. */
-function settingsOf({ learningRate: _, ...others }: SetOptimizer): readonly unknown[] {
-  return Object.values(others);
+const texts = new WeakMap<object, string>();
+
+/** What a plan is made for of an optimizer, all settings but the learning rate, or of a loss, as text. */
+function textOf(of: SetOptimizer | SetLoss): string {
+  let text = texts.get(of);
+  if (text === undefined) {
+    const { learningRate: _, op: _op, ...settings } = of as SetOptimizer & { op?: unknown };
+    text = Object.values(settings).join();
+    texts.set(of, text);
+  }
+  return text;
 }
 
 /** Which layers are trained, as text: plans leave out the others. */
-function trainedOf({ layers }: Model): string {
+function trainedOf(layers: readonly Layer[]): string {
   let text = "";
   for (const { trainable } of layers) text += trainable === false ? "0" : "1";
   return text;

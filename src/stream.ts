@@ -21,7 +21,7 @@ export function isStream(value: unknown): value is BatchStream {
   if (typeof value === "function") return true;
   if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value))
     return false;
-  return Symbol.asyncIterator in value || Symbol.iterator in value;
+  return Symbol.asyncIterator in value || typeof (value as Generator).next === "function";
 }
 
 /** Goes through the batches of a stream, one ahead of who takes them. */
@@ -41,7 +41,8 @@ export class BatchReader {
     this.#index = 0;
     if (goOn && this.#iterator) return;
     const batches = typeof this.#stream === "function" ? this.#stream(epoch) : this.#stream;
-    if (!isStream(batches) && !Array.isArray(batches)) {
+    const given: object = Object(batches);
+    if (!(Symbol.asyncIterator in given || Symbol.iterator in given)) {
       throw new TypeError(
         `the function of batches returned ${quote(batches)}, but must return an iterable of batches [inputs, targets]: ` +
           "make it a generator, function* or async function*",

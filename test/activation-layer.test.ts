@@ -15,7 +15,7 @@ import {
   type SetActivation,
 } from "../src/index.js";
 import { namesOf } from "../src/table.js";
-import { executorNames, expectClose, randomValues } from "./helpers.js";
+import { type ExecutorOption, executors, expectClose, randomValues, reference } from "./helpers.js";
 
 const INPUTS = 4;
 const ROWS = 23;
@@ -26,7 +26,7 @@ const linear = { activation: "linear" } as const;
 function make<A extends ActivationName>(
   activation: A | SetActivation<A>,
   where: "inside" | "behind",
-  options: { executor?: "wasm" | "reference"; threads?: number } = {},
+  options: { executor?: ExecutorOption; threads?: number } = {},
 ) {
   const last = activations[typeof activation === "string" ? activation : activation.name].onlyLast;
   const layers =
@@ -55,7 +55,7 @@ function copyParameters(to: ReturnType<typeof make>, from: ReturnType<typeof mak
   }
 }
 
-describe.each(executorNames)("in the %s executor", (executor) => {
+describe.each(executors)("in the %s executor", (executor) => {
   test.each(namesOf(activations))(
     "%s as a layer gives the bits that it gives inside of a dense layer",
     (name) => {
@@ -148,7 +148,7 @@ test("a factory's default is what the name means", () => {
 
 test("threads and executors leave the same bits when slopes are trained", async () => {
   const states: unknown[] = [];
-  for (const options of [{ executor: "reference" }, { threads: 1 }, { threads: 3 }] as const) {
+  for (const options of [{ executor: reference }, { threads: 1 }, { threads: 3 }] as const) {
     for (const where of ["inside", "behind"] as const) {
       const network = make("prelu", where, options);
       if (where === "behind") copyParameters(network, make("prelu", "inside"));

@@ -70,6 +70,15 @@ function edges(
   );
 }
 
+/** A file and all that it brings with it, directly or not, imports of types excepted. */
+function reachable(entry: string): string[] {
+  const found = new Set([entry]);
+  for (const file of found) {
+    for (const { target, typeOnly } of sources.get(file) ?? []) if (!typeOnly) found.add(target);
+  }
+  return [...found];
+}
+
 const within =
   (...prefixes: string[]) =>
   (path: string) =>
@@ -100,10 +109,11 @@ describe("this test", () => {
 describe("the sources", () => {
   /** From the entry down: a file may import what stands further down, and within its own line. */
   const floors = [
-    ["src/index.ts"],
+    ["src/index.ts", "src/reference.ts"],
     ["src/network.ts", "src/gradients.ts", "src/confusion.ts"],
     ["src/options.ts"],
     ["src/training.ts", "src/evaluation.ts", "src/prediction.ts", "src/summary.ts", "src/steps.ts"],
+    ["src/sources.ts"],
     ["src/callbacks/", "src/measuring.ts"],
     ["src/explosion.ts", "src/sweep.ts"],
     ["src/plan.ts"],
@@ -179,7 +189,6 @@ describe("the sources", () => {
       "assembly/ops.ts",
       "build/",
       "@assemblyscript/loader",
-      "tiny-inflate",
     ];
     expect(edges(within("src/executors/"), (target) => !within(...known)(target))).toEqual([]);
   });
@@ -189,10 +198,24 @@ describe("the sources", () => {
     expect(edges(within("src/executors/reference/"), within("src/executors/wasm/"))).toEqual([]);
   });
 
-  test("choose an executor in the network alone; the others know the interface", () => {
+  test("know the WASM executor in the network alone, the reference in its entry alone; the others the interface", () => {
     const kinds = within("src/executors/wasm/", "src/executors/reference/");
-    const choosers = edges((file) => !kinds(file), kinds).map((edge) => edge.split(" -> ")[0]);
-    expect(new Set(choosers)).toEqual(new Set(["src/network.ts"]));
+    expect(new Set(edges((file) => !kinds(file), kinds))).toEqual(
+      new Set([
+        "src/network.ts -> src/executors/wasm/executor.ts",
+        "src/reference.ts -> src/executors/reference/executor.ts",
+      ]),
+    );
+  });
+
+  test("leave the reference executor out of what who imports wasmgrad downloads, and all else out of wasmgrad/reference", () => {
+    const main = reachable("src/index.ts");
+    expect(main).toContain("src/executors/wasm/executor.ts");
+    expect(main.filter(within("src/reference.ts", "src/executors/reference/"))).toEqual([]);
+    const known = within("src/reference.ts", "src/executors/reference/", "assembly/ops.ts");
+    const reference = reachable("src/reference.ts");
+    expect(reference).toContain("src/executors/reference/program.ts");
+    expect(reference.filter((file) => !known(file))).toEqual([]);
   });
 
   test("of data know nothing of networks, nor networks of them", () => {
@@ -211,10 +234,10 @@ describe("the sources", () => {
     expect(edges(within("src/"), (target) => builtins.includes(target))).toEqual([]);
   });
 
-  test("import no package but AssemblyScript's loader and tiny-inflate, which the bundle contains", () => {
+  test("import no package but AssemblyScript's loader, which the bundle contains", () => {
     const packages = edges(within("src/"), (target) => !within("src/", "assembly/", "build/")(target));
     expect(new Set(packages.map((edge) => edge.split(" -> ")[1]))).toEqual(
-      new Set(["@assemblyscript/loader", "tiny-inflate"]),
+      new Set(["@assemblyscript/loader"]),
     );
   });
 

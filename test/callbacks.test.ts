@@ -252,7 +252,7 @@ describe("false", () => {
       epochs: 9,
       batchSize: 20,
       validationSplit: 0.2,
-      onBatch: ({ batch, batches }) => batch < batches,
+      onBatch: ({ batch, batches }) => batch < batches!,
     });
     expect(history).toHaveLength(1);
     expect(history[0].validationLoss).toBeGreaterThan(0);

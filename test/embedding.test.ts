@@ -17,7 +17,16 @@ import {
   type Rows,
   sgd,
 } from "../src/index.js";
-import { dtypes, elements, executorNames, expectClose, expectSameBits, factors, random } from "./helpers.js";
+import {
+  dtypes,
+  elements,
+  executors,
+  expectClose,
+  expectSameBits,
+  factors,
+  random,
+  reference,
+} from "./helpers.js";
 
 interface Golden {
   vocabulary: number;
@@ -58,7 +67,7 @@ const views = ({ layers: [embedding, , dense] }: Words) => [embedding.weights, d
 // As in golden.test.ts: both compute in float64 and sum in different orders.
 const close = { relative: 1e-10, absolute: 1e-10 };
 
-describe.each(executorNames)("in the %s executor", (executor) => {
+describe.each(executors)("in the %s executor", (executor) => {
   test.each(golden.cases.map((one) => [JSON.stringify(one.options), one] as const))(
     "the outputs, the gradients and twenty steps of sgd(%s) are PyTorch's",
     async (_, one) => {
@@ -115,7 +124,7 @@ describe.each(executorNames)("in the %s executor", (executor) => {
 
 describe.each(dtypes)("on %s", (dtype) => {
   test("the output is the rows of the weights, from any array of numbers", () => {
-    for (const executor of executorNames) {
+    for (const executor of executors) {
       const network = new Network({ inputs: [2, 3], layers: [new Embedding(300, 5)], dtype, executor });
       expect(network.outputShape).toEqual([2, 3, 5]);
       const indices = [0, 299, 7, 7, 256, 1, 255, 3, 2, 200, 0, 0];
@@ -143,7 +152,7 @@ describe.each(dtypes)("on %s", (dtype) => {
     const networks = [1, 2, 3, 4, 5].map((threads) =>
       make({ vocabulary: 500, dimensions: 9, length }, { dtype, threads, deterministic: true }),
     );
-    networks.push(make({ vocabulary: 500, dimensions: 9, length }, { dtype, executor: "reference" }));
+    networks.push(make({ vocabulary: 500, dimensions: 9, length }, { dtype, executor: reference }));
     const results = [];
     for (const network of networks) {
       // The last batch is of 3 rows.
@@ -190,7 +199,7 @@ describe.each(dtypes)("on %s", (dtype) => {
     const rows = Array.from({ length: 300 }, (_, i) => (i * i + 3 * i) % 7);
     const targets = rows.map((row) => [0, 1, 2].map((j) => Number(j === row % 3)));
     const oneHot = rows.map((row) => Array.from({ length: 7 }, (_, j) => Number(j === row)));
-    for (const executor of executorNames) {
+    for (const executor of executors) {
       const options = { dtype, executor, deterministic: true };
       const words = new Network({ ...options, inputs: 1, layers: [new Embedding(7, 3), new Flatten()] });
       const dense = new Network({ ...options, inputs: 7, layers: [new Dense(3, { activation: "linear" })] });

@@ -31,7 +31,7 @@ test("An engine that refuses to compile: the error names the page's policy and t
   // The first test of the file: a module that has been compiled is kept.
   const make = () => makeClassifier({ deterministic: true, threads: 2 });
   expect(make).toThrow(
-    /did not compile .*\(Refused to compile.*\): .*script-src 'wasm-unsafe-eval'; or pass executor: "reference"/s,
+    /did not compile .*\(Refused to compile.*\): .*script-src 'wasm-unsafe-eval'; or import { reference } from "wasmgrad\/reference"/s,
   );
   vi.unstubAllGlobals();
   expect(make().outputs).toBe(3);
@@ -56,9 +56,11 @@ const restricted = [permission, "--allow-fs-read=*"];
 
 describe("a process", () => {
   test("without WebAssembly names the reference executor, which trains there", async () => {
-    const { stdout } = await runProcess(tryTo("{}") + tryTo('{ executor: "reference" }'), ["--jitless"]);
+    const { stdout } = await runProcess(tryTo("{}") + tryTo("{ executor: reference }"), ["--jitless"]);
     const [message, trained] = stdout.split("\n");
-    expect(message).toMatch(/^this engine has no WebAssembly .*--jitless.*executor: "reference"/);
+    expect(message).toMatch(
+      /^this engine has no WebAssembly .*--jitless.*import { reference } from "wasmgrad\/reference" and pass executor: reference/,
+    );
     expect(trained).toBe("trained 5");
   });
 

@@ -12,7 +12,15 @@ import {
   recall,
   sgd,
 } from "../src/index.js";
-import { dtypes, executorNames, expectClose, makeClassifier, parameters, randomValues } from "./helpers.js";
+import {
+  dtypes,
+  executors,
+  expectClose,
+  makeClassifier,
+  parameters,
+  randomValues,
+  reference,
+} from "./helpers.js";
 
 const ROWS = 203;
 const INPUTS = 4;
@@ -119,7 +127,7 @@ describe("in the history", () => {
     },
   );
 
-  describe.each(executorNames)("by %s", (executor) => {
+  describe.each(executors)("by %s", (executor) => {
     test.each(dtypes)(
       "agree with the loss and the hits counted step by step, shuffled, in %s, with a rest, on any number of threads",
       async (dtype) => {
@@ -155,7 +163,7 @@ describe("in the history", () => {
       withoutSeconds(await makeBinary({ deterministic: true, ...more }).fit(x, yes, options));
     const expected = await train({});
     expect(expected[0]).toMatchObject({ f1: expect.any(Number), validationAuc: expect.any(Number) });
-    for (const more of [{ threads: 2 }, { threads: 5 }, { executor: "reference" } as const]) {
+    for (const more of [{ threads: 2 }, { threads: 5 }, { executor: reference }]) {
       expect(await train(more)).toEqual(expected);
     }
   });

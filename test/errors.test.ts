@@ -204,7 +204,7 @@ describe("fit refuses options:", () => {
       "an unknown name",
       { learningrate: 1 },
       'fit has no option "learningrate": it takes epochs, batchSize, learningRate, optimizer, shuffle, loss, labelSmoothing, ' +
-        "classWeights, sampleWeights, validationData, validationSplit, metrics, onEpoch, onBatch, callbacks, signal",
+        "classWeights, sampleWeights, validationData, validationSplit, metrics, onEpoch, onBatch, callbacks, signal, stepsPerEpoch",
     ],
     ["null", null, "fit takes an options object, but got null"],
     ["a number of epochs alone", 5, "fit takes an options object, but got 5"],
@@ -320,12 +320,30 @@ describe("new Dense refuses", () => {
   });
 });
 
+const EXECUTORS = 'but must be "wasm", or, after import { reference } from "wasmgrad/reference", reference';
+
 describe("new Network refuses, and leaves its layers to another network:", () => {
   test.each<[string, object, string]>([
     ["no inputs", { inputs: 0 }, "inputs is 0, but must be an integer of at least 1"],
     ["half an input", { inputs: 2.5 }, "inputs is 2.5, but must be an integer of at least 1"],
     ["an unknown dtype", { dtype: "f64" }, 'dtype is "f64", but must be one of "float64", "float32"'],
-    ["an unknown executor", { executor: "gpu" }, 'executor is "gpu", but must be one of "wasm", "reference"'],
+    ["an unknown executor", { executor: "gpu" }, `executor is "gpu", ${EXECUTORS}`],
+    [
+      "the reference executor by its name",
+      { executor: "reference" },
+      `executor is "reference", ${EXECUTORS}`,
+    ],
+    [
+      "an executor that is none",
+      { executor: { name: "reference" } },
+      `executor is an object (Object), ${EXECUTORS}`,
+    ],
+    [
+      "an executor that makes none",
+      { executor: { make() {} } },
+      `executor is an object (Object), ${EXECUTORS}`,
+    ],
+    ["null as an executor", { executor: null }, `executor is null, ${EXECUTORS}`],
     ["a negative seed", { seed: -1 }, "seed is -1, but must be an integer of at least 0"],
     [
       "a seed past the integers",

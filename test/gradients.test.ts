@@ -15,7 +15,8 @@ import { losses, rowAfter, setLoss } from "../src/losses.js";
 import { namesOf } from "../src/table.js";
 import {
   type DenseNetwork,
-  executorNames,
+  type ExecutorOption,
+  executors,
   expectClose,
   parameters,
   random,
@@ -81,7 +82,7 @@ function makeTargets(loss: Loss, last?: Activation): number[][] {
 /** The first network from seed 0 on whose pre-activations are all away from 0. */
 function makeSmooth(
   activations: Activation[],
-  executor: Network["executor"],
+  executor: ExecutorOption,
   x: number[][],
   loss: Loss,
 ): DenseNetwork {
@@ -154,7 +155,7 @@ function differences(network: DenseNetwork, x: number[][], targets: number[][], 
 function checkGradients(activations: Activation[], loss: Loss): void {
   const x = rowsOf(randomValues(ROWS * INPUTS, 1, -1, 1), INPUTS);
   const targets = makeTargets(loss, activations[activations.length - 1]);
-  for (const executor of executorNames) {
+  for (const executor of executors) {
     const network = makeSmooth(activations, executor, x, loss);
     const expected = differences(network, x, targets, loss);
     const { layers } = gradientsOf(network, x, targets, { loss });

@@ -4,22 +4,22 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
 import { gradientsOf } from "../src/gradients.js";
 import { Heap } from "../src/heap.js";
 import { Dense, Network } from "../src/index.js";
-import { dtypes, executorNames, parameters, randomValues } from "./helpers.js";
+import { dtypes, type ExecutorOption, executors, parameters, randomValues } from "./helpers.js";
 
-const executors = { wasm: WasmExecutor, reference: ReferenceExecutor };
 const MEBIBYTE = 2 ** 20;
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe.each(executorNames)("the heap of %s", (name) => {
-  const make = () => new Heap(new executors[name]({ dtype: "float64" }), "float64");
+describe.each(executors)("the heap of %s", (executor) => {
+  const options = { dtype: "float64" } as const;
+  const make = () =>
+    new Heap(executor === "wasm" ? new WasmExecutor(options) : executor.make(options), options.dtype);
 
   test("gives out regions one after the other, at multiples of 64 bytes", () => {
     const heap = make();
@@ -111,13 +111,13 @@ const OUTPUTS = 2;
 const ROWS = 20;
 
 /** A network and data for it. */
-function makeNetwork(executor: "wasm" | "reference" = "wasm") {
+function makeNetwork(executor: ExecutorOption = "wasm") {
   const layers = [new Dense(6, { activation: "tanh" }), new Dense(OUTPUTS, { activation: "linear" })];
   const network = new Network({ inputs: INPUTS, layers, seed: 1, executor });
   return { network, x: randomValues(ROWS * INPUTS, 1), t: randomValues(ROWS * OUTPUTS, 2) };
 }
 
-describe.each(executorNames)("a network whose memory grows on %s", (executor) => {
+describe.each(executors)("a network whose memory grows on %s", (executor) => {
   test("keeps its parameters, and its layers show them again", () => {
     const { network } = makeNetwork(executor);
     const before = parameters(network);
@@ -202,28 +202,25 @@ describe("memory goes with its network", () => {
   setFlagsFromString("--expose-gc");
   const collect: () => void = runInNewContext("gc");
 
-  test.each(executorNames)(
-    "2,000 networks on %s made, trained and dropped leave nothing",
-    async (executor) => {
-      const round = async (count: number) => {
-        for (let i = 0; i < count; i++) {
-          const layer = new Dense(10, { activation: "softmax" });
-          const network = new Network({ inputs: 100, layers: [layer], seed: i, executor });
-          network.predict(new Float64Array(100));
-          if (i % 100 === 0) await network.fit(new Float64Array(100), [i % 10]);
-        }
-        // Finalizers of the memories run between turns of the event loop.
-        for (let turn = 0; turn < 3; turn++) {
-          collect();
-          await new Promise((resolve) => setImmediate(resolve));
-        }
-        // Not rss: it counts pages that were freed and that the allocator keeps for later.
-        return process.memoryUsage().external;
-      };
-      const before = await round(100);
-      const after = await round(2000);
-      // Each holds 64 KiB of memory or more: kept, they would hold 125 MiB.
-      expect(after - before).toBeLessThan(40 * MEBIBYTE);
-    },
-  );
+  test.each(executors)("2,000 networks on %s made, trained and dropped leave nothing", async (executor) => {
+    const round = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        const layer = new Dense(10, { activation: "softmax" });
+        const network = new Network({ inputs: 100, layers: [layer], seed: i, executor });
+        network.predict(new Float64Array(100));
+        if (i % 100 === 0) await network.fit(new Float64Array(100), [i % 10]);
+      }
+      // Finalizers of the memories run between turns of the event loop.
+      for (let turn = 0; turn < 3; turn++) {
+        collect();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      // Not rss: it counts pages that were freed and that the allocator keeps for later.
+      return process.memoryUsage().external;
+    };
+    const before = await round(100);
+    const after = await round(2000);
+    // Each holds 64 KiB of memory or more: kept, they would hold 125 MiB.
+    expect(after - before).toBeLessThan(40 * MEBIBYTE);
+  });
 });

@@ -14,6 +14,7 @@ import { Dense, Network, type NetworkOptions, type PenaltyOptions } from "../src
 import { losses, rowAfter, type SetLoss, setLoss } from "../src/losses.js";
 import { DataType, ProgramBuilder } from "../src/program/builder.js";
 import type { SparseMatrix } from "../src/program/samples.js";
+import { reference as referenceExecutor } from "../src/reference.js";
 import { namesOf } from "../src/table.js";
 import type { GoldenNetwork } from "./golden/networks.js";
 
@@ -21,7 +22,10 @@ import type { GoldenNetwork } from "./golden/networks.js";
 vi.setConfig({ testTimeout: 60_000 });
 
 export const dtypes = ["float64", "float32"] as const;
-export const executorNames = ["wasm", "reference"] as const;
+/** The reference executor, called that in a test's title. */
+export const reference = { ...referenceExecutor, toString: () => referenceExecutor.name };
+export const executors = ["wasm", reference] as const;
+export type ExecutorOption = NonNullable<NetworkOptions["executor"]>;
 /** The builds that this engine can run: builds.test.ts says which they must be. */
 export const builds: Build[] = chooseBuild(false) === "relaxed" ? ["plain", "relaxed"] : ["plain"];
 

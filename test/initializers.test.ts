@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { Dense, type DenseOptions, type Initializer, Network, type NetworkOptions } from "../src/index.js";
 import { initializers } from "../src/initializers.js";
 import { namesOf } from "../src/table.js";
-import { dtypes, expectClose, expectSameBits } from "./helpers.js";
+import { dtypes, expectClose, expectSameBits, reference } from "./helpers.js";
 
 const [INPUTS, OUTPUTS] = [400, 250];
 
@@ -117,7 +117,7 @@ describe.each(all.map((initializer) => [JSON.stringify(initializer), initializer
       for (const dtype of dtypes) {
         const one = weightsOf({ dtype, deterministic: true });
         expectSameBits(weightsOf({ dtype, deterministic: true }), one);
-        expectSameBits(weightsOf({ dtype, executor: "reference" }), one);
+        expectSameBits(weightsOf({ dtype, executor: reference }), one);
       }
     });
 

@@ -5,17 +5,18 @@ import { Dense, Network, type Rows } from "../src/index.js";
 import {
   dtypes,
   elements,
-  executorNames,
+  executors,
   expectClose,
   expectSameBits,
   makeClassifier as make,
   parameters,
   randomValues,
+  reference,
 } from "./helpers.js";
 
 describe("a new network", () => {
   test("tells what it was made of", () => {
-    const network = make({ dtype: "float32", executor: "reference" });
+    const network = make({ dtype: "float32", executor: reference });
     expect(network).toMatchObject({
       inputs: 4,
       outputs: 3,
@@ -117,7 +118,7 @@ describe("the views of a layer", () => {
   });
 });
 
-describe.each(executorNames.flatMap((executor) => dtypes.map((dtype) => [executor, dtype] as const)))(
+describe.each(executors.flatMap((executor) => dtypes.map((dtype) => [executor, dtype] as const)))(
   "predict on %s in %s",
   (executor, dtype) => {
     /** More than two of the batches of 256 that predict works in, and a rest. */

@@ -8,7 +8,6 @@ import {
   adamW,
   type BatchEntry,
   Dense,
-  type ExecutorName,
   type FitOptions,
   lion,
   Network,
@@ -27,6 +26,7 @@ import {
   buildGolden,
   type DenseNetworkOptions,
   dtypes,
+  type ExecutorOption,
   expectClose,
   expectSameBits,
   factors,
@@ -34,6 +34,7 @@ import {
   makeClassifier as make,
   parameters,
   randomValues,
+  reference,
   settings,
   sizes,
   wildValues,
@@ -70,9 +71,9 @@ describe.each(
   ),
 )("%s(%j) with layers of %j takes PyTorch's twenty steps on %s", (make, _, layers, name, golden) => {
   // As in golden.test.ts: sums in another order.
-  test.each<[ExecutorName, "float64" | "float32", number]>([
+  test.each<[ExecutorOption, "float64" | "float32", number]>([
     ["wasm", "float64", 1e-10],
-    ["reference", "float64", 1e-10],
+    [reference, "float64", 1e-10],
     ["wasm", "float32", 1e-5],
   ])("on the %s executor in %s", async (executor, dtype, tolerance) => {
     const network = goldenNetworks.find((one) => one.name === name)!;
@@ -359,7 +360,7 @@ describe("an optimizer", () => {
 
   test.each([...kinds, ...steady])("with %s leaves the same bits on both executors", async (_, optimizer) => {
     for (const dtype of dtypes) {
-      const [one, other] = [make({ dtype, deterministic: true }), make({ dtype, executor: "reference" })];
+      const [one, other] = [make({ dtype, deterministic: true }), make({ dtype, executor: reference })];
       for (const network of [one, other])
         await network.fit(x, classes, { optimizer: optimizer(), epochs: 3 });
       expectSameBits(parameters(one), parameters(other));
@@ -488,7 +489,7 @@ describe("weights with penalties", () => {
         const networks = [1, 2, 3, 4, 5].map((threads) =>
           build(penalties, { dtype, threads, deterministic: true }),
         );
-        networks.push(build(penalties, { dtype, executor: "reference" }));
+        networks.push(build(penalties, { dtype, executor: reference }));
         const without = build({}, { dtype, deterministic: true });
         for (const network of [...networks, without])
           await network.fit(x, classes, { optimizer, epochs: 2, learningRate: 0.05, batchSize: 15 });

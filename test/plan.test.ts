@@ -24,7 +24,7 @@ import { modelOf } from "../src/network.js";
 import { checkSettings } from "../src/optimizers.js";
 import { planStep, Statistics } from "../src/plan.js";
 import { planUpdate } from "../src/update.js";
-import { expectSameBits, makeClassifier, parameters, randomValues } from "./helpers.js";
+import { expectSameBits, makeClassifier, parameters, randomValues, reference } from "./helpers.js";
 
 /** The phases of a network's training step, as names of operations. */
 async function phasesOf(network: Network, x: Float64Array, options: FitOptions): Promise<string[][]> {
@@ -59,7 +59,7 @@ describe("a step of 784-128-10, batch 32,", () => {
   const updates = ["product", "columnSums", "product", "columnSums"];
 
   test("on two threads is two phases: what works on rows, and the updates", async () => {
-    const network = new Network({ inputs: 784, layers: layers(), executor: "reference", threads: 2 });
+    const network = new Network({ inputs: 784, layers: layers(), executor: reference, threads: 2 });
     const phases = await phasesOf(network, x, {});
     expect(phases).toEqual([
       ["gather", "oneHot", ...rows],
@@ -78,13 +78,13 @@ describe("a step of 784-128-10, batch 32,", () => {
   });
 
   test("with a momentum has a third, for it needs all gradients", async () => {
-    const network = new Network({ inputs: 784, layers: layers(), executor: "reference", threads: 2 });
+    const network = new Network({ inputs: 784, layers: layers(), executor: reference, threads: 2 });
     const phases = await phasesOf(network, x, { optimizer: sgd({ momentum: 0.9 }) });
     expect(phases).toEqual([["gather", "oneHot", ...rows], ["report", ...updates], ["momentum"]]);
   });
 
   test("on sparse inputs sorts them beside the gathering", async () => {
-    const network = new Network({ inputs: 784, layers: layers(), executor: "reference", threads: 2 });
+    const network = new Network({ inputs: 784, layers: layers(), executor: reference, threads: 2 });
     const sparse = x.map((value, i) => (i % 5 ? 0 : value));
     const phases = await phasesOf(network, sparse, {});
     expect(phases).toEqual([
@@ -94,7 +94,7 @@ describe("a step of 784-128-10, batch 32,", () => {
   });
 
   test("on one thread is in the order in which layers emit it", async () => {
-    const network = new Network({ inputs: 784, layers: layers(), executor: "reference" });
+    const network = new Network({ inputs: 784, layers: layers(), executor: reference });
     const phases = await phasesOf(network, x, {});
     expect(phases.flat()).toEqual(["gather", "oneHot", ...rows.slice(0, 3), "report", "product", ...updates]);
   });
@@ -105,7 +105,7 @@ describe("layers that the gathering does add no operation to a step:", () => {
   const classifier = () => new Dense(3, { activation: "softmax" });
   const plain = ["gather", "oneHot", "product", "crossEntropy", "report", "product", "columnSums"];
   const step = async (layers: Layer[], inputs: number | Shape = 12, values = x) => {
-    const network = new Network({ inputs, layers, executor: "reference" });
+    const network = new Network({ inputs, layers, executor: reference });
     return (await phasesOf(network as unknown as Network, values, {})).flat();
   };
 

@@ -14,7 +14,15 @@ import {
   Rescaling,
   type Rows,
 } from "../src/index.js";
-import { dtypes, elements, executorNames, expectClose, expectSameBits, randomValues } from "./helpers.js";
+import {
+  dtypes,
+  elements,
+  executors,
+  expectClose,
+  expectSameBits,
+  randomValues,
+  reference,
+} from "./helpers.js";
 
 const golden: { columns: number; x: number[]; mean: number[]; scale: number[]; outputs: number[] } =
   JSON.parse(readFileSync(new URL("golden/normalization.json", import.meta.url), "utf8"));
@@ -30,7 +38,7 @@ function setIdentity({ weights }: Dense): void {
   for (let j = 0; j < WIDTH; j++) for (let k = 0; k < WIDTH; k++) weights[j * WIDTH + k] = Number(j === k);
 }
 
-const settings = dtypes.flatMap((dtype) => executorNames.map((executor) => [dtype, executor] as const));
+const settings = dtypes.flatMap((dtype) => executors.map((executor) => [dtype, executor] as const));
 
 describe.each(settings)("on %s in the %s executor", (dtype, executor) => {
   const options = { dtype, executor, deterministic: true };
@@ -180,7 +188,7 @@ describe.each(settings)("on %s in the %s executor", (dtype, executor) => {
   );
 
   test("training does not change a Normalization, and leaves the same bits on 1 to 5 threads", async () => {
-    if (executor === "reference") return;
+    if (executor === reference) return;
     const results = [];
     for (const threads of [1, 2, 3, 4, 5]) {
       const normalize = new Normalization().adapt(x, { width: WIDTH });

@@ -3,11 +3,14 @@
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { build } from "esbuild";
 
-/** Runs `script`, which has Network and Dense, in a process that gets the options; it is killed after 50 seconds. */
+/** Runs `script`, which has Network, Dense and reference, in a process that gets the options; it is killed after 50 seconds. */
 export async function runProcess(script: string, options: string[] = []): Promise<SpawnSyncReturns<string>> {
   const { outputFiles } = await build({
     stdin: {
-      contents: `import { Network, Dense } from "./src/index.js";\n${script}`,
+      contents: `
+        import { Network, Dense } from "./src/index.js";
+        import { reference } from "./src/reference.js";
+        ${script}`,
       resolveDir: process.cwd(),
       loader: "ts",
     },

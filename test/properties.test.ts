@@ -12,7 +12,6 @@ import {
   BatchNormalization,
   Dense,
   Dropout,
-  type ExecutorName,
   GaussianNoise,
   type Layer,
   LayerNormalization,
@@ -26,7 +25,7 @@ import {
 
 import { modelOf } from "../src/network.js";
 import { namesOf } from "../src/table.js";
-import { dtypes, random, randomValues } from "./helpers.js";
+import { dtypes, type ExecutorOption, random, randomValues, reference } from "./helpers.js";
 
 /** Small, for large layers of relus must not diverge. */
 const learningRate = 0.01;
@@ -76,7 +75,7 @@ const problems = fc.record({
 });
 type Problem = typeof problems extends fc.Arbitrary<infer T> ? T : never;
 
-function build(problem: Problem, executor: ExecutorName = "wasm"): Network {
+function build(problem: Problem, executor: ExecutorOption = "wasm"): Network {
   const { rows, batchSize } = problem;
   // A batch of one row has no variance.
   const alone = rows === 1 || batchSize === 1 || rows % batchSize === 1;
@@ -104,7 +103,7 @@ function build(problem: Problem, executor: ExecutorName = "wasm"): Network {
   });
 }
 
-/** Inputs from -1 to 1; targets from 0 to 1, classes for a softmax and a logSoftmax. */
+/** Inputs from -1 to 1; targets from 0 to 1, classes for a softmax or its logarithm. */
 function makeData({ inputs, outputs, last, rows, density }: Problem) {
   const chance = random(3);
   const x = randomValues(rows * inputs, 1, -1, 1).map((value) => (chance() < density ? value : 0));
@@ -152,8 +151,8 @@ describe("for every network and data set", () => {
   test("the parts of a phase may be done in any order, by which a missing barrier would show", async () => {
     await fc.assert(
       fc.asyncProperty(problems, fc.integer({ min: 1, max: 1000 }), async (problem, seed) => {
-        const inOrder = build({ ...problem, threads: 1 }, "reference");
-        const anyOrder = build(problem, "reference");
+        const inOrder = build({ ...problem, threads: 1 }, reference);
+        const anyOrder = build(problem, reference);
         await train(inOrder, problem);
         const next = random(seed);
         let orders = 0;
@@ -174,15 +173,15 @@ describe("for every network and data set", () => {
     await fc.assert(
       fc.asyncProperty(problems, async (problem) => {
         const wasm = build(problem, "wasm");
-        const reference = build(problem, "reference");
-        expect(state(wasm, problem)).toEqual(state(reference, problem));
+        const plain = build(problem, reference);
+        expect(state(wasm, problem)).toEqual(state(plain, problem));
         const figures = async (network: Network) =>
           (await train(network, problem)).map(({ loss, accuracy }) => [loss, accuracy]);
-        expect(await figures(wasm)).toEqual(await figures(reference));
-        expect(state(wasm, problem)).toEqual(state(reference, problem));
+        expect(await figures(wasm)).toEqual(await figures(plain));
+        expect(state(wasm, problem)).toEqual(state(plain, problem));
         const { x, t } = makeData(problem);
-        expect(wasm.evaluate(x, t)).toEqual(reference.evaluate(x, t));
-        const [one, other] = [wasm, reference].map((network) => gradientsOf(network as never, x, t));
+        expect(wasm.evaluate(x, t)).toEqual(plain.evaluate(x, t));
+        const [one, other] = [wasm, plain].map((network) => gradientsOf(network as never, x, t));
         expect(one).toEqual(other);
       }),
       { numRuns: 60, seed: 1 },

@@ -14,7 +14,7 @@ import {
   Reshape,
   type Shape,
 } from "../src/index.js";
-import { dtypes, executorNames, expectSameBits, randomValues } from "./helpers.js";
+import { dtypes, executors, expectSameBits, randomValues } from "./helpers.js";
 
 const SHAPE = [3, 4, 2];
 const ROWS = 50;
@@ -33,7 +33,7 @@ describe.each(dtypes)("on %s", (dtype) => {
     ["dense", x],
     ["mostly zero", sparse],
   ])("Flatten before Dense layers has the bits of flat inputs, %s ones", async (_, inputs) => {
-    for (const executor of executorNames) {
+    for (const executor of executors) {
       const options = { dtype, executor, deterministic: true };
       const [first, second] = denseLayers();
       const shaped = new Network({ ...options, inputs: SHAPE, layers: [new Flatten(), first, second] });
@@ -53,7 +53,7 @@ describe.each(dtypes)("on %s", (dtype) => {
   });
 
   test("between layers and behind the last they pass values and gradients through", () => {
-    for (const executor of executorNames) {
+    for (const executor of executors) {
       const make = (shapes: boolean) => {
         const layers: Layer[] = [
           new Dense(4, { activation: "relu" }),
@@ -78,7 +78,7 @@ describe.each(dtypes)("on %s", (dtype) => {
 });
 
 test("a network of shapes alone gives its inputs back, and fit changes nothing", async () => {
-  for (const executor of executorNames) {
+  for (const executor of executors) {
     const layers = [new Flatten(), new Reshape([2, 2, 6])];
     const network = new Network({ inputs: SHAPE, layers, executor, inputScale: 2 });
     expect(network.outputShape).toEqual([2, 2, 6]);

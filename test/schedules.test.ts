@@ -18,7 +18,14 @@ import {
   stepDecay,
 } from "../src/index.js";
 import { Rates } from "../src/rates.js";
-import { expectClose, expectSameBits, makeClassifier as make, parameters, randomValues } from "./helpers.js";
+import {
+  expectClose,
+  expectSameBits,
+  makeClassifier as make,
+  parameters,
+  randomValues,
+  reference,
+} from "./helpers.js";
 
 interface Golden {
   schedules: {
@@ -156,7 +163,7 @@ describe("a schedule", () => {
   test("leaves the same bits on both executors and on 1, 2 and 5 threads", async () => {
     const networks = [
       make({ deterministic: true }),
-      make({ executor: "reference" }),
+      make({ executor: reference }),
       ...[2, 5].map((threads) => make({ threads, deterministic: true })),
     ];
     for (const network of networks)

@@ -3,14 +3,16 @@
 import { describe, expect, test } from "vitest";
 import { activations } from "../src/activations.js";
 import { gradientsOf } from "../src/gradients.js";
-import { Dense, type ExecutorName, Network, type Shape } from "../src/index.js";
+import { Dense, Network, type Shape } from "../src/index.js";
 import {
   type DenseNetwork,
   type DenseNetworkOptions,
+  type ExecutorOption,
   expectClose,
   expectSameBits,
   parameters,
   randomValues,
+  reference,
   setParameters,
 } from "./helpers.js";
 
@@ -57,10 +59,10 @@ describe("a network on inputs of several axes", () => {
     expectSameBits(network.predict(x.subarray(0, VALUES)), flat(network).predict(x.subarray(0, VALUES)));
   });
 
-  test.each<[ExecutorName, number]>([
+  test.each<[ExecutorOption, number]>([
     ["wasm", 1],
     ["wasm", 3],
-    ["reference", 1],
+    [reference, 1],
   ])(
     "has the loss and the gradients of its positions as rows (%s executor, %i threads)",
     async (executor, threads) => {

@@ -1,8 +1,17 @@
 // Loops of users' own: single steps, gradients, steps by gradients, and parameters taken over from another network.
 
 import { describe, expect, test, vi } from "vitest";
-import { Dense, type Loss, Network, type NetworkOptions, sgd } from "../src/index.js";
-import { dtypes, executorNames, expectClose, makeClassifier, parameters, randomValues } from "./helpers.js";
+import {
+  adam,
+  BatchNormalization,
+  Dense,
+  Dropout,
+  type Loss,
+  Network,
+  type NetworkOptions,
+  sgd,
+} from "../src/index.js";
+import { dtypes, executors, expectClose, makeClassifier, parameters, randomValues } from "./helpers.js";
 
 const ROWS = 12;
 const x = randomValues(ROWS * 4, 1);
@@ -15,7 +24,7 @@ function makeRegressor(options: Partial<NetworkOptions> = {}): Network {
   return new Network({ inputs: 4, layers, seed: 7, ...options });
 }
 
-describe.each(executorNames)("trainBatch on the %s executor", (executor) => {
+describe.each(executors)("trainBatch on the %s executor", (executor) => {
   test.each(dtypes)("makes the steps of fit, bit for bit, in %s", async (dtype) => {
     for (const optimizer of [sgd({ learningRate: 0.1 }), momentum()]) {
       const [one, other] = [0, 1].map(() => makeClassifier({ executor, dtype }));
@@ -160,6 +169,38 @@ describe.each(dtypes)("gradients in %s", (dtype) => {
       // A folded step multiplies by the rate before the sums are made.
       expectClose(parameters(other), parameters(one), { absolute: dtype === "float64" ? 1e-14 : 1e-6 });
     }
+  });
+});
+
+describe("gradients of a training step", () => {
+  const make = () =>
+    new Network({
+      inputs: 4,
+      layers: [
+        new Dense(6),
+        new BatchNormalization(),
+        new Dropout(0.5),
+        new Dense(3, { activation: "softmax" }),
+      ],
+      seed: 5,
+    });
+
+  test("make the steps of trainBatch, with noise and running statistics", () => {
+    const [one, other] = [make(), make()];
+    const optimizer = adam({ learningRate: 0.01 });
+    for (let i = 0; i < 4; i++) {
+      one.trainBatch(x, classes, { optimizer });
+      other.applyGradients(other.gradients(x, classes, { training: true }), { optimizer });
+    }
+    expect(other.predict(x)).toEqual(one.predict(x));
+  });
+
+  test("are those of evaluate unless asked for", () => {
+    const network = make();
+    const { loss } = network.gradients(x, classes);
+    expect(loss).toBe(network.evaluate(x, classes).loss);
+    expect(network.gradients(x, classes, { training: true }).loss).not.toBe(loss);
+    expect(() => network.gradients(x.slice(0, 4), [0], { training: true })).toThrow("at least 2");
   });
 });
 

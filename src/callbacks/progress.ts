@@ -77,10 +77,12 @@ export function progress(options: ProgressOptions = {}): Callback {
         const now = performance.now();
         if (now - shown < BETWEEN) return;
         shown = now;
-        const share = (epoch - 1 + batch / batches) / epochs;
+        // Of a stream of unknown length there is only the number of the batch.
+        const part = batches ? batch / batches : Number.NaN;
+        const share = (epoch - 1 + part) / epochs;
         const seconds = (now - start) / 1000;
         const room = Math.max(4, Math.min(25, columns() - 26));
-        const done = Math.round((batch / batches) * room);
+        const done = Math.round(part * room) || 0;
         const bar = paint(32, "━".repeat(done)) + paint(2, "─".repeat(room - done));
         const figures = { loss, ...(accuracy !== undefined && { accuracy }) };
         const cells = [
@@ -88,7 +90,13 @@ export function progress(options: ProgressOptions = {}): Callback {
           ...Object.entries(figures).map(([name, value]) => figureText(name, value)),
         ];
         const wide = [...widths.slice(0, cells.length), room, 9, 9];
-        cells.push(bar, `${duration(seconds / share - seconds)} left`, rate(share * epochs * rows, seconds));
+        if (part && rows)
+          cells.push(
+            bar,
+            `${duration(seconds / share - seconds)} left`,
+            rate(share * epochs * rows, seconds),
+          );
+        else cells.push(`batch ${batch}`);
         live!.write(`\r${line(cells, wide)}\x1b[K`);
       };
       return {
@@ -100,7 +108,10 @@ export function progress(options: ProgressOptions = {}): Callback {
           const values = entry as unknown as Record<string, number>;
           const figures = metrics.map((name) => figureText(name, values[name]));
           await print(
-            line([number(epoch), ...figures, `${seconds.toFixed(2)} s`, rate(rows, seconds)], widths),
+            line(
+              [number(epoch), ...figures, `${seconds.toFixed(2)} s`, rows ? rate(rows, seconds) : ""],
+              widths,
+            ),
           );
         },
         onEnd: () => void live?.write("\r\x1b[K"),

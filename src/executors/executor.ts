@@ -35,6 +35,16 @@ export interface Executor {
   runParallel(program: Program, fromStep: number, toStep: number, signal?: Signal): Promise<boolean>;
 }
 
+/** A way to compute other than the WASM executor, as `wasmgrad/reference` exports it. */
+export interface ExecutorKind {
+  readonly name: "reference";
+  /**
+   * Makes the executor of one network.
+   * @internal
+   */
+  readonly make: (options: ExecutorOptions) => Executor;
+}
+
 /** A run that ended in the middle through no fault of the program: its results must not be used. */
 export class RunFailure extends Error {}
 

@@ -13,6 +13,7 @@ const files = new Map([
   ["/", "page.html"],
   ["/dist/index.js", "../../dist/index.js"],
   ["/dist/binaries.js", "../../dist/binaries.js"],
+  ["/dist/reference.js", "../../dist/reference.js"],
 ]);
 
 /** Serves the page; isolated pages may share memory. `policy`: its Content-Security-Policy. */
@@ -53,8 +54,9 @@ const policies = [
     blocks: "WebAssembly",
     policy: scripts,
     options: {},
-    message: /^the engine did not compile .*script-src 'wasm-unsafe-eval'; or pass executor: "reference"/s,
-    instead: { executor: "reference" },
+    message:
+      /^the engine did not compile .*script-src 'wasm-unsafe-eval'; or import { reference } from "wasmgrad\/reference"/s,
+    instead: { plain: true },
   },
   {
     blocks: "workers from blobs",
@@ -145,7 +147,7 @@ for (const { name, path, launch } of browsers) {
       }
     });
     await check(`${where} the reference executor leaves the same bits`, async () => {
-      const { losses, weights } = await train({ executor: "reference" });
+      const { losses, weights } = await train({ plain: true });
       assert.deepEqual({ losses, weights }, expected);
     });
     await check(`${where} no error on the page`, () => assert.deepEqual(errors, []));

@@ -25,7 +25,8 @@ type Run = (
 ) => number;
 
 /** The way out where WebAssembly is blocked. */
-const WITHOUT = 'pass executor: "reference" to compute in plain TypeScript';
+const WITHOUT =
+  'import { reference } from "wasmgrad/reference" and pass executor: reference to compute in plain TypeScript';
 
 /** A memory for a network, as small as can be. */
 function reserveMemory(shared: boolean): WebAssembly.Memory {

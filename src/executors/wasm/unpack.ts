@@ -1,10 +1,8 @@
 // The binaries out of what scripts/pack.mjs makes of them.
 
-/// <reference path="./tiny-inflate.d.ts" />
-import inflate from "tiny-inflate";
-import { nodeModule } from "../environment.js";
+import { expand } from "./lzma.js";
 
-/** Two near twins in one deflate stream: the plain binary, and the relaxed one as a patch of it. */
+/** Two near twins in one LZMA stream: the plain binary, and the relaxed one as a patch of it. */
 export interface Packed {
   /** Bytes of the plain binary. */
   readonly plain: number;
@@ -12,18 +10,14 @@ export interface Packed {
   readonly relaxed: number;
   /** Bytes of the patch. */
   readonly patch: number;
-  /** The raw deflate stream of the plain binary and the patch, in base64. */
+  /** The raw LZMA stream of the plain binary and the patch, in base64. */
   readonly base64: string;
 }
 
 /** Both binaries. */
 export function unpack({ plain, relaxed, patch, base64 }: Packed) {
-  const stream = decode(base64);
   const bytes = new Uint8Array(plain + patch);
-  // Node's own takes a third of the time, for nothing of ours is compiled yet. Browsers have none that need not be awaited.
-  const zlib = nodeModule<{ inflateRawSync(stream: Uint8Array): Uint8Array }>("node:zlib");
-  if (zlib) bytes.set(zlib.inflateRawSync(stream));
-  else inflate(stream, bytes);
+  expand(decode(base64), bytes);
   return {
     plain: bytes.slice(0, plain),
     relaxed: patched(bytes.subarray(0, plain), bytes.subarray(plain), new Uint8Array(relaxed)),
