@@ -10,6 +10,10 @@ const SHORTEST = 6;
 /** How far ahead in the original the next run may be: what lies between is lost for all that follows. */
 const FURTHEST = 64;
 
+// See src/executors/wasm/lzma.ts, which has the same numbers.
+const QUICKEST = 6;
+const SLOWEST = 100;
+
 /** What src/executors/wasm/unpack.ts takes; it says what is what. */
 export function pack({ plain, relaxed }) {
   const patch = difference(plain, relaxed);
@@ -22,14 +26,16 @@ export function pack({ plain, relaxed }) {
   };
 }
 
-/** The raw LZMA stream, without end marker, that src/executors/wasm/lzma.ts expands to the bytes. */
+/** The stream that src/executors/wasm/lzma.ts expands to the bytes: an encoder of LZMA says what, RangeCoder how. */
 export function compress(bytes) {
   const encoder = new lzma.LZMA.Encoder();
-  // Bits of context: the upper three of the byte before, none of the position. With two of it, its default, 100 bytes more.
+  // Bits of context: the upper three of the byte before, none of the position.
   encoder.setLcLpPb(3, 0, 0);
   encoder.setNumFastBytes(273);
   // What has been is searched no further back: 64 KB are searched whole, in little memory.
   encoder.setDictionarySize(2 ** 18);
+  const coder = new RangeCoder();
+  encoder._rangeEncoder = coder;
   let read = 0;
   const input = {
     read: (target, offset, size) => {
@@ -39,9 +45,82 @@ export function compress(bytes) {
       return chunk.length;
     },
   };
-  const stream = [];
-  encoder.code(input, { writeByte: (byte) => stream.push(byte & 255), flush() {} }, bytes.length, -1);
-  return Uint8Array.from(stream);
+  encoder.code(input, undefined, bytes.length, -1);
+  return Uint8Array.from(coder.bytes);
+}
+
+/** In place of the encoder's own range coder, with the same methods, but with the probabilities of lzma.ts. */
+class RangeCoder {
+  bytes = [];
+  #low = 0;
+  #range = 2 ** 32 - 1;
+  /** Of each table of the encoder's. */
+  #estimates = new Map();
+
+  encode(table, place, bit) {
+    if (!this.#estimates.has(table)) {
+      const { length } = table;
+      this.#estimates.set(table, {
+        quick: new Uint16Array(length).fill(2 ** 14),
+        slow: new Uint16Array(length).fill(2 ** 14),
+        counts: new Uint8Array(length).fill(1),
+      });
+    }
+    const { quick, slow, counts } = this.#estimates.get(table);
+    const bound = (this.#range >>> 16) * (quick[place] + slow[place]);
+    if (bit) {
+      this.#low += bound;
+      this.#range -= bound;
+    } else {
+      this.#range = bound;
+    }
+    const goal = bit ? 31 : 2 ** 15 - 31;
+    const count = Math.min(counts[place] + 1, SLOWEST);
+    counts[place] = count;
+    quick[place] += (goal - quick[place]) / Math.min(count, QUICKEST);
+    slow[place] += (goal - slow[place]) / count;
+    // By this the encoder knows what its choices will cost.
+    table[place] = (quick[place] + slow[place]) >> 5;
+    this.#normalize();
+  }
+
+  encodeDirectBits(value, bits) {
+    for (let i = bits - 1; i >= 0; i--) {
+      this.#range >>>= 1;
+      if ((value >> i) & 1) this.#low += this.#range;
+      this.#normalize();
+    }
+  }
+
+  flushData() {
+    for (let i = 0; i < 4; i++) this.#shift();
+  }
+
+  #normalize() {
+    if (this.#range >= 2 ** 24) return;
+    this.#range *= 256;
+    this.#shift();
+  }
+
+  #shift() {
+    if (this.#low >= 2 ** 32) {
+      // A carry: into the byte before, and where that overflows, on.
+      let i = this.bytes.length - 1;
+      while (this.bytes[i] === 255) this.bytes[i--] = 0;
+      this.bytes[i]++;
+    }
+    this.bytes.push((this.#low >>> 24) & 255);
+    this.#low = (this.#low << 8) >>> 0;
+  }
+
+  // The encoder calls these, too.
+  init() {}
+  setStream() {}
+  releaseStream() {}
+  flushStream() {}
+  getProcessedSizeAdd() {
+    return this.bytes.length;
+  }
 }
 
 /** The patch that makes `changed` of `original`, going through both from front to back. */
