@@ -187,7 +187,9 @@ function* toFlat(name: string, value: Rows, format: Format): Pieces<Table["data"
   }
   if (value.length > 0 && typeof value[0] === "object") return yield* flatten(name, value, format);
   const numbers = value as readonly number[];
-  yield* byRows(numbers.length, 1, (from, to) => checkNumbers(name, numbers, from, to));
+  yield* byRows(numbers.length, 1, (from, to) => {
+    for (let i = from; i < to; i++) checkNumber(name, numbers, i);
+  });
   const data = new Float64Array(numbers.length);
   yield* byRows(numbers.length, 1, (from, to) => data.set(numbers.slice(from, to), from));
   return data;
@@ -245,23 +247,21 @@ function* flatten(
   yield* byRows(rows.length, width, (from, to) => {
     for (let r = from; r < to; r++) {
       const row = check(r);
-      if (!ArrayBuffer.isView(row)) checkNumbers(`${name}[${r}]`, row as readonly number[], 0, width);
-      else if (!HELD[className(row)]) throw notNumbers(`${name}[${r}]`, row);
+      if (!ArrayBuffer.isView(row)) {
+        const label = `${name}[${r}]`;
+        for (let j = 0; j < width; j++) checkNumber(label, row, j);
+      } else if (!HELD[className(row)]) throw notNumbers(`${name}[${r}]`, row);
       data.set(row as readonly number[], r * width);
     }
   });
   return data;
 }
 
+/** An element that is a number: strings and null would turn into numbers silently. */
 function checkNumber(name: string, values: ArrayLike<unknown>, i: number): number {
   const value = values[i];
   if (typeof value === "number") return value;
   throw wrongType(`${name}[${i}]`, value, "a number");
-}
-
-/** Every element a number: strings and null would turn into numbers silently. */
-function checkNumbers(name: string, values: readonly number[], from: number, to: number): void {
-  for (let i = from; i < to; i++) checkNumber(name, values, i);
 }
 
 /** Whether `value` is a flat list of numbers: a typed array, or an array that begins with a number. */

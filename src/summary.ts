@@ -28,10 +28,11 @@ export function summarize(
   density: number | undefined,
 ): string {
   const { inputShape, layers, parameterCount, dtype, executor, seed } = network;
+  const text = (count: number) => count.toLocaleString("en");
   const rows = [["layer", "activation", "output", "parameters"]];
   rows.push(["input", "", shapeText(inputShape), "0"]);
   for (const [index, { kind, activation = "", parameterCount }] of layers.entries()) {
-    rows.push([kind, activation, shapeText(outputs[index]), parameterCount.toLocaleString("en")]);
+    rows.push([kind, activation, shapeText(outputs[index]), text(parameterCount)]);
   }
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   const line = (row: string[]) =>
@@ -41,23 +42,22 @@ export function summarize(
   const table = rows.map(line);
   const rule = "-".repeat(table[0].length);
   const kibibytes = (parameterCount * bytesOf(dtype)) / 1024;
-  const text = [
+  const lines = [
     table[0],
     rule,
     ...table.slice(1),
     rule,
-    `${parameterCount.toLocaleString("en")} parameters, ${kibibytes.toFixed(1)} KiB, ${dtype}, ` +
+    `${text(parameterCount)} parameters, ${kibibytes.toFixed(1)} KiB, ${dtype}, ` +
       `executor ${executor}, seed ${seed}`,
   ];
   if (trained < parameterCount) {
-    const frozen = (parameterCount - trained).toLocaleString("en");
-    text.push(`${trained.toLocaleString("en")} of them trainable, ${frozen} not`);
+    lines.push(`${text(trained)} of them trainable, ${text(parameterCount - trained)} not`);
   }
   if (density !== undefined) {
-    text.push(
+    lines.push(
       `${(density * 100).toFixed(0)} % of the inputs last trained on are not zero: the first layer ` +
         (density < SPARSE_BELOW ? "walks only those" : "multiplies them all"),
     );
   }
-  return text.join("\n");
+  return lines.join("\n");
 }

@@ -102,7 +102,7 @@ test("data that change while fit reads them are refused, and nothing is written 
     };
     setImmediate(spoil);
     await expect(network.fit(data, classes)).rejects.toThrow(
-      "the data changed, or their memory went, while fit was reading them",
+      "the data changed while fit was reading them",
     );
     vi.restoreAllMocks();
     await expect(network.fit(sparse, classes)).resolves.toHaveLength(1);

@@ -81,11 +81,8 @@ export function progress(options: ProgressOptions = {}): Callback {
         const room = Math.max(4, Math.min(25, columns() - 26));
         const done = Math.round(part * room) || 0;
         const bar = paint(32, "━".repeat(done)) + paint(2, "─".repeat(room - done));
-        const figures = { loss, ...(accuracy !== undefined && { accuracy }) };
-        const cells = [
-          number(epoch),
-          ...Object.entries(figures).map(([name, value]) => figureText(name, value)),
-        ];
+        const cells = [number(epoch), figureText("loss", loss)];
+        if (accuracy !== undefined) cells.push(figureText("accuracy", accuracy));
         const wide = [...widths.slice(0, cells.length), room, 9, 9];
         if (part && rows)
           cells.push(
