@@ -1,4 +1,4 @@
-// The activations: one row each. The type Activation is this table's keys; there is no second list. Some have a factory
+// The activations: one row each. The type ActivationName is this table's keys; there is no second list. Some have a factory
 // besides, for the parameter that their row names.
 
 import { checkChoice, checkPositive, quote, readOptions } from "./check.js";
@@ -91,10 +91,10 @@ export const activations = /* @__PURE__ */ rowsOf<ActivationRow>()({
 });
 
 /** Name of an activation function. */
-export type Activation = keyof typeof activations;
+export type ActivationName = keyof typeof activations;
 
 /** An activation with its parameter: what a factory such as `elu` returns. */
-export interface SetActivation<A extends Activation = Activation> {
+export interface SetActivation<A extends ActivationName = ActivationName> {
   readonly name: A;
   /** Of leakyRelu. */
   readonly negativeSlope?: number;
@@ -103,7 +103,7 @@ export interface SetActivation<A extends Activation = Activation> {
 }
 
 /** An activation with its option, if it is given one and has it, checked. */
-function set<A extends Activation>(name: A, options: Omit<SetActivation, "name">): SetActivation<A> {
+function set<A extends ActivationName>(name: A, options: Omit<SetActivation, "name">): SetActivation<A> {
   const { option } = activations[name];
   const read = readOptions(name, options, option ? [option] : []);
   const value = option && read[option];
@@ -136,7 +136,7 @@ export const elu = (options: { alpha?: number } = {}): SetActivation<"elu"> => s
 export const celu = (options: { alpha?: number } = {}): SetActivation<"celu"> => set("celu", options);
 
 /** What a layer was given as its activation, checked. */
-export function checkActivation<A extends Activation>(given: A | SetActivation<A>): SetActivation<A> {
+export function checkActivation<A extends ActivationName>(given: A | SetActivation<A>): SetActivation<A> {
   const { name, ...options } = typeof given === "object" && given ? given : { name: given };
   return set(checkChoice("activation", name, activations) as A, options);
 }

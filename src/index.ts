@@ -1,6 +1,6 @@
 // Public entry: everything a user imports from "wasmgrad".
 
-import type { Activation as ActivationName } from "./activations.js";
+import type { ActivationName } from "./activations.js";
 import type {
   Callback as CallbackOf,
   CallbackOption as CallbackOptionOf,
@@ -13,7 +13,7 @@ import type { Layer } from "./layers/layer.js";
 import { Network as Implementation, type NetworkConstructor } from "./network.js";
 import type { FitOptions as FitOptionsOf, NetworkOptions as Options } from "./options.js";
 
-export type { Activation as ActivationName, SetActivation } from "./activations.js";
+export type { ActivationName, SetActivation } from "./activations.js";
 export { celu, elu, leakyRelu } from "./activations.js";
 export type { BatchEntry, EpochEntry } from "./callbacks/callback.js";
 export type { CheckpointOptions } from "./callbacks/checkpoint.js";

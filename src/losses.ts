@@ -1,6 +1,6 @@
 // The losses: one row each. The type Loss is this table's keys.
 
-import type { Activation } from "./activations.js";
+import type { ActivationName } from "./activations.js";
 import { checkNumber, checkPositive, readOptions } from "./check.js";
 import type { TargetKind } from "./dataset.js";
 import type { MetricFigures } from "./metrics.js";
@@ -12,7 +12,7 @@ export interface LossRow {
   /** @internal */
   readonly op: Op;
   /** Activation of the last layer that the loss is fused with, and needs. A logSoftmax will do for a softmax. */
-  readonly fused?: Activation;
+  readonly fused?: ActivationName;
   /** How class weights count; a loss that has it classifies. @internal */
   readonly classes?: ClassWeights;
   /** What its targets must be; default: what fits the activation, "any" for none. @internal */
@@ -85,7 +85,7 @@ export type ClassifyingLoss = {
 
 /** An activation whose loss, unless another is asked for, has an accuracy. */
 export type ClassifyingActivation =
-  | Extract<(typeof losses)[ClassifyingLoss], { readonly fused: Activation }>["fused"]
+  | Extract<(typeof losses)[ClassifyingLoss], { readonly fused: ActivationName }>["fused"]
   | "logSoftmax";
 
 /** A loss with settings: what a factory such as `huber` returns. */
@@ -172,7 +172,7 @@ export function setLoss(
 }
 
 /** The row of a loss after a last activation, or undefined where it cannot follow it. */
-export function rowAfter(loss: Loss, last: Activation | undefined): LossRow | undefined {
+export function rowAfter(loss: Loss, last: ActivationName | undefined): LossRow | undefined {
   const row: LossRow = losses[loss];
   const after = (last as string) === "logSoftmax" ? "softmax" : last;
   return [row, row.otherwise].find((one) => one && (one.fused ?? after) === after);
@@ -184,7 +184,7 @@ export function smooths({ fused, classes }: LossRow): boolean {
 }
 
 /** The loss that fits the last activation: the one that is fused with it. */
-export function defaultLoss(last: Activation | undefined): Loss {
+export function defaultLoss(last: ActivationName | undefined): Loss {
   return (
     namesOf(losses).find((loss) => (losses[loss] as LossRow).fused && rowAfter(loss, last)) ??
     "meanSquaredError"

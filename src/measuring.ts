@@ -1,6 +1,6 @@
 // Metrics of a data set in the heap.
 
-import type { Activation } from "./activations.js";
+import type { ActivationName } from "./activations.js";
 import type { TargetKind } from "./dataset.js";
 import { type Metric, type MetricFigures, measure } from "./metrics.js";
 import type { Pieces } from "./pieces.js";
@@ -18,7 +18,7 @@ export interface Measures {
 /** What a loss and the last activation make of outputs of a shape. */
 export function taskOf(
   { classifies, targets }: { classifies: boolean; targets: TargetKind },
-  last: Activation | undefined,
+  last: ActivationName | undefined,
   shape: Shape,
 ): Task {
   const positions = positionsOf(shape);

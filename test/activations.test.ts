@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type Activation, activations } from "../src/activations.js";
+import { type ActivationName, activations } from "../src/activations.js";
 import type { Region } from "../src/heap.js";
 import { Curve, Op } from "../src/program/builder.js";
 import { namesOf } from "../src/table.js";
@@ -113,12 +113,12 @@ const SLOPE = 0.25;
 /** Opcodes of what is no activation by itself. */
 const functions: Record<string, Op> = { exp: Op.exp, log: Op.log };
 
-const byRows: readonly Activation[] = ["softmax", "logSoftmax"];
+const byRows: readonly ActivationName[] = ["softmax", "logSoftmax"];
 const elementwise = namesOf(activations).filter((name) => name !== "linear" && !byRows.includes(name));
 
 /** The parameter of an activation over `width` columns: its cell, or of prelu its slopes. */
 function parameterOf(bench: Bench, name: string, width: number, slopes = Array(width).fill(SLOPE)) {
-  const { parameter, learned } = activations[name as Activation] ?? {};
+  const { parameter, learned } = activations[name as ActivationName] ?? {};
   if (learned !== undefined) return bench.input(slopes);
   return parameter === undefined ? undefined : bench.builder.cell(parameter);
 }
@@ -131,14 +131,14 @@ function emitForward(
   width: number,
   { rows = 1, parameter = parameterOf(bench, name, width) } = {},
 ): void {
-  const { forward = functions[name], curve } = activations[name as Activation] ?? {};
+  const { forward = functions[name], curve } = activations[name as ActivationName] ?? {};
   if (forward !== undefined) bench.builder.forward(forward, y, x, rows, width);
   else bench.builder.curve(curve!, y, x, rows, width, { parameter });
 }
 
 function emitBackward(
   bench: Bench,
-  name: Activation,
+  name: ActivationName,
   d: Region,
   gradient: Region,
   saved: Region,
@@ -155,7 +155,7 @@ function emitBackward(
  * is larger, of that.
  */
 function backwardRounding(
-  name: Activation,
+  name: ActivationName,
   gradients: Float64Array,
   saved: Float64Array,
 ): Rounding | undefined {
@@ -180,7 +180,7 @@ function apply(lab: Lab, name: string, values: ArrayLike<number> & Iterable<numb
   return y;
 }
 
-function applyBackward(lab: Lab, name: Activation, gradients: Float64Array, saved: Float64Array) {
+function applyBackward(lab: Lab, name: ActivationName, gradients: Float64Array, saved: Float64Array) {
   const [d] = lab.run((bench) => {
     const gradient = bench.input(gradients);
     const x = bench.input(saved);

@@ -3,7 +3,7 @@
 
 import { vi } from "vitest";
 import { RECORD_WORDS } from "../assembly/ops.js";
-import type { Activation } from "../src/activations.js";
+import type { ActivationName } from "../src/activations.js";
 import type { DType } from "../src/dtype.js";
 import type { Executor, Program } from "../src/executors/executor.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
@@ -354,7 +354,9 @@ export function expectClose(
 /** Every loss, those too that a name means after another activation. */
 export function everyLoss(): SetLoss[] {
   return namesOf(losses).flatMap((name) => {
-    const rows = new Set([undefined, "sigmoid", "softmax"].map((last) => rowAfter(name, last as Activation)));
+    const rows = new Set(
+      [undefined, "sigmoid", "softmax"].map((last) => rowAfter(name, last as ActivationName)),
+    );
     return [...rows].flatMap((row) => (row ? setLoss(row, { name }) : []));
   });
 }

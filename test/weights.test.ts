@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { FIRST_ROW_LOSS, Stat } from "../assembly/ops.js";
-import type { Activation } from "../src/activations.js";
+import type { ActivationName } from "../src/activations.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { gradientsOf } from "../src/gradients.js";
 import {
@@ -42,7 +42,7 @@ import {
 interface GoldenCase {
   loss: Loss;
   settings: Record<string, number>;
-  activation: Activation;
+  activation: ActivationName;
   /** null: NaN. */
   targets: number[] | (number | null)[][];
   options: { labelSmoothing?: number; classWeights?: number[]; sampleWeights?: number[] };
@@ -136,7 +136,7 @@ describe("agrees with PyTorch:", () => {
 const ROWS = 23;
 
 /** Every way in which terms count more or less, for a loss of rows and one of elements. */
-function problems(): [string, { last: Activation; t: Rows; options: FitOptions }][] {
+function problems(): [string, { last: ActivationName; t: Rows; options: FitOptions }][] {
   const sampleWeights = Float64Array.from(randomValues(ROWS, 5, 0, 2), (w, i) => (i % 5 === 0 ? 0 : w));
   const classes = Array.from({ length: ROWS }, (_, r) => (5 * r) % 3);
   const real = randomValues(ROWS * 3, 6);
@@ -163,7 +163,7 @@ function problems(): [string, { last: Activation; t: Rows; options: FitOptions }
 
 const x = randomValues(ROWS * 4, 4, -1, 1);
 
-function build(last: Activation, options: Partial<DenseNetworkOptions> = {}): DenseNetwork {
+function build(last: ActivationName, options: Partial<DenseNetworkOptions> = {}): DenseNetwork {
   const layers = [new Dense(5, { activation: "tanh" }), new Dense(3, { activation: last })];
   return new Network({ inputs: 4, layers, seed: 7, deterministic: true, ...options });
 }
@@ -429,11 +429,11 @@ describe("refuses", () => {
   const soft = () => makeClassifier();
   const t = Array.from({ length: 6 }, (_, r) => r % 3);
   const six = randomValues(24, 1);
-  const train = (options: object, last: Activation = "softmax", targets: Rows = t) =>
+  const train = (options: object, last: ActivationName = "softmax", targets: Rows = t) =>
     build(last).fit(six, targets, options as FitOptions);
   const numbers = randomValues(18, 2);
 
-  test.each<[string, object, string, Activation?, Rows?]>([
+  test.each<[string, object, string, ActivationName?, Rows?]>([
     [
       "smoothing with another loss",
       { labelSmoothing: 0.1 },
@@ -723,7 +723,7 @@ describe.each(settings)("the operations around a loss in %s", (_, { dtype, ...op
 
 test("a loss by name is the loss of a factory without settings", async () => {
   const t = randomValues(ROWS * 3, 6);
-  const pairs: [Loss, LossSettings, Activation][] = [
+  const pairs: [Loss, LossSettings, ActivationName][] = [
     ["huber", huber(), "linear"],
     ["focal", focal(), "sigmoid"],
     ["focal", focal({ gamma: 2, alpha: 0.25 }), "softmax"],
@@ -740,7 +740,7 @@ test("a loss by name is the loss of a factory without settings", async () => {
 /** A random loss with random data and options that it takes. */
 const tasks = fc
   .record({
-    last: fc.constantFrom<Activation>("softmax", "sigmoid", "linear", "relu"),
+    last: fc.constantFrom<ActivationName>("softmax", "sigmoid", "linear", "relu"),
     pick: fc.nat(),
     outputs: fc.integer({ min: 1, max: 9 }),
     rows: fc.integer({ min: 1, max: 40 }),
@@ -781,7 +781,7 @@ const tasks = fc
 
 describe("for every loss with every option that it takes", () => {
   const make = (
-    { last, outputs, dtype }: { last: Activation; outputs: number; dtype: DType },
+    { last, outputs, dtype }: { last: ActivationName; outputs: number; dtype: DType },
     options: Partial<DenseNetworkOptions>,
   ) => {
     const layers = [new Dense(6, { activation: "tanh" }), new Dense(outputs, { activation: last })];

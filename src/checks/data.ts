@@ -1,6 +1,6 @@
 // Inputs, targets and weights, checked; and what the checks need to know of a network.
 
-import type { Activation } from "../activations.js";
+import type { ActivationName } from "../activations.js";
 import {
   type Format,
   isClasses,
@@ -36,7 +36,7 @@ export interface Facts {
   /** Whether a buffer is its memory, or was. */
   owns(buffer: ArrayBufferLike): boolean;
   /** Of the last layer. */
-  activation: Activation | undefined;
+  activation: ActivationName | undefined;
   /** The loss that a call without one takes. */
   loss: SetLoss;
   /** What inputs and targets must be like. */

@@ -1,7 +1,7 @@
 // An activation as a layer of its own: y = f(x).
 
 import {
-  type Activation as ActivationName,
+  type ActivationName,
   activations,
   activationText,
   checkActivation,

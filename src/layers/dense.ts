@@ -1,7 +1,7 @@
 // The fully connected layer: y = f(x W + b).
 
 import {
-  type Activation,
+  type ActivationName,
   activations,
   activationText,
   checkActivation,
@@ -26,7 +26,7 @@ import { INSPECT } from "../wrapped.js";
 import { BaseLayer } from "./base.js";
 import { BIAS_STREAM, type Description, type Emitted, emitActivation, type Pass } from "./layer.js";
 
-export interface DenseOptions<A extends Activation = Activation> extends PenaltyOptions {
+export interface DenseOptions<A extends ActivationName = ActivationName> extends PenaltyOptions {
   /**
    * Activation of the outputs: a name, or what `leakyRelu`, `elu` or `celu` returns; default "sigmoid". "softmax" and
    * "logSoftmax" are for the last layer only.
@@ -54,7 +54,7 @@ export interface DenseOptions<A extends Activation = Activation> extends Penalty
  *
  * The biases start at 0 unless told otherwise. A layer belongs to the one network it was given to.
  */
-export class Dense<A extends Activation = Activation> extends BaseLayer {
+export class Dense<A extends ActivationName = ActivationName> extends BaseLayer {
   /** Number of outputs. */
   readonly size: number;
   readonly activation: A;
@@ -211,6 +211,6 @@ export class Dense<A extends Activation = Activation> extends BaseLayer {
 /** The class as users construct it: without an activation, a sigmoid. */
 export interface DenseConstructor {
   new (size: number, options?: DenseOptions<"sigmoid">): Dense<"sigmoid">;
-  new <A extends Activation>(size: number, options: DenseOptions<A>): Dense<A>;
+  new <A extends ActivationName>(size: number, options: DenseOptions<A>): Dense<A>;
   readonly prototype: Dense;
 }

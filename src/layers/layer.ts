@@ -1,6 +1,6 @@
 // What a layer is to the network: shapes, parameters, and the operations it emits.
 
-import { type Activation, activations, parameterOf, type SetActivation } from "../activations.js";
+import { type ActivationName, activations, parameterOf, type SetActivation } from "../activations.js";
 import type { DType, FloatArray } from "../dtype.js";
 import type { Region } from "../heap.js";
 import { Curve, type ProgramBuilder } from "../program/builder.js";
@@ -19,7 +19,7 @@ export const NOISE_STREAM = 2 ** 30;
 /** A layer of a network. */
 export interface Layer {
   /** Activation of its outputs, if it has one. */
-  readonly activation?: Activation;
+  readonly activation?: ActivationName;
   /** Number of parameters, known once the layer is part of a network. */
   readonly parameterCount: number;
   /** Whether training changes its parameters. It may change between calls of `fit`. */
