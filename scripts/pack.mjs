@@ -63,7 +63,7 @@ class RangeCoder {
       this.#estimates.set(table, {
         quick: new Uint16Array(length).fill(2 ** 14),
         slow: new Uint16Array(length).fill(2 ** 14),
-        counts: new Uint8Array(length).fill(1),
+        counts: new Uint8Array(length).fill(2),
       });
     }
     const { quick, slow, counts } = this.#estimates.get(table);
@@ -75,10 +75,10 @@ class RangeCoder {
       this.#range = bound;
     }
     const goal = bit ? 31 : 2 ** 15 - 31;
-    const count = Math.min(counts[place] + 1, SLOWEST);
-    counts[place] = count;
+    const count = counts[place];
     quick[place] += (goal - quick[place]) / Math.min(count, QUICKEST);
     slow[place] += (goal - slow[place]) / count;
+    if (count < SLOWEST) counts[place]++;
     // By this the encoder knows what its choices will cost.
     table[place] = (quick[place] + slow[place]) >> 5;
     this.#normalize();

@@ -25,7 +25,7 @@ const LITERALS = LOWEST + 16;
 const LITERAL_TABLE = 3 * 256;
 const PLACES = LITERALS + 8 * LITERAL_TABLE;
 
-// The probability of a bit is the mean of two estimates. Each bit moves them by 1 / (the number of bits so far + 1) of the
+// The probability of a bit is the mean of two estimates. Each bit moves them by 1 / (the number of bits before it + 2) of the
 // way, but not by less than 1 / 6 and 1 / 100: scripts/pack.mjs has the same numbers.
 const QUICKEST = 6;
 const SLOWEST = 100;
@@ -35,7 +35,8 @@ export function expand(stream: Uint8Array, output: Uint8Array): void {
   // In units of 2^-15: how probable it is that the bit is 0.
   const quick = new Uint16Array(PLACES).fill(2 ** 14);
   const slow = quick.slice();
-  const counts = new Uint8Array(PLACES).fill(1);
+  // How many bits have been, and two.
+  const counts = new Uint8Array(PLACES).fill(2);
   // In arrays, for a variable of more than 31 bits would be a new object at each change: a third more time.
   const range = Uint32Array.of(2 ** 32 - 1);
   const code = new Uint32Array(1);
@@ -55,10 +56,10 @@ export function expand(stream: Uint8Array, output: Uint8Array): void {
       range[0] = bound;
     }
     const goal = result ? 31 : 2 ** 15 - 31;
-    const count = Math.min(counts[place] + 1, SLOWEST);
-    counts[place] = count;
-    quick[place] += (goal - quick[place]) / Math.min(count, QUICKEST);
+    const count = counts[place];
+    quick[place] += (goal - quick[place]) / (count < QUICKEST ? count : QUICKEST);
     slow[place] += (goal - slow[place]) / count;
+    if (count < SLOWEST) counts[place]++;
     if (range[0] < 2 ** 24) {
       range[0] *= 256;
       shift();
