@@ -358,8 +358,7 @@ function runCurve(record: usize, from: usize, count: usize, rowBytes: usize, wid
   return (rate * <f64>word(record, Loss.factor)) / <f64>word(record, Loss.terms);
 }
 
-// @ts-ignore: decorator
-@inline function runLoss<T>(op: Op, record: usize, from: usize, count: usize, width: usize, step: usize): void {
+function runLoss<T>(op: Op, record: usize, from: usize, count: usize, width: usize, step: usize): void {
   const offset = from * width * sizeof<T>();
   const d = word(record, Loss.gradient) + offset;
   const y = word(record, Loss.prediction) + offset;

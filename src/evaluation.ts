@@ -1,6 +1,5 @@
 // Evaluation of data that stay outside the heap: one batch at a time is copied in.
 
-import { sliceRows, type Table, type Targets } from "./dataset.js";
 import { arrayOf, type FloatArray, smaller } from "./dtype.js";
 import { adviceFor, type Figures, type SetLoss } from "./losses.js";
 import type { Measures } from "./measuring.js";
@@ -9,15 +8,11 @@ import type { Pacer } from "./pacing.js";
 import { finish } from "./pieces.js";
 import { figuresOf, type Model, NO_SUMS, placeSnapshot, Statistics, type Sums } from "./plan.js";
 import { EVALUATION_BATCH, planSweep } from "./sweep.js";
-import { allocateData, copyInto, regionOf } from "./upload.js";
+import { allocateData, type Batch, copyBatch, sliceBatch } from "./upload.js";
 import type { Snapshot } from "./whole-steps.js";
 
 /** What is evaluated. */
-export interface Evaluation extends Measures {
-  inputs: Table;
-  targets: Targets;
-  /** Weights of the rows. */
-  weights?: Table | undefined;
+export interface Evaluation extends Measures, Batch {
   loss: SetLoss;
 }
 
@@ -73,7 +68,7 @@ function finiteFigures(model: Model, sums: Sums, { inputs, loss }: Evaluation): 
 /** Adds the losses and hits of the rows `from` to `to`, in batches, to `sums`; writes their outputs to `predictions`. */
 function evaluateRows(
   model: Model,
-  { inputs, targets, weights, loss }: Evaluation,
+  evaluation: Evaluation,
   parameters: Snapshot | undefined,
   from: number,
   to: number,
@@ -84,24 +79,16 @@ function evaluateRows(
   const mark = heap.top;
   try {
     const batch = Math.min(EVALUATION_BATCH, to - from);
-    const first = {
-      inputs: sliceRows(inputs, 0, batch),
-      targets: sliceRows(targets, 0, batch),
-      weights: weights && sliceRows(weights, 0, batch),
-      density: 1,
-    };
-    const placed = allocateData(heap, first, { order: undefined, batch });
-    const kept = predictions && heap.region(batch * outputs * heap.elementBytes);
-    if (kept) placed.predictions = kept;
+    const first = sliceBatch(evaluation, 0, batch);
+    const placed = allocateData(heap, first, { order: undefined, batch }, predictions && outputs);
+    const kept = placed.predictions;
     const statistics = new Statistics(heap);
     statistics.set(sums);
     const purpose = { kind: "evaluate", parameters: placeSnapshot(model, parameters) } as const;
-    const { full, rest } = planSweep(model, placed, to - from, loss, statistics, purpose);
+    const { full, rest } = planSweep(model, placed, to - from, evaluation.loss, statistics, purpose);
     for (let start = from; start < to; start += batch) {
       const end = Math.min(to, start + batch);
-      copyInto(heap, placed.inputs.data, sliceRows(inputs, start, end));
-      copyInto(heap, regionOf(placed.targets), sliceRows(targets, start, end));
-      if (weights) copyInto(heap, placed.weights!.data, sliceRows(weights, start, end));
+      copyBatch(heap, sliceBatch(evaluation, start, end), placed);
       executor.run((end - start === batch ? full : rest)!, 0, 1);
       if (kept) predictions!.set(heap.elements(kept.offset, (end - start) * outputs), start * outputs);
     }

@@ -1,7 +1,7 @@
 // What a training goes over, epoch by epoch: a data set in the heap, or batches that arrive one after the other.
 
 import type { BatchEntry } from "./callbacks/callback.js";
-import { isClasses, type Targets } from "./dataset.js";
+import type { Targets } from "./dataset.js";
 import type { FloatArray } from "./dtype.js";
 import type { Program } from "./executors/executor.js";
 import type { Region } from "./heap.js";
@@ -19,7 +19,7 @@ import type { Rates } from "./rates.js";
 import type { BatchReader } from "./stream.js";
 import { planSweep, runSweep, type Sweep } from "./sweep.js";
 import { type FilledRates, planUpdate, type UpdatePlan } from "./update.js";
-import { allocateData, copyInto, type DataSet, type PlacedData, regionOf, upload } from "./upload.js";
+import { allocateData, copyBatch, type DataSet, formOf, type PlacedData, upload } from "./upload.js";
 
 /** What of a training's settings its source needs. */
 export interface SourceSettings extends Measures {
@@ -95,10 +95,7 @@ export class Pass {
     this.data = data;
     this.#model = model;
     this.#settings = settings;
-    this.placed = allocateData(heap, data, visit);
-    if (settings.metrics.length > 0) {
-      this.placed.predictions = heap.region(rows * outputs * heap.elementBytes);
-    }
+    this.placed = allocateData(heap, data, visit, settings.metrics.length && outputs);
     this.statistics = new Statistics(heap);
     const manner = mannerFor(model, visit.batch, data.density);
     this.sweep = planSweep(model, this.placed, rows, settings.loss, this.statistics, purpose, manner);
@@ -279,7 +276,7 @@ export class StreamSource implements Source {
       const data = isPending(checking) ? await checking : checking;
       this.sample ??= { ...data, inputs: copied(data.inputs), targets: copied(data.targets) };
       const { program, placed } = this.#planFor(data);
-      this.#enter(data, placed);
+      copyBatch(heap, data, placed);
       const targets = placed.predictions && data.targets.data.slice();
       // Its data are in the heap: whoever makes batches may use the same array again.
       if (outcome.steps + 1 !== stepsPerEpoch) reader.readAhead();
@@ -318,29 +315,18 @@ export class StreamSource implements Source {
     return outcome;
   }
 
-  /** Copies a batch to its place. */
-  #enter({ inputs, targets, weights }: DataSet, placed: PlacedData): void {
-    const { heap } = this.#model;
-    copyInto(heap, placed.inputs.data, inputs);
-    copyInto(heap, regionOf(placed.targets), targets);
-    if (weights) copyInto(heap, placed.weights!.data, weights);
-  }
-
   #outputsOf({ predictions }: PlacedData, rows: number): FloatArray {
     const { heap, outputs } = this.#model;
     return heap.elements(predictions!.offset, rows * outputs).slice();
   }
 
   #planFor(data: DataSet): BatchPlan {
-    const { inputs, targets, weights } = data;
-    const masked = !isClasses(targets) && targets.masked === true;
-    const form = isClasses(targets) ? "classes" : targets.dataType;
-    const key = [inputs.rows, inputs.dataType, form, masked, weights?.dataType].join();
+    const key = formOf(data).join();
     const known = this.#plans.get(key);
     if (known) return known;
     const { heap, residents, outputs } = this.#model;
     const { loss, metrics } = this.#settings;
-    const { rows } = inputs;
+    const { rows } = data.inputs;
     // Plans of predict lie above all others.
     residents.drop();
     if (this.#plans.size >= MOST_PLANS) {
@@ -349,8 +335,8 @@ export class StreamSource implements Source {
     }
     const top = heap.top;
     try {
-      const placed = allocateData(heap, { ...data, density: 1 }, { order: undefined, batch: rows });
-      if (metrics.length > 0) placed.predictions = heap.region(rows * outputs * heap.elementBytes);
+      const visit = { order: undefined, batch: rows };
+      const placed = allocateData(heap, data, visit, metrics.length && outputs);
       const purpose: Purpose = { kind: "train", update: this.#update, cells: this.#cells };
       const manner = mannerFor(this.#model, rows, 1);
       const region = this.statistics.region;

@@ -2,7 +2,6 @@
 // Their plans stay on the heap from call to call.
 
 import { RECORD_WORDS } from "../assembly/ops.js";
-import { isClasses, type Table, type Targets } from "./dataset.js";
 import type { FloatArray } from "./dtype.js";
 import type { Program } from "./executors/executor.js";
 import type { Layer } from "./layers/layer.js";
@@ -14,14 +13,10 @@ import { Rates } from "./rates.js";
 import { sizeOf } from "./shape.js";
 import type { Tensor } from "./store.js";
 import { hasSlots, planUpdate, takeSlots } from "./update.js";
-import { allocateData, copyInto, type PlacedData, regionOf } from "./upload.js";
+import { allocateData, copyBatch, formOf, type PlacedData, type Batch as Rows } from "./upload.js";
 
-/** A batch, checked. */
-export interface Batch {
-  inputs: Table;
-  targets: Targets;
-  /** Weights of the rows. */
-  weights: Table | undefined;
+/** A batch, checked, and its loss. */
+export interface Batch extends Rows {
   loss: SetLoss;
 }
 
@@ -37,34 +32,14 @@ export interface LossGradients extends Gradients, Figures {
   readonly inputs: FloatArray;
 }
 
-interface PlacedBatch {
-  placed: PlacedData;
-  statistics: Statistics;
-}
-
-function placeBatch(model: Model, { inputs, targets, weights }: Batch): PlacedBatch {
-  const visit = { order: undefined, batch: inputs.rows };
-  return {
-    placed: allocateData(model.heap, { inputs, targets, weights, density: 1 }, visit),
-    statistics: new Statistics(model.heap),
-  };
-}
-
-function enter(
-  { heap }: Model,
-  { inputs, targets, weights }: Batch,
-  { placed, statistics }: PlacedBatch,
-): void {
-  copyInto(heap, placed.inputs.data, inputs);
-  copyInto(heap, regionOf(placed.targets), targets);
-  if (weights) copyInto(heap, placed.weights!.data, weights);
-  statistics.clear();
+function placeBatch({ heap }: Model, batch: Batch): { placed: PlacedData; statistics: Statistics } {
+  const placed = allocateData(heap, batch, { order: undefined, batch: batch.inputs.rows });
+  return { placed, statistics: new Statistics(heap) };
 }
 
 /** What plans for batches like this one have in common. */
-function keyOf(kind: string, { layers }: Model, { inputs, targets, weights, loss }: Batch): unknown[] {
-  const form = isClasses(targets) ? "classes" : targets.masked ? "masked" : targets.dataType;
-  return [kind, inputs.rows, inputs.dataType, form, weights?.dataType, textOf(loss), trainedOf(layers)];
+function keyOf(kind: string, { layers }: Model, batch: Batch): unknown[] {
+  return [kind, ...formOf(batch), textOf(batch.loss), trainedOf(layers)];
 }
 
 /** Trains a step on a batch; returns its loss before the step. */
@@ -82,7 +57,8 @@ export function trainBatch(model: Model, batch: Batch, optimizer: SetOptimizer):
     const [forward, backward] = split(planned.program, planned.forward);
     return { placed, statistics, cells, update, forward, backward };
   });
-  enter(model, batch, plan);
+  copyBatch(heap, batch, plan.placed);
+  plan.statistics.clear();
   plan.update.fill(1, () => rateOf(model, optimizer));
   heap.setCell(plan.cells.epoch, model.epochsTrained);
   heap.setCell(plan.cells.step, model.stepsTrained);
@@ -109,7 +85,8 @@ export function gradientsOf(model: Model, batch: Batch, { training = false } = {
   };
   const passing = snapshot !== undefined;
   const plan = residents.take([...keyOf("gradients", model, batch), training, snapshot], make, { passing });
-  enter(model, batch, plan);
+  copyBatch(heap, batch, plan.placed);
+  plan.statistics.clear();
   if (plan.cells) heap.setCell(plan.cells.step, model.stepsTrained);
   executor.run(plan.program, 0, 1);
   const { sums } = plan.statistics;

@@ -3,7 +3,7 @@
 // The heap gives out regions in stack order, so all regions of a call are taken together, between two turns of the
 // event loop; they can be filled in pieces. For that the number of non-zero values must be known before.
 
-import { density, isClasses, type Table, type Targets } from "./dataset.js";
+import { density, isClasses, sliceRows, type Table, type Targets } from "./dataset.js";
 import type { Heap, Region } from "./heap.js";
 import { byRows, type Pieces } from "./pieces.js";
 import type { ClassSamples, DenseSamples, SparseSamples, Visit } from "./program/samples.js";
@@ -64,14 +64,40 @@ export interface PlacedData {
   masked?: boolean;
   visit: Visit;
   /** Where the outputs for all rows are kept, if they are needed: T (rows, outputs). */
-  predictions?: Region;
+  predictions?: Region | undefined;
 }
 
-/** Takes room for data. */
+/** Rows of data that are copied as they are. */
+export type Batch = Pick<DataSet, "inputs" | "targets" | "weights">;
+
+/** Rows `from` to `to` of data, without a copy. */
+export function sliceBatch({ inputs, targets, weights }: Batch, from: number, to: number): Batch {
+  return {
+    inputs: sliceRows(inputs, from, to),
+    targets: sliceRows(targets, from, to),
+    weights: weights && sliceRows(weights, from, to),
+  };
+}
+
+/** What programs for batches like this one have in common. */
+export function formOf({ inputs, targets, weights }: Batch): unknown[] {
+  const form = isClasses(targets) ? "classes" : targets.masked ? "masked" : targets.dataType;
+  return [inputs.rows, inputs.dataType, form, weights?.dataType];
+}
+
+/** Copies a batch into the room that allocateData() took. */
+export function copyBatch(heap: Heap, { inputs, targets, weights }: Batch, placed: PlacedData): void {
+  copyInto(heap, placed.inputs.data, inputs);
+  copyInto(heap, regionOf(placed.targets), targets);
+  if (weights) copyInto(heap, placed.weights!.data, weights);
+}
+
+/** Takes room for data, and for the outputs of all rows, so many of each. */
 export function allocateData(
   heap: Heap,
-  { inputs, targets, weights, sparse }: DataSet,
+  { inputs, targets, weights, sparse }: Omit<DataSet, "density">,
   visit: Visit,
+  outputs = 0,
 ): PlacedData {
   const place = (values: Table, entries = values.data.length): DenseSamples => ({
     data: heap.region(entries * values.data.BYTES_PER_ELEMENT),
@@ -91,6 +117,7 @@ export function allocateData(
     weights: weights && place(weights),
     masked: !isClasses(targets) && targets.masked === true,
     visit,
+    predictions: outputs ? heap.region(inputs.rows * outputs * heap.elementBytes) : undefined,
   };
 }
 
