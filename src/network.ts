@@ -7,8 +7,8 @@ import {
   checkFunction,
   checkInteger,
   checkSignal,
-  quote,
   readOptions,
+  wrongValue,
 } from "./check.js";
 import { checkRounded, type Facts, formatsOf } from "./checks/data.js";
 import { checkFit, checkStream } from "./checks/fit.js";
@@ -132,7 +132,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     const kind = checkExecutor(executor);
     this.executor = kind?.name ?? "wasm";
     if (!Number.isFinite(inputScale) || inputScale === 0) {
-      throw new RangeError(`inputScale is ${quote(inputScale)}, but must be a finite number other than 0`);
+      throw wrongValue("inputScale", inputScale, "a finite number other than 0");
     }
     checkRounded("inputScale", inputScale, this.dtype);
     this.layers = checkLayers(given.layers, this.dtype);
@@ -403,7 +403,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
     const { store } = modelOf(this);
     const { tau = 1 } = readOptions<{ tau?: number }>("copyWeightsFrom", options, ["tau"]);
     if (!(typeof tau === "number" && tau > 0 && tau <= 1)) {
-      throw new RangeError(`tau is ${quote(tau)}, but must be above 0 and at most 1`);
+      throw wrongValue("tau", tau, "above 0 and at most 1");
     }
     this.#refuseDuringFit("copyWeightsFrom");
     const source = modelOf(other);

@@ -1,6 +1,6 @@
 // Batches that arrive one after the other, for data larger than memory: the next one is read while this one trains.
 
-import { quote } from "./check.js";
+import { quote, wrongType } from "./check.js";
 import type { Rows } from "./dataset.js";
 
 /** A batch of a stream: a step of training. */
@@ -74,8 +74,10 @@ export class BatchReader {
       return undefined;
     }
     if (!Array.isArray(value) || value.length < 2 || value.length > 3) {
-      throw new TypeError(
-        `batch ${this.#index + 1} is ${quote(value)}, but must be [inputs, targets] or [inputs, targets, sampleWeights]`,
+      throw wrongType(
+        `batch ${this.#index + 1}`,
+        value,
+        "[inputs, targets] or [inputs, targets, sampleWeights]",
       );
     }
     this.#index++;

@@ -1,7 +1,7 @@
 // Everything that `fit` is given, checked.
 
 import { type Callback, checkCallbacks } from "../callbacks/callback.js";
-import { checkBoolean, checkFunction, checkInteger, quote } from "../check.js";
+import { checkBoolean, checkFunction, checkInteger, quote, wrongType } from "../check.js";
 import { type Rows, refuseZeros, sliceRows, type Targets } from "../dataset.js";
 import type { SetLoss } from "../losses.js";
 import type { FitOptions, Weights } from "../options.js";
@@ -128,7 +128,7 @@ function* checkValidation(
   }
   if (validationData !== undefined) {
     if (!Array.isArray(validationData) || (validationData.length !== 2 && validationData.length !== 3)) {
-      throw new TypeError(`validationData is ${quote(validationData)}, but must be [inputs, targets]`);
+      throw wrongType("validationData", validationData, "[inputs, targets]");
     }
     const names = ["validationData[0]", "validationData[1]", "validationData[2]"] as const;
     const [first, second, third] = validationData as readonly [Rows, Rows, Weights?];
@@ -138,7 +138,7 @@ function* checkValidation(
   }
   if (validationSplit === undefined) return undefined;
   if (typeof validationSplit !== "number" || Number.isNaN(validationSplit)) {
-    throw new TypeError(`validationSplit is ${quote(validationSplit)}, but must be a number between 0 and 1`);
+    throw wrongType("validationSplit", validationSplit, "a number between 0 and 1");
   }
   const kept = Math.round(rows * validationSplit);
   if (kept >= 1 && kept < rows) return kept;

@@ -1,6 +1,6 @@
 // What is measured, checked: the loss, what is given with it, metrics.
 
-import { checkChoice, quote } from "../check.js";
+import { checkChoice, quote, wrongValue } from "../check.js";
 import { type Rows, refuseZeros, toWeights } from "../dataset.js";
 import type { Evaluation } from "../evaluation.js";
 import {
@@ -42,9 +42,7 @@ export function checkLoss(
   }
   const smoothing = labelSmoothing ?? (loss === undefined ? before.labelSmoothing : 0);
   if (!(typeof smoothing === "number" && smoothing >= 0 && smoothing < 1)) {
-    throw new RangeError(
-      `labelSmoothing is ${quote(smoothing)}, but must be at least 0 and less than 1, e.g. 0.1`,
-    );
+    throw wrongValue("labelSmoothing", smoothing, "at least 0 and less than 1, e.g. 0.1");
   }
   if (smoothing > 0 && !smooths(row)) throw unfit("labelSmoothing", chosen, smooths);
   let weights: number[] | undefined;

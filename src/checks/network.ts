@@ -2,7 +2,7 @@
 
 import { MOST_THREADS } from "../../assembly/ops.js";
 import { activations } from "../activations.js";
-import { checkInteger, quote } from "../check.js";
+import { checkInteger, wrongType, wrongValue } from "../check.js";
 import { bytesOf, type DType } from "../dtype.js";
 import { availableThreads } from "../executors/environment.js";
 import type { ExecutorKind } from "../executors/executor.js";
@@ -35,9 +35,7 @@ export function widthsText(input: Shape, descriptions: readonly Description[]): 
 export function checkThreads(threads: unknown): number {
   if (threads === "auto") return availableThreads();
   if (typeof threads === "number") return checkInteger("threads", threads, 1, MOST_THREADS);
-  throw new TypeError(
-    `threads is ${quote(threads)}, but must be an integer from 1 to ${MOST_THREADS}, or "auto"`,
-  );
+  throw wrongType("threads", threads, `an integer from 1 to ${MOST_THREADS}, or "auto"`);
 }
 
 /** What makes the executor of a network that is not to have the WASM executor. */
@@ -45,8 +43,10 @@ export function checkExecutor(executor: unknown): ExecutorKind | undefined {
   if (executor === "wasm") return undefined;
   const kind = executor as Partial<ExecutorKind> | null;
   if (kind?.name === "reference" && typeof kind.make === "function") return kind as ExecutorKind;
-  throw new RangeError(
-    `executor is ${quote(executor)}, but must be "wasm", or, after import { reference } from "wasmgrad/reference", reference`,
+  throw wrongValue(
+    "executor",
+    executor,
+    '"wasm", or, after import { reference } from "wasmgrad/reference", reference',
   );
 }
 
@@ -59,7 +59,7 @@ export function smallerNetwork(input: Shape, descriptions: readonly Description[
 /** Checks the layers of a network; returns a frozen copy of the list. */
 export function checkLayers<L extends readonly Layer[]>(layers: L, dtype: DType): L {
   if (!Array.isArray(layers)) {
-    throw new TypeError(`layers is ${quote(layers)}, but must be an array of layers, e.g. [new Dense(10)]`);
+    throw wrongType("layers", layers, "an array of layers, e.g. [new Dense(10)]");
   }
   if (layers.length === 0) {
     throw new RangeError("layers is empty, but a network needs at least one layer, e.g. [new Dense(10)]");
@@ -73,7 +73,7 @@ export function checkLayers<L extends readonly Layer[]>(layers: L, dtype: DType)
             "require, or two versions. Take layers and Network from the same one",
         );
       }
-      throw new TypeError(`layers[${index}] is ${quote(layer)}, but must be a layer, e.g. new Dense(10)`);
+      throw wrongType(`layers[${index}]`, layer, "a layer, e.g. new Dense(10)");
     }
     if (layer.isAttached || layers.indexOf(layer) !== index) {
       throw new Error(

@@ -1,6 +1,6 @@
 // Optimizers and learning rates, checked.
 
-import { checkChoice, quote } from "../check.js";
+import { checkChoice, wrongType } from "../check.js";
 import { rounded } from "../dtype.js";
 import { type SetLoss, termsOf } from "../losses.js";
 import { checkSettings, isOptimizer, makeOptimizer, optimizers, type SetOptimizer } from "../optimizers.js";
@@ -21,8 +21,10 @@ export function checkOptimizer(
   }
   if (!isOptimizer(chosen)) {
     const names = namesOf(optimizers).map((name) => `"${name}"`);
-    throw new TypeError(
-      `optimizer is ${quote(chosen)}, but must be one of ${names.join(", ")}, or what a factory returns, e.g. adam()`,
+    throw wrongType(
+      "optimizer",
+      chosen,
+      `one of ${names.join(", ")}, or what a factory returns, e.g. adam()`,
     );
   }
   const settings = checkSettings(chosen);

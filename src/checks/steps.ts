@@ -1,6 +1,6 @@
 // What single steps are given, checked: `trainBatch`, `gradients`, `applyGradients`.
 
-import { checkBoolean, quote, readOptions } from "../check.js";
+import { checkBoolean, readOptions, wrongValue } from "../check.js";
 import { type Rows, type Table, toSmallTable } from "../dataset.js";
 import type { FloatArray } from "../dtype.js";
 import type { SetLoss } from "../losses.js";
@@ -104,9 +104,7 @@ export function checkApplyGradients(
     const values: unknown = gradients?.layers?.[Number(layer)]?.[own];
     const size = sizeOf(shape);
     if (!ArrayBuffer.isView(values) || (values as FloatArray).length !== size) {
-      throw new RangeError(
-        `${label} is ${quote(values)}, but must be an array of ${size} numbers, as gradients() returns it`,
-      );
+      throw wrongValue(label, values, `an array of ${size} numbers, as gradients() returns it`);
     }
     const bad = (values as FloatArray).findIndex((value) => !Number.isFinite(value));
     if (bad >= 0) {
