@@ -3,7 +3,7 @@
 
 import { rowMax, divideRow, shiftedExp } from "./activations";
 import { first, horizontalSum, lanes, lanesBelow, splat, storePartial } from "./lanes";
-import { exp, log, logOf, sigmoid } from "./math";
+import { exp, log, sigmoid } from "./math";
 
 /**
  * Element by element: loss = (y - t)^2, d = (y - t) scale. The mean, and the 2 of the derivative, are in
@@ -110,7 +110,7 @@ export function crossEntropy<T>(
   for (let r: usize = 0; r < rows; r++) {
     const largest = rowMax<T>(z, width);
     const total = shiftedExp<T>(y, z, width, largest);
-    const logTotal = logOf<T>(total);
+    const logTotal = log<T>(total);
     divideRow<T>(y, total, width);
     let loss = splat<T>(0);
     let i: usize = 0;
