@@ -101,9 +101,7 @@ test("data that change while fit reads them are refused, and nothing is written 
       else setImmediate(spoil);
     };
     setImmediate(spoil);
-    await expect(network.fit(data, classes)).rejects.toThrow(
-      "the data changed while fit was reading them",
-    );
+    await expect(network.fit(data, classes)).rejects.toThrow("the data changed while fit was reading them");
     vi.restoreAllMocks();
     await expect(network.fit(sparse, classes)).resolves.toHaveLength(1);
   }
