@@ -189,10 +189,7 @@ describe.each(stacks)("the gradient of %s is the slope of the loss", (_, stack) 
       model.stepsTrained = 3;
       return (await network.fit(x, targets, { ...options, ...given }))[0].loss;
     };
-    const loss = () => train({ learningRate: 1e-300 });
-    const expected = await slopes(network, loss);
-    // A loss is rounded by its own size: that of two exponentials is 3187.
-    const absolute = tolerance.absolute + ((await loss()) * Number.EPSILON) / STEP;
+    const expected = await slopes(network, () => train({ learningRate: 1e-300 }));
     const before = state(network);
     // Folded into the parameters, and with gradients in a buffer: a momentum's first step is its gradient.
     for (const momentum of [0, 0.5]) {
@@ -201,7 +198,7 @@ describe.each(stacks)("the gradient of %s is the slope of the loss", (_, stack) 
       const after = state(network);
       for (const [name, slope] of Object.entries(expected)) {
         const gradient = after[name].map((value, i) => (before[name][i] - value) / learningRate);
-        expectClose(gradient, slope, { ...tolerance, absolute, label: `${name}, momentum ${momentum}` });
+        expectClose(gradient, slope, { ...tolerance, label: `${name}, momentum ${momentum}` });
       }
       same(network, before);
     }

