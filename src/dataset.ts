@@ -271,12 +271,14 @@ function isFlat(value: Rows): value is NumericArray | readonly number[] {
 }
 
 /** Checks class indexes: integers from 0 to width - 1. */
-function* toClasses(name: string, value: NumericArray | readonly number[], width: number): Pieces<Classes> {
+function* toClasses(name: string, value: NumericArray | readonly number[], width: number): Pieces<Targets> {
   const data = new Uint32Array(value.length);
+  let masked = false;
   yield* byRows(value.length, 1, (from, to) => {
     for (let i = from; i < to; i++) {
       const index = checkNumber(name, value, i);
-      if (!(Number.isInteger(index) && index >= 0 && index < width)) {
+      masked ||= Number.isNaN(index);
+      if (!Number.isNaN(index) && !(Number.isInteger(index) && index >= 0 && index < width)) {
         throw new RangeError(
           `${name}[${i}] is ${index}, but the network has ${width} outputs: class indexes are integers ` +
             `from 0 to ${width - 1}`,
@@ -285,7 +287,21 @@ function* toClasses(name: string, value: NumericArray | readonly number[], width
       data[i] = index;
     }
   });
+  if (masked) return yield* toOneHot(value, width);
   return { data, rows: value.length, width };
+}
+
+/** Class indices as rows, for where some are NaN, which no index can be. */
+function* toOneHot(classes: NumericArray | readonly number[], width: number): Pieces<Table> {
+  const rows = classes.length;
+  const data = new Float32Array(rows * width);
+  yield* byRows(rows, width, (from, to) => {
+    for (let r = from; r < to; r++) {
+      if (Number.isNaN(classes[r])) data.fill(Number.NaN, r * width, (r + 1) * width);
+      else data[r * width + classes[r]] = 1;
+    }
+  });
+  return { data, dataType: DataType.f32, rows, width, masked: true };
 }
 
 /** What a loss asks of the targets: numbers, those from 0 to 1, rows of such that sum to 1, -1 or 1, or none below 0. */
@@ -321,7 +337,8 @@ export function* toTargets(
 
 const probabilities = {
   fits: (value: number) => value >= 0 && value <= 1,
-  wanted: 'probabilities from 0 to 1: scale the targets, or choose loss: "meanSquaredError"',
+  wanted:
+    'probabilities from 0 to 1: scale the targets, or, for other numbers, give the last layer activation "linear"',
 };
 
 /** What targets of a kind must be, NaN excepted; of a distribution each value alone. */

@@ -349,7 +349,8 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
    * Trains one step on a batch, at once, and returns its mean loss before the step: for loops of your own, as in
    * reinforcement and incremental learning. From the second call with as many rows on it allocates and plans nothing.
    *
-   * What the optimizer keeps (a velocity, moments) is that of `fit`: both go on from where the other ended.
+   * What the optimizer keeps (a velocity, moments) is that of `fit`: both go on from where the other ended. A schedule counts
+   * all steps that the network was trained; epochs are those of `fit`.
    *
    * @param inputs as of `fit`: all rows are the batch
    * @throws as `fit`; Error when the loss is not finite, or while a fit is under way: nothing is changed then

@@ -5,9 +5,10 @@ import type { Pieces } from "./pieces.js";
 
 /** How long a fit is. */
 export interface Extent {
-  /** Steps of all epochs. */
+  /** Steps of all epochs; NaN where it is not known (batches of a stream), Infinity where there is no end (trainBatch). */
   steps: number;
   epochs: number;
+  /** As steps. */
   stepsPerEpoch: number;
 }
 

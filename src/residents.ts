@@ -3,7 +3,7 @@
 import type { Heap } from "./heap.js";
 
 /** Most plans, and most bytes of all but the last, that stay: more are dropped before the next one is made. */
-const MOST = 8;
+const MOST = 64;
 const ROOM = 2 ** 24;
 
 interface Resident {

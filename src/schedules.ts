@@ -10,7 +10,7 @@ import {
   oneOf,
   readSettings,
 } from "./check.js";
-import { power, type Schedule, type Watched, type WatchingSchedule } from "./rates.js";
+import { type Extent, power, type Schedule, type Watched, type WatchingSchedule } from "./rates.js";
 
 /** The same learning rate for all steps, as a number is. */
 export function constant(learningRate: number): Schedule {
@@ -94,11 +94,12 @@ export function cosineDecay(learningRate: number, options: CosineDecayOptions = 
     : {};
   if (restarts) checkInteger("period", period, 1);
   return (step, _, fit) => {
+    const all = restarts ? 0 : lengthOf("cosineDecay", steps, fit);
     if (step < warmup) return (learningRate * step) / warmup;
     let t = step - warmup;
     let length = period;
     if (!restarts) {
-      length = (steps ?? fit.steps) - warmup;
+      length = all - warmup;
       t = Math.min(t, length);
     } else if (multiplier === 1) {
       t %= period;
@@ -107,6 +108,16 @@ export function cosineDecay(learningRate: number, options: CosineDecayOptions = 
     }
     return cosine(learningRate, minimum, t / length);
   };
+}
+
+/** The steps of a schedule: those that it was given, or all of the fit, if that knows them. */
+function lengthOf(name: string, steps: number | undefined, fit: Extent): number {
+  const length = steps ?? fit.steps;
+  if (Number.isFinite(length)) return length;
+  throw new RangeError(
+    `${name} must know how many steps there are: give it steps, e.g. { steps: 1000 }, or, to a fit on batches that come ` +
+      "one after the other, a stepsPerEpoch",
+  );
 }
 
 /** From one value to another along half a cosine. */
@@ -157,7 +168,7 @@ export function oneCycle(maximum: number, options: OneCycleOptions = {}): Schedu
   const initial = maximum / divFactor;
   const final = initial / finalDivFactor;
   return (step, _, fit) => {
-    const last = (steps ?? fit.steps) - 1;
+    const last = lengthOf("oneCycle", steps, fit) - 1;
     const top = pctStart * (last + 1) - 1;
     // Ends of the phases, and the rates there.
     const phases: [number, number][] = [

@@ -6,7 +6,7 @@ import type { FloatArray } from "./dtype.js";
 import type { Program } from "./executors/executor.js";
 import type { Region } from "./heap.js";
 import type { Cells } from "./layers/layer.js";
-import type { Figures, SetLoss } from "./losses.js";
+import { type Figures, type SetLoss, termsOf } from "./losses.js";
 import { type Measures, measurePlaced } from "./measuring.js";
 import { type MetricFigures, measure } from "./metrics.js";
 import type { SetOptimizer } from "./optimizers.js";
@@ -60,7 +60,6 @@ export interface Source {
   readonly steps: number | undefined;
   readonly rows: number | undefined;
   readonly batchSize: number | undefined;
-  readonly statistics: Statistics;
   /** Data to judge a loss by. */
   readonly sample: Pick<DataSet, "inputs" | "targets">;
   /** Copies the data into the heap. */
@@ -141,10 +140,6 @@ export class TableSource implements Source {
     this.#pass = new Pass(model, settings, data, visit, purpose);
   }
 
-  get statistics(): Statistics {
-    return this.#pass.statistics;
-  }
-
   get sample(): DataSet {
     return this.#pass.data;
   }
@@ -161,6 +156,7 @@ export class TableSource implements Source {
     const { steps, rows, batchSize } = this;
     const { heap, executor, epochsTrained, stepsTrained } = this.#model;
     const { sweep, statistics } = this.#pass;
+    statistics.clear();
     const before = (epoch - 1) * steps;
     const filled = this.#update.fill(steps, (step) => rates.at(before + step, epoch - 1));
     heap.setCell(this.#cells.epoch, epochsTrained);
@@ -226,13 +222,17 @@ export class StreamSource implements Source {
   readonly #update: UpdatePlan;
   readonly #plans = new Map<string, BatchPlan>();
   readonly #mark: number;
-  readonly statistics: Statistics;
+  /** Of batches whose rows all count alike, and of the others: they are means by other things. */
+  readonly #alike: Statistics;
+  readonly #weighed: Statistics;
   readonly batchSize = undefined;
   steps: number | undefined;
   rows: number | undefined;
   /** The first batch. */
   sample!: DataSet;
   #seen = 0;
+  /** Those that all count alike. */
+  #seenAlike = 0;
   /** Steps of the epochs before. */
   #before = 0;
   /** Outputs and targets of the batches of an epoch, for metrics. */
@@ -246,7 +246,8 @@ export class StreamSource implements Source {
     this.steps = batches.stepsPerEpoch;
     this.#cells = { epoch: heap.cell(0), step: heap.cell(0) };
     this.#update = planUpdate(model, settings.optimizer, 1);
-    this.statistics = new Statistics(heap);
+    this.#alike = new Statistics(heap);
+    this.#weighed = new Statistics(heap);
     this.#mark = heap.top;
   }
 
@@ -255,7 +256,6 @@ export class StreamSource implements Source {
   async run({ epoch, pacer, rates, firstBatch, onBatch }: Epoch): Promise<Outcome> {
     const { heap, epochsTrained, stepsTrained } = this.#model;
     const { reader, stepsPerEpoch, check } = this.#batches;
-    const { statistics } = this;
     const outcome: Outcome = {
       steps: 0,
       badBatch: undefined,
@@ -266,9 +266,12 @@ export class StreamSource implements Source {
       highest: 0,
     };
     this.#seen = 0;
+    this.#seenAlike = 0;
     this.#kept = [];
+    this.#alike.clear();
+    this.#weighed.clear();
     heap.setCell(this.#cells.epoch, epochsTrained);
-    reader.begin(epoch, { goOn: stepsPerEpoch !== undefined });
+    reader.begin(epoch);
     while (outcome.on && !outcome.badBatch && outcome.steps !== stepsPerEpoch) {
       const batch = (await pacer.callback(reader.take())) as readonly unknown[] | undefined;
       if (!batch) break;
@@ -288,10 +291,11 @@ export class StreamSource implements Source {
       heap.setCell(this.#cells.step, stepsTrained + outcome.steps);
       await pacer.step(program, 0);
       this.#seen += rows;
+      if (!this.#weighs(placed)) this.#seenAlike += rows;
       outcome.steps++;
-      if (statistics.badStep >= 0) outcome.badBatch = outcome.steps;
+      if (this.#statisticsOf(placed).badStep >= 0) outcome.badBatch = outcome.steps;
       if (targets) this.#kept.push({ outputs: this.#outputsOf(placed, rows), targets });
-      const figures = figuresOf(this.#model, statistics.sums, this.#seen, this.#settings.loss);
+      const figures = this.#figures();
       firstBatch(figures.loss);
       if (!onBatch) continue;
       const called = performance.now();
@@ -300,7 +304,7 @@ export class StreamSource implements Source {
       outcome.callbacks += performance.now() - called;
     }
     outcome.whole = outcome.on || outcome.steps === stepsPerEpoch;
-    if (outcome.steps === 0) throw empty(epoch);
+    if (outcome.steps === 0 && !stepsPerEpoch) throw empty(epoch);
     if (outcome.steps < (stepsPerEpoch ?? 0) && outcome.on && !outcome.badBatch) {
       throw new RangeError(
         `the batches ended after ${outcome.steps} of epoch ${epoch}, but stepsPerEpoch is ${stepsPerEpoch}: give more ` +
@@ -313,6 +317,32 @@ export class StreamSource implements Source {
     }
     this.#before += outcome.steps;
     return outcome;
+  }
+
+  /** Whether terms of a batch count differently. */
+  #weighs({ masked, weights }: PlacedData): boolean {
+    return masked === true || weights !== undefined || this.#settings.loss.classWeights !== undefined;
+  }
+
+  #statisticsOf(placed: PlacedData): Statistics {
+    return this.#weighs(placed) ? this.#weighed : this.#alike;
+  }
+
+  /** The figures of the epoch so far. */
+  #figures(): Figures {
+    const { loss } = this.#settings;
+    const alike = figuresOf(this.#model, this.#alike.sums, this.#seenAlike, loss);
+    const weighed = figuresOf(this.#model, this.#weighed.sums, this.#seen - this.#seenAlike, loss);
+    if (this.#seenAlike === this.#seen) return alike;
+    if (this.#seenAlike === 0) return weighed;
+    const { weightSum, counted } = this.#weighed.sums;
+    const terms = termsOf(loss, this.#seenAlike, this.#model.outputShape);
+    const mean = (a: number, b: number, weight: number) => (a * terms + b * weight) / (terms + weight);
+    const figures: Figures = { loss: mean(alike.loss, weightSum && weighed.loss, weightSum) };
+    if (alike.accuracy !== undefined) {
+      figures.accuracy = mean(alike.accuracy, counted && weighed.accuracy!, counted);
+    }
+    return figures;
   }
 
   #outputsOf({ predictions }: PlacedData, rows: number): FloatArray {
@@ -339,7 +369,7 @@ export class StreamSource implements Source {
       const placed = allocateData(heap, data, visit, metrics.length && outputs);
       const purpose: Purpose = { kind: "train", update: this.#update, cells: this.#cells };
       const manner = mannerFor(this.#model, rows, 1);
-      const region = this.statistics.region;
+      const { region } = this.#statisticsOf(placed);
       const { program } = planStep(this.#model, loss, placed, rows, region, purpose, manner);
       const plan = { placed, program };
       this.#plans.set(key, plan);
@@ -351,8 +381,8 @@ export class StreamSource implements Source {
   }
 
   async measure(pacer: Pacer): Promise<Figures & MetricFigures> {
-    const { metrics, task, loss } = this.#settings;
-    const figures = figuresOf(this.#model, this.statistics.sums, this.#seen, loss);
+    const { metrics, task } = this.#settings;
+    const figures = this.#figures();
     if (metrics.length === 0) return figures;
     const outputs = joined(this.#kept.map((kept) => kept.outputs)) as FloatArray;
     const targets = joined(this.#kept.map((kept) => kept.targets));

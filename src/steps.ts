@@ -142,6 +142,11 @@ function makeRoom({ store, residents }: Model, optimizer: SetOptimizer): void {
 /** The learning rate of the next step: to a schedule, steps and epochs count from the network's first. */
 function rateOf({ stepsTrained, epochsTrained }: Model, { learningRate }: SetOptimizer): number {
   if (typeof learningRate === "number") return learningRate;
+  if (typeof learningRate === "object") {
+    throw new TypeError(
+      "reduceOnPlateau goes by epochs, and there are none here: give a number, or a schedule of steps",
+    );
+  }
   return new Rates(learningRate, ENDLESS).at(stepsTrained, epochsTrained);
 }
 

@@ -3,10 +3,8 @@
 import { quote, wrongType } from "./check.js";
 import type { Rows } from "./dataset.js";
 
-/** A batch of a stream: a step of training. */
-export type StreamBatch =
-  | readonly [inputs: Rows, targets: Rows]
-  | readonly [inputs: Rows, targets: Rows, sampleWeights: Rows];
+/** A batch of a stream, a step of training: [inputs, targets] or [inputs, targets, sampleWeights]. */
+export type StreamBatch = readonly Rows[];
 
 type Batches = AsyncIterable<StreamBatch> | Iterable<StreamBatch>;
 
@@ -29,18 +27,26 @@ export class BatchReader {
   readonly #stream: BatchStream;
   #iterator: Iterator<StreamBatch> | AsyncIterator<StreamBatch> | undefined;
   #next: Promise<IteratorResult<StreamBatch>> | undefined;
+  #epoch = 1;
   /** Number of the batch that is read next, in its epoch. */
   #index = 0;
+  /** Whether an epoch goes on behind the end of the stream, from its beginning. */
+  readonly #endless: boolean;
 
-  constructor(stream: BatchStream) {
+  constructor(stream: BatchStream, { endless = false } = {}) {
     this.#stream = stream;
+    this.#endless = endless;
   }
 
-  /** Begins an epoch, 1 for the first: an iterable is gone through anew, unless it is being gone through already. */
-  begin(epoch: number, { goOn = false } = {}): void {
+  /** Begins an epoch, 1 for the first: with the stream's first batch, or, if epochs go on, with the next one. */
+  begin(epoch: number): void {
+    this.#epoch = epoch;
     this.#index = 0;
-    if (goOn && this.#iterator) return;
-    const batches = typeof this.#stream === "function" ? this.#stream(epoch) : this.#stream;
+    if (!this.#endless || !this.#iterator) this.#open();
+  }
+
+  #open(): void {
+    const batches = typeof this.#stream === "function" ? this.#stream(this.#epoch) : this.#stream;
     const given: object = Object(batches);
     if (!(Symbol.asyncIterator in given || Symbol.iterator in given)) {
       throw new TypeError(
@@ -62,17 +68,23 @@ export class BatchReader {
     this.#next.catch(() => {});
   }
 
-  /** The next batch, or undefined behind the last. */
-  async take(): Promise<StreamBatch | undefined> {
+  async #read(): Promise<IteratorResult<StreamBatch>> {
     this.readAhead();
     const next = this.#next;
-    if (!next) return undefined;
-    const { done, value } = await next;
+    const result = next ? await next : ({ done: true, value: undefined } as const);
     this.#next = undefined;
-    if (done) {
-      this.#iterator = undefined;
-      return undefined;
+    if (result.done) this.#iterator = undefined;
+    return result;
+  }
+
+  /** The next batch, or undefined behind the last. */
+  async take(): Promise<StreamBatch | undefined> {
+    let { done, value } = await this.#read();
+    if (done && this.#endless) {
+      this.#open();
+      ({ done, value } = await this.#read());
     }
+    if (done) return undefined;
     if (!Array.isArray(value) || value.length < 2 || value.length > 3) {
       throw wrongType(
         `batch ${this.#index + 1}`,

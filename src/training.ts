@@ -65,7 +65,7 @@ export async function train(
       "reader" in data
         ? new StreamSource(model, settings, data)
         : new TableSource(model, settings, data, seed);
-    const { statistics, steps = Number.NaN } = source;
+    const { steps = Number.NaN } = source;
     const validation = settings.validation && planValidation(model, settings.validation, settings);
     const wholeSteps = new WholeSteps(store, { slots });
     const copyEachStep = (source.batchSize ?? 0) >= ROWS_WORTH_A_COPY;
@@ -89,7 +89,6 @@ export async function train(
     for (let epoch = 1; epoch <= epochs && on; epoch++) {
       wholeSteps.keep();
       const start = performance.now();
-      statistics.clear();
       let outcome: Outcome;
       try {
         outcome = await source.run({

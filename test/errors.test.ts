@@ -151,7 +151,7 @@ describe("fit refuses targets:", () => {
       "values that are no probabilities",
       rows(20).map(() => [2, -1, 0, 0, 0, 0, 0, 0, 0, 0]),
       "targets holds 2 in row 0, column 0, but the loss takes probabilities from 0 to 1: scale the targets, " +
-        'or choose loss: "meanSquaredError"',
+        'or, for other numbers, give the last layer activation "linear"',
     ],
   ])("%s", async (_, targets, message) => {
     const network = classifier();
@@ -173,7 +173,7 @@ describe("fit refuses targets:", () => {
       network,
       () => network.fit(rows(2), [0.5, -0.5]),
       "targets holds -0.5 in row 1, column 0, but the loss takes probabilities from 0 to 1: scale the targets, " +
-        'or choose loss: "meanSquaredError"',
+        'or, for other numbers, give the last layer activation "linear"',
     );
   });
 });

@@ -4,11 +4,14 @@ import { describe, expect, test, vi } from "vitest";
 import {
   adam,
   BatchNormalization,
+  cosineDecay,
   Dense,
   Dropout,
   type Loss,
   Network,
   type NetworkOptions,
+  oneCycle,
+  reduceOnPlateau,
   sgd,
 } from "../src/index.js";
 import { dtypes, executors, expectClose, makeClassifier, parameters, randomValues } from "./helpers.js";
@@ -127,6 +130,21 @@ describe("trainBatch", () => {
     expect(() => network.trainBatch(x, classes, { learningRate: -1 })).toThrow("learningRate is -1");
     expect(() => network.trainBatch(x, classes, { loss: "binaryCrossEntropy" })).toThrow("sigmoid");
     expect(parameters(network)).toEqual(before);
+  });
+
+  test("refuses schedules that go by epochs, or by a length that there is not", () => {
+    const network = makeClassifier();
+    const before = parameters(network);
+    const rates = [cosineDecay(0.1), oneCycle(0.1), reduceOnPlateau(0.1)];
+    const messages = ["cosineDecay must know", "oneCycle must know", "reduceOnPlateau goes by epochs"];
+    for (const [i, learningRate] of rates.entries()) {
+      expect(() => network.trainBatch(x, classes, { optimizer: adam({ learningRate }) })).toThrow(
+        messages[i],
+      );
+    }
+    expect(parameters(network)).toEqual(before);
+    const optimizer = adam({ learningRate: cosineDecay(0.1, { steps: 10 }) });
+    expect(network.trainBatch(x, classes, { optimizer })).toBeGreaterThan(0);
   });
 
   test("leaves its loss to evaluate, as fit does", () => {

@@ -125,6 +125,57 @@ describe("fit on batches", () => {
     expect(decayed[1].learningRate).toBeLessThan(decayed[0].learningRate);
   });
 
+  test("means over batches with and without gaps and weights what the whole has", async () => {
+    const linear = () =>
+      new Network({ inputs: 4, layers: [new Dense(2, { activation: "linear" })], seed: 2 });
+    const targets = randomValues(ROWS * 2, 4).map((value, i) => (i % 7 === 3 && i > 40 ? Number.NaN : value));
+    const weights = Array.from({ length: ROWS }, (_, r) => (r < 24 ? 1 : 1 + (r % 3)));
+    const rows = (from: number, to: number) =>
+      [x.slice(from * 4, to * 4), targets.slice(from * 2, to * 2), weights.slice(from, to)] as const;
+    const stream = function* () {
+      for (let from = 0; from < ROWS; from += BATCH)
+        yield rows(from, from + BATCH).slice(0, from < 24 ? 2 : 3);
+    };
+    const still = { learningRate: 1e-12, batchSize: BATCH, shuffle: false };
+    const [whole] = await linear().fit(x, targets, { ...still, sampleWeights: weights });
+    const [streamed] = await linear().fit(stream, { learningRate: 1e-12 });
+    expect(streamed.loss).toBeCloseTo(whole.loss, 10);
+    const classifier = makeClassifier();
+    const masked = classes.map((index, r) => (r % 5 === 4 && r > 15 ? Number.NaN : index));
+    const [one] = await makeClassifier().fit(x, masked, still);
+    const [other] = await classifier.fit(
+      function* () {
+        for (let from = 0; from < ROWS; from += BATCH) {
+          yield [x.slice(from * 4, (from + BATCH) * 4), masked.slice(from, from + BATCH)];
+        }
+      },
+      { learningRate: 1e-12 },
+    );
+    expect(other.loss).toBeCloseTo(one.loss, 10);
+    expect(other.accuracy).toBeCloseTo(one.accuracy!, 10);
+  });
+
+  test("with stepsPerEpoch begins the stream again where it ends, if that can be", async () => {
+    const [one, other] = [makeClassifier(), makeClassifier()];
+    const begun: number[] = [];
+    const stream = (epoch: number) => {
+      begun.push(epoch);
+      return batches();
+    };
+    const history = await one.fit(stream, { epochs: 4, stepsPerEpoch: 4, optimizer: optimizer() });
+    expect(history).toHaveLength(4);
+    expect(begun).toEqual([1, 2, 3, 4]);
+    for (let step = 0; step < 16; step++) {
+      const from = (step % 5) * BATCH;
+      const [inputs, targets] = batchOf(from, from + BATCH);
+      other.trainBatch(inputs, targets, { optimizer: optimizer() });
+    }
+    expect(parameters(other)).toEqual(parameters(one));
+    await expect(one.fit(batches(), { epochs: 2, stepsPerEpoch: 4 })).rejects.toThrow(
+      "the batches ended after 1 of epoch 2, but stepsPerEpoch is 4",
+    );
+  });
+
   test("reads the next batch while one trains, and may be given the same array again", async () => {
     const [one, other] = [makeClassifier(), makeClassifier()];
     const events: string[] = [];
@@ -253,7 +304,7 @@ describe("a stream that fails", () => {
     ["is no iterable", () => 5 as never, "the function of batches returned 5"],
     [
       "ends early",
-      () => batches(),
+      batches(),
       "the batches ended after 5 of epoch 1, but stepsPerEpoch is 9",
       { stepsPerEpoch: 9 },
     ],
@@ -316,7 +367,7 @@ describe("fit on batches refuses", () => {
     [
       "a schedule that must know the steps",
       { optimizer: adam({ learningRate: cosineDecay(0.1) }) },
-      "learningRate returned NaN",
+      "cosineDecay must know how many steps there are",
     ],
     ["unusable steps", { stepsPerEpoch: 0 }, "stepsPerEpoch is 0"],
   ])("%s", async (_, options, message) => {

@@ -542,11 +542,11 @@ describe("refuses", () => {
       numbers.map((value, i) => (i === 0 ? Number.POSITIVE_INFINITY : value)),
     ],
     [
-      "NaN as a class",
+      "half a class",
       {},
-      "targets[1] is NaN, but the network has 3 outputs: class indexes are integers from 0 to 2",
+      "targets[1] is 0.5, but the network has 3 outputs: class indexes are integers from 0 to 2",
       "softmax",
-      [0, Number.NaN, 1, 2, 0, 1],
+      [0, 0.5, 1, 2, 0, 1],
     ],
     [
       "targets of 0 for hinge",

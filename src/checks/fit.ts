@@ -95,7 +95,7 @@ export function* checkStream(facts: Facts, stream: BatchStream, options: FitOpti
   return {
     ...checked,
     data: {
-      reader: new BatchReader(stream),
+      reader: new BatchReader(stream, { endless: stepsPerEpoch !== undefined }),
       stepsPerEpoch,
       *check([inputs, targets, weights], index) {
         const names = ["inputs", "targets", "sampleWeights"].map((name) => `${name} of batch ${index}`);
