@@ -22,7 +22,8 @@ export function quote(value: unknown, depth = 0): string {
   if (typeof value === "function") return "a function";
   if (ArrayBuffer.isView(value)) return `${className(value)}(${value.byteLength} bytes)`;
   if (typeof value === "object" && value !== null) {
-    return `an object (${value.constructor?.name ?? "Object"})`;
+    const name: unknown = value.constructor?.name;
+    return `an object (${typeof name === "string" ? name : "Object"})`;
   }
   return String(value);
 }

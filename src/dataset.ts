@@ -292,7 +292,7 @@ function* toClasses(name: string, value: NumericArray | readonly number[], width
 }
 
 /** Class indices as rows, for where some are NaN, which no index can be. */
-function* toOneHot(classes: NumericArray | readonly number[], width: number): Pieces<Table> {
+export function* toOneHot(classes: NumericArray | readonly number[], width: number): Pieces<Table> {
   const rows = classes.length;
   const data = new Float32Array(rows * width);
   yield* byRows(rows, width, (from, to) => {

@@ -145,7 +145,7 @@ export function settingsOf<L extends Loss>(name: L, options: object): LossSettin
   );
   const settings: Record<string, number> = {};
   for (const [key, value] of Object.entries(defaults)) {
-    const set = given[key] ?? value;
+    const set = given[key] === undefined ? value : given[key];
     if (key === "delta") checkPositive(key, set);
     else {
       const most = key === "alpha" ? 1 : 1000;

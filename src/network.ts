@@ -114,7 +114,7 @@ export class Network<D extends DType = DType, const L extends readonly Layer[] =
 
   static {
     modelOf = (network) => {
-      if (typeof network !== "object" || !(#model in network)) throw notItself("Network");
+      if (typeof network !== "object" || network === null || !(#model in network)) throw notItself("Network");
       return network.#model;
     };
   }

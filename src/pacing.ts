@@ -65,6 +65,8 @@ export class Pacer {
   /** Parts that each phase of a step is done in; 1: whole steps. */
   #parts = 1;
   #lastTurn = performance.now();
+  /** Steps done so far. */
+  done = 0;
 
   constructor(executor: Executor, { signal, wholeSteps, copyEachStep = false }: PacerOptions = {}) {
     this.#executor = executor;
@@ -177,13 +179,17 @@ export class Pacer {
       this.#wholeSteps?.enter({ copy });
       try {
         const signal = copy ? this.#signal : undefined;
-        if (!(await this.#executor.runParallel(program, fromStep, toStep, signal))) this.#wholeSteps?.undo();
+        if (!(await this.#executor.runParallel(program, fromStep, toStep, signal))) {
+          this.#wholeSteps?.undo();
+          this.done--;
+        }
       } finally {
         this.#wholeSteps?.leave();
       }
     } else {
       this.#executor.run(program, fromStep, toStep);
     }
+    this.done += toStep - fromStep;
     const elapsed = performance.now() - start;
     this.#adapt(toStep - fromStep, elapsed, pooled ? POOL_TARGET : TARGET);
     if (!pooled && toStep - fromStep === 1) this.#cut(elapsed);
@@ -216,6 +222,7 @@ export class Pacer {
     } finally {
       this.#wholeSteps?.leave();
     }
+    this.done++;
     this.#cut(elapsed);
   }
 

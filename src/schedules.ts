@@ -89,10 +89,11 @@ export function cosineDecay(learningRate: number, options: CosineDecayOptions = 
     if (restarts) throw new TypeError("both steps and restarts are given: pass one of them");
     checkInteger("steps", steps, warmup + 1);
   }
-  const { period = 0, multiplier = 1 } = restarts
-    ? readSettings("restarts", restarts, { period: [from(1), 0], multiplier: [from(1), 1] })
-    : {};
-  if (restarts) checkInteger("period", period, 1);
+  const { period = 0, multiplier = 1 } =
+    restarts !== undefined
+      ? readSettings("restarts", restarts, { period: [from(1), 0], multiplier: [from(1), 1] })
+      : {};
+  if (restarts !== undefined) checkInteger("period", period, 1);
   return (step, _, fit) => {
     const all = restarts ? 0 : lengthOf("cosineDecay", steps, fit);
     if (step < warmup) return (learningRate * step) / warmup;

@@ -1,7 +1,7 @@
 // What a training goes over, epoch by epoch: a data set in the heap, or batches that arrive one after the other.
 
 import type { BatchEntry } from "./callbacks/callback.js";
-import type { Targets } from "./dataset.js";
+import { isClasses, type Targets, toOneHot } from "./dataset.js";
 import type { FloatArray } from "./dtype.js";
 import type { Program } from "./executors/executor.js";
 import type { Region } from "./heap.js";
@@ -11,7 +11,7 @@ import { type Measures, measurePlaced } from "./measuring.js";
 import { type MetricFigures, measure } from "./metrics.js";
 import type { SetOptimizer } from "./optimizers.js";
 import { isPending, type Pacer } from "./pacing.js";
-import type { Pieces } from "./pieces.js";
+import { finish, type Pieces } from "./pieces.js";
 import { figuresOf, type Model, mannerFor, type Purpose, planStep, Statistics } from "./plan.js";
 import { ProgramBuilder } from "./program/builder.js";
 import type { Visit } from "./program/samples.js";
@@ -221,7 +221,8 @@ export class StreamSource implements Source {
   readonly #cells: Cells;
   readonly #update: UpdatePlan;
   readonly #plans = new Map<string, BatchPlan>();
-  readonly #mark: number;
+  /** Top of the heap below the plans. */
+  #mark: number | undefined;
   /** Of batches whose rows all count alike, and of the others: they are means by other things. */
   readonly #alike: Statistics;
   readonly #weighed: Statistics;
@@ -236,7 +237,7 @@ export class StreamSource implements Source {
   /** Steps of the epochs before. */
   #before = 0;
   /** Outputs and targets of the batches of an epoch, for metrics. */
-  #kept: { outputs: FloatArray; targets: Targets["data"] }[] = [];
+  #kept: { outputs: FloatArray; targets: Targets }[] = [];
 
   constructor(model: Model, settings: SourceSettings, batches: Batches) {
     const { heap } = model;
@@ -248,7 +249,6 @@ export class StreamSource implements Source {
     this.#update = planUpdate(model, settings.optimizer, 1);
     this.#alike = new Statistics(heap);
     this.#weighed = new Statistics(heap);
-    this.#mark = heap.top;
   }
 
   *load(): Pieces<void> {}
@@ -278,16 +278,18 @@ export class StreamSource implements Source {
       const checking = pacer.drive(check(batch, outcome.steps + 1));
       const data = isPending(checking) ? await checking : checking;
       this.sample ??= { ...data, inputs: copied(data.inputs), targets: copied(data.targets) };
+      const step = this.#before + outcome.steps;
+      // First, for a schedule is a user's, who may call predict.
+      const rate = rates.at(step, epoch - 1);
       const { program, placed } = this.#planFor(data);
       copyBatch(heap, data, placed);
-      const targets = placed.predictions && data.targets.data.slice();
+      const targets = placed.predictions && copied(data.targets);
       // Its data are in the heap: whoever makes batches may use the same array again.
       if (outcome.steps + 1 !== stepsPerEpoch) reader.readAhead();
       const { rows } = data.inputs;
-      const step = this.#before + outcome.steps;
-      const { last } = this.#update.fill(1, () => rates.at(step, epoch - 1));
-      outcome.last = last;
-      outcome.highest = Math.max(outcome.highest, last);
+      this.#update.fill(1, () => rate);
+      outcome.last = rate;
+      outcome.highest = Math.max(outcome.highest, rate);
       heap.setCell(this.#cells.step, stepsTrained + outcome.steps);
       await pacer.step(program, 0);
       this.#seen += rows;
@@ -359,6 +361,7 @@ export class StreamSource implements Source {
     const { rows } = data.inputs;
     // Plans of predict lie above all others.
     residents.drop();
+    this.#mark ??= heap.top;
     if (this.#plans.size >= MOST_PLANS) {
       this.#plans.clear();
       heap.release(this.#mark);
@@ -385,7 +388,7 @@ export class StreamSource implements Source {
     const figures = this.#figures();
     if (metrics.length === 0) return figures;
     const outputs = joined(this.#kept.map((kept) => kept.outputs)) as FloatArray;
-    const targets = joined(this.#kept.map((kept) => kept.targets));
+    const targets = joinedTargets(this.#kept.map((kept) => kept.targets));
     this.#kept = [];
     const read = () => ({ outputs, targets, order: undefined });
     const rows = this.#seen * task.positions;
@@ -411,6 +414,14 @@ function joined<A extends Targets["data"]>(arrays: readonly A[]): A | Float64Arr
     at += array.length;
   }
   return all;
+}
+
+/** The targets of batches one behind the other; class indexes as rows where other batches have rows. */
+function joinedTargets(targets: readonly Targets[]): Targets["data"] {
+  if (targets.every(isClasses)) return joined(targets.map(({ data }) => data));
+  return joined(
+    targets.map((table) => (isClasses(table) ? finish(toOneHot(table.data, table.width)) : table).data),
+  );
 }
 
 function empty(epoch: number): Error {

@@ -11,7 +11,7 @@ import { figuresOf, type Model, type Purpose, placeSnapshot, planStep, Statistic
 import { ProgramBuilder } from "./program/builder.js";
 import { Rates } from "./rates.js";
 import { sizeOf } from "./shape.js";
-import type { Tensor } from "./store.js";
+import { allFinite, type Tensor } from "./store.js";
 import { hasSlots, planUpdate, takeSlots } from "./update.js";
 import { allocateData, copyBatch, formOf, type PlacedData, type Batch as Rows } from "./upload.js";
 
@@ -44,9 +44,11 @@ function keyOf(kind: string, { layers }: Model, batch: Batch): unknown[] {
 
 /** Trains a step on a batch; returns its loss before the step. */
 export function trainBatch(model: Model, batch: Batch, optimizer: SetOptimizer): number {
-  const { heap, executor, residents } = model;
+  const { heap, residents } = model;
   const { rows } = batch.inputs;
   makeRoom(model, optimizer);
+  // First, for a schedule is a user's, who may call predict.
+  const rate = rateOf(model, optimizer);
   const key = [...keyOf("trainBatch", model, batch), textOf(optimizer)];
   const plan = residents.take(key, () => {
     const { placed, statistics } = placeBatch(model, batch);
@@ -59,19 +61,46 @@ export function trainBatch(model: Model, batch: Batch, optimizer: SetOptimizer):
   });
   copyBatch(heap, batch, plan.placed);
   plan.statistics.clear();
-  plan.update.fill(1, () => rateOf(model, optimizer));
+  plan.update.fill(1, () => rate);
   heap.setCell(plan.cells.epoch, model.epochsTrained);
   heap.setCell(plan.cells.step, model.stepsTrained);
-  executor.run(plan.forward, 0, 1);
-  if (plan.statistics.badStep >= 0) throw overflow(model, plan.statistics.sums.lossSum);
-  executor.run(plan.backward, 0, 1);
+  runForward(model, plan.forward, plan.statistics);
+  const { loss } = figuresOf(model, plan.statistics.sums, rows, batch.loss);
+  runUpdate(model, plan.backward, Math.abs(loss));
+  return loss;
+}
+
+/** Runs a pass up to its loss. Where it overflows, states that it has changed are put back. */
+function runForward(model: Model, program: Program, statistics: Statistics): void {
+  const { store, executor } = model;
+  const states = store.tensors.filter(({ trainable }) => !trainable);
+  const before = states.map((tensor) => store.view(tensor).slice());
+  executor.run(program, 0, 1);
+  const fine = states.every((tensor) => allFinite(store.view(tensor)));
+  if (statistics.badStep < 0 && fine) return;
+  for (const [index, tensor] of states.entries()) store.view(tensor).set(before[index]);
+  throw overflow(model, statistics.sums.lossSum);
+}
+
+/** Losses and gradients of this size may leave squares or parameters that are not finite. */
+const LARGE = { float64: 1e100, float32: 1e12 };
+
+/** Runs an update. Where what it comes from is large and it overflows, it is undone. */
+function runUpdate(model: Model, program: Program, size: number): void {
+  const { store, executor, dtype } = model;
+  const before = size > LARGE[dtype] ? new Uint8Array(store.snapshotBytes({ slots: true })) : undefined;
+  if (before) store.snapshot(before);
+  executor.run(program, 0, 1);
+  if (before && (store.firstNotFinite() || !store.slotsAreFinite())) {
+    store.restore(before);
+    throw overflow(model, size);
+  }
   model.stepsTrained++;
-  return figuresOf(model, plan.statistics.sums, rows, batch.loss).loss;
 }
 
 /** The loss of a batch and its gradients; no parameter changes. */
 export function gradientsOf(model: Model, batch: Batch, { training = false } = {}): LossGradients {
-  const { heap, store, executor, residents, entrance } = model;
+  const { heap, store, residents, entrance } = model;
   const { rows } = batch.inputs;
   const snapshot = model.wholeSteps?.read();
   const make = () => {
@@ -88,9 +117,8 @@ export function gradientsOf(model: Model, batch: Batch, { training = false } = {
   copyBatch(heap, batch, plan.placed);
   plan.statistics.clear();
   if (plan.cells) heap.setCell(plan.cells.step, model.stepsTrained);
-  executor.run(plan.program, 0, 1);
+  runForward(model, plan.program, plan.statistics);
   const { sums } = plan.statistics;
-  if (plan.statistics.badStep >= 0) throw overflow(model, sums.lossSum);
   const layers = model.layers.map((): Record<string, FloatArray> => ({}));
   for (const { name, shape, region, trainable } of store.tensors) {
     if (!trainable) continue;
@@ -112,8 +140,9 @@ export function applyGradients(
   gradients: ReadonlyMap<Tensor, FloatArray>,
   optimizer: SetOptimizer,
 ): void {
-  const { heap, store, executor, residents } = model;
+  const { heap, store, residents } = model;
   makeRoom(model, optimizer);
+  const rate = rateOf(model, optimizer);
   const key = ["applyGradients", trainedOf(model.layers), textOf(optimizer)];
   const plan = residents.take(key, () => {
     const update = planUpdate(model, optimizer, 1, { folding: false });
@@ -124,12 +153,13 @@ export function applyGradients(
     update.emit(builder);
     return { update, program: builder.finish() };
   });
+  let size = 0;
   for (const [{ region, shape }, values] of gradients) {
+    for (const value of values) size = Math.max(size, Math.abs(value));
     heap.elements(store.within(plan.update.gradients!, region).offset, sizeOf(shape)).set(values);
   }
-  plan.update.fill(1, () => rateOf(model, optimizer));
-  executor.run(plan.program, 0, 1);
-  model.stepsTrained++;
+  plan.update.fill(1, () => rate);
+  runUpdate(model, plan.program, size);
 }
 
 /** Takes room for what the optimizer keeps, below all plans. */
@@ -186,7 +216,7 @@ function split({ offset, count: all, threads, parts }: Program, count: number): 
 
 function overflow({ dtype }: Model, loss: number): Error {
   return new Error(
-    `the loss of the batch is ${loss}: it overflows ${dtype}, and nothing was changed. Scale the inputs and the targets to ` +
+    `a step with a loss, or gradients, of ${loss} overflows ${dtype}: nothing was changed. Scale the inputs and the targets to ` +
       "about -1 .. 1, or lower the learningRate",
   );
 }

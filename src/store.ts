@@ -208,6 +208,11 @@ export class Store {
     return undefined;
   }
 
+  /** What optimizers keep begins anew. */
+  clearSlots(): void {
+    for (const { offset, bytes } of this.#slots.values()) this.heap.u8.fill(0, offset, offset + bytes);
+  }
+
   /** Whether what optimizers keep of the parameters is finite: squares of gradients overflow where parameters need not. */
   slotsAreFinite(): boolean {
     for (const slot of this.#slots.values()) {
@@ -224,7 +229,7 @@ export class Store {
 }
 
 /** Whether all values are finite. */
-function allFinite(values: FloatArray): boolean {
+export function allFinite(values: FloatArray): boolean {
   // Zero times a number is 0, and NaN if it is none. A call for each (every, Number.isFinite) takes ten times as long.
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += 0 * values[i];

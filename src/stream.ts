@@ -47,15 +47,15 @@ export class BatchReader {
 
   #open(): void {
     const batches = typeof this.#stream === "function" ? this.#stream(this.#epoch) : this.#stream;
-    const given: object = Object(batches);
-    if (!(Symbol.asyncIterator in given || Symbol.iterator in given)) {
+    const given = Object(batches) as Partial<AsyncIterable<StreamBatch> & Iterable<StreamBatch>>;
+    const { [Symbol.asyncIterator]: begin = given[Symbol.iterator] } = given;
+    if (typeof begin !== "function") {
       throw new TypeError(
         `the function of batches returned ${quote(batches)}, but must return an iterable of batches [inputs, targets]: ` +
           "make it a generator, function* or async function*",
       );
     }
-    const iterable = batches as AsyncIterable<StreamBatch> & Iterable<StreamBatch>;
-    this.#iterator = (iterable[Symbol.asyncIterator] ?? iterable[Symbol.iterator]).call(iterable);
+    this.#iterator = (begin as () => AsyncIterator<StreamBatch>).call(given);
     this.#next = undefined;
   }
 

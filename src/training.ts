@@ -59,6 +59,10 @@ export async function train(
   const reader = "reader" in data ? data.reader : undefined;
   // What the optimizer keeps stays when the training ends.
   const slots = takeSlots(store, settings.optimizer);
+  if (!store.slotsAreFinite()) {
+    store.clearSlots();
+    model.warn("wasmgrad: what optimizers keep of the parameters had overflown, and begins anew");
+  }
   const mark = heap.top;
   try {
     const source =
@@ -89,6 +93,7 @@ export async function train(
     for (let epoch = 1; epoch <= epochs && on; epoch++) {
       wholeSteps.keep();
       const start = performance.now();
+      const { done } = pacer;
       let outcome: Outcome;
       try {
         outcome = await source.run({
@@ -100,6 +105,7 @@ export async function train(
         });
       } catch (error) {
         if (error instanceof RunFailure) wholeSteps.restore();
+        else model.stepsTrained += pacer.done - done;
         throw withState(error, lastGood(epoch));
       }
       const spoiled = spoiledBy(store);

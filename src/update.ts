@@ -98,8 +98,7 @@ export function planUpdate(
   const gradients = folding && folds(store, optimizer) ? undefined : heap.region(store.region.bytes);
 
   const fill = (steps: number, rateOf: (step: number) => number): FilledRates => {
-    const { f64 } = heap;
-    const before = counter ? f64[counter.offset / 8] : 0;
+    const before = counter ? heap.f64[counter.offset / 8] : 0;
     const first = rates.offset / 8;
     const rows = changes ? steps : 1;
     let last = 0;
@@ -108,7 +107,7 @@ export function planUpdate(
       last = rateOf(step);
       highest = Math.max(highest, last);
       const t = before + step + 1;
-      writeRates(optimizer, last, power1(t), power2(t), f64, first + step * Rate.columns);
+      writeRates(optimizer, last, power1(t), power2(t), heap.f64, first + step * Rate.columns);
     }
     return { last, highest };
   };

@@ -81,8 +81,8 @@ export function sliceBatch({ inputs, targets, weights }: Batch, from: number, to
 
 /** What programs for batches like this one have in common. */
 export function formOf({ inputs, targets, weights }: Batch): unknown[] {
-  const form = isClasses(targets) ? "classes" : targets.masked ? "masked" : targets.dataType;
-  return [inputs.rows, inputs.dataType, form, weights?.dataType];
+  const form = isClasses(targets) ? ["classes"] : [targets.dataType, targets.masked];
+  return [inputs.rows, inputs.dataType, weights?.dataType, ...form];
 }
 
 /** Copies a batch into the room that allocateData() took. */

@@ -97,7 +97,7 @@ describe.each(executors)("trainBatch on the %s executor", (executor) => {
     const before = parameters(network);
     const huge = new Float64Array(ROWS * 2).fill(1e38);
     expect(() => network.trainBatch(x, huge, { optimizer: momentum() })).toThrow(
-      "the loss of the batch is Infinity: it overflows float32, and nothing was changed",
+      "a step with a loss, or gradients, of Infinity overflows float32: nothing was changed",
     );
     expect(parameters(network)).toEqual(before);
     expect(network.trainBatch(x, randomValues(ROWS * 2, 2), { optimizer: momentum() })).toBeLessThan(10);
@@ -105,6 +105,56 @@ describe.each(executors)("trainBatch on the %s executor", (executor) => {
 });
 
 describe("trainBatch", () => {
+  test("undoes a step that overflows the optimizer's means, and states that the batch has spoilt", () => {
+    const linear = () => new Dense(1, { activation: "linear" });
+    const one = new Network({ inputs: 1, layers: [linear()], dtype: "float32", seed: 1 });
+    one.trainBatch([1], [0], { optimizer: "adam" });
+    const before = parameters(one);
+    expect(() => one.trainBatch([1e10], [0], { optimizer: "adam" })).toThrow("nothing was changed");
+    expect(() => one.trainBatch([1e18], [0], { learningRate: 1e30 })).toThrow("nothing was changed");
+    const huge = [{ weights: Float32Array.of(1e30), biases: Float32Array.of(0) }];
+    expect(() => one.applyGradients({ layers: huge }, { optimizer: "adam" })).toThrow("nothing was changed");
+    expect(parameters(one)).toEqual(before);
+    expect(one.trainBatch([1], [0], { optimizer: "adam" })).toBeLessThan(10);
+
+    for (const layers of [
+      [new Dense(4, { activation: "tanh" }), new BatchNormalization(), linear()],
+      [new BatchNormalization(), linear()],
+    ]) {
+      const network = new Network({ inputs: 2, layers, seed: 1 });
+      const inputs = [1, 2, -1, 0];
+      const expected = network.predict(inputs);
+      const bad = layers.length === 3 ? inputs : [1e200, 0, -1e200, 1];
+      const targets = layers.length === 3 ? [1e200, 1] : [0, 1];
+      expect(() => network.trainBatch(bad, targets)).toThrow("nothing was changed");
+      expect(() => network.gradients(bad, targets, { training: true })).toThrow("nothing was changed");
+      expect(network.predict(inputs)).toEqual(expected);
+    }
+  });
+
+  test("has a plan for each type of targets with gaps", () => {
+    const make = () => makeRegressor();
+    const gaps = Float64Array.from({ length: ROWS * 2 }, (_, i) => (i % 3 ? 0.5 : Number.NaN));
+    const [one, other] = [make(), make()];
+    one.trainBatch(x, Float32Array.from(gaps));
+    const loss = one.trainBatch(x, gaps);
+    other.trainBatch(x, gaps);
+    expect(other.trainBatch(x, gaps)).toBe(loss);
+  });
+
+  test("may have a schedule that calls predict", () => {
+    const [one, other] = [makeClassifier(), makeClassifier()];
+    for (let step = 0; step < 3; step++) {
+      const learningRate = () => {
+        for (let rows = 1; rows < 100; rows++) one.predict(new Float64Array(4 * rows * 7));
+        return 0.1;
+      };
+      one.trainBatch(x, classes, { optimizer: sgd({ learningRate }) });
+      other.trainBatch(x, classes, { learningRate: 0.1 });
+    }
+    expect(parameters(other)).toEqual(parameters(one));
+  });
+
   test("is refused during a fit, and leaves it alone", async () => {
     const [one, other] = [makeClassifier(), makeClassifier()];
     await one.fit(x, classes);

@@ -219,6 +219,40 @@ describe("fit on batches", () => {
     expect(seen).toEqual([undefined, undefined, undefined, undefined, undefined, 5, 5, 5, 5, 5]);
   });
 
+  test("validates beside batches of many sizes", async () => {
+    const network = makeClassifier();
+    const history = await network.fit(
+      function* () {
+        for (let size = 2; size < 20; size++) yield batchOf(0, size);
+      },
+      { epochs: 2, validationData: [x, classes] },
+    );
+    expect(history[1].validationLoss).toBe(network.evaluate(x, classes).loss);
+  });
+
+  test("has metrics of class indexes and rows together", async () => {
+    const oneHot = (from: number, to: number) =>
+      classes.slice(from, to).map((index) => [0, 1, 2].map((i) => Number(i === index)));
+    const stream = function* () {
+      yield batchOf(0, 20);
+      yield [x.slice(80), oneHot(20, 40)];
+    };
+    const still = { learningRate: 1e-12, metrics: ["f1", "logLoss"] } satisfies FitOptions;
+    const [one] = await makeClassifier().fit(stream, still);
+    const [other] = await makeClassifier().fit(x, classes, { ...still, batchSize: 20, shuffle: false });
+    expect([one.f1, one.logLoss]).toEqual([other.f1, other.logLoss]);
+  });
+
+  test("counts the steps of an epoch that fails, so that noise goes on", async () => {
+    const losses = [];
+    for (const stop of [() => false as const, () => Promise.reject(new Error("enough"))]) {
+      const network = noisy();
+      await network.fit(() => batches(), { onBatch: ({ batch }) => batch < 3 || stop() }).catch(() => {});
+      losses.push(network.trainBatch(x, classes));
+    }
+    expect(losses[1]).toBe(losses[0]);
+  });
+
   test("stops where a callback says so, and lets the generator clean up", async () => {
     const network = makeClassifier();
     let ended = false;

@@ -64,6 +64,7 @@ export function* checkFit(facts: Facts, inputs: Rows, targets: Rows, options: Fi
   const validation = typeof held === "number" ? part(rows, rows + held) : held;
   const training = part(0, rows);
   refuseNothing(training);
+  if (validation) refuseNothing(validation);
   return {
     ...checked,
     data: yield* survey(training, facts.takesSparse),
