@@ -55,7 +55,7 @@ export function convertValues<T>(dataType: DataType, y: usize, x: usize, count: 
 
 /** `vector`, which has `length` values, repeated to `width` in `room`; as it is if that is its length. */
 export function repeated<T>(room: usize, vector: usize, length: usize, width: usize): usize {
-  if (!vector || length == width) return vector;
+  if (length == width) return vector;
   for (let j: usize = 0; j < width; j++) {
     store<T>(room + j * sizeof<T>(), load<T>(j < length ? vector + j * sizeof<T>() : room + (j - length) * sizeof<T>()));
   }

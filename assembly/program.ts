@@ -55,7 +55,9 @@ import { prepareTargets, weigh } from "./weights";
 }
 
 /** The mean or the factor of every column, the `place`th of what is in the scratch; 0: there is none. */
-function columnsOf<T>(record: usize, operand: usize, width: usize, thread: usize, place: usize): usize {
+// @ts-ignore: decorator
+@inline function columnsOf<T>(record: usize, operand: usize, width: usize, thread: usize, place: usize): usize {
+  if (!word(record, operand)) return 0;
   const room = scratchOf(record, thread) + place * width * sizeof<T>();
   return repeated<T>(room, word(record, operand), word(record, Columns.length), width);
 }
@@ -128,30 +130,10 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
         word(record, Backward.saved) + offset, count, width,
       );
       break;
-    case Op.curve:
-      runCurve(record, from, count, width * sizeof<T>(), sizeof<T>() == 8);
-      break;
     case Op.meanSquaredError:
     case Op.binaryCrossEntropy:
     case Op.crossEntropy:
       runLoss<T>(op, record, from, count, width, step);
-      break;
-    case Op.meanAbsoluteError:
-    case Op.huber:
-    case Op.logCosh:
-    case Op.hinge:
-    case Op.squaredHinge:
-    case Op.poisson:
-    case Op.binaryFocal:
-    case Op.focal:
-    case Op.klDivergence:
-    case Op.categoricalHinge:
-    case Op.cosineSimilarity:
-      runRareLoss(op, record, from, count, width, step, sizeof<T>() == 8);
-      break;
-    case Op.prepareTargets:
-    case Op.weigh:
-      runWeights(op, record, from, count, width, sizeof<T>() == 8);
       break;
     case Op.report:
       report<T>(
@@ -163,33 +145,14 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
       gather<T>(
         word(record, Gather.output) + offset, word(record, Gather.data), word(record, Gather.order),
         step * word(record, Gather.batch) + from, count, width, <DataType>word(record, Gather.dataType),
-        cell(record, Gather.scale), columnsOf<T>(record, Columns.mean, width, thread, 0),
-        columnsOf<T>(record, Columns.factor, width, thread, 1),
-      );
-      break;
-    case Op.standardize:
-      standardize<T>(
-        word(record, Standardize.output) + offset, word(record, Standardize.input) + offset, count, width,
+        cell(record, Gather.scale),
         columnsOf<T>(record, Columns.mean, width, thread, 0), columnsOf<T>(record, Columns.factor, width, thread, 1),
-      );
-      break;
-    case Op.indices:
-      indices(
-        word(record, Indices.output), word(record, Indices.data), word(record, Indices.order),
-        step * word(record, Indices.batch), from, from + count, word(record, Indices.length),
-        <DataType>word(record, Indices.dataType), <u32>word(record, Indices.last),
       );
       break;
     case Op.oneHot:
       oneHot<T>(
         word(record, OneHot.output) + offset, word(record, OneHot.data), word(record, OneHot.order),
         step * word(record, OneHot.batch) + from, count, width,
-      );
-      break;
-    case Op.keep:
-      memory.copy(
-        word(record, Keep.output) + step * word(record, Keep.batch) * width * sizeof<T>() + offset,
-        word(record, Keep.input) + offset, count * width * sizeof<T>(),
       );
       break;
     case Op.gatherSparse:
@@ -209,6 +172,79 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
       break;
     case Op.sortByColumn:
       runSortByColumn<T>(record, step, part, parts);
+      break;
+    case Op.columnSums:
+      columnSums<T>(
+        word(record, ColumnSums.output) + offset, word(record, ColumnSums.input) + offset,
+        word(record, ColumnSums.rows), count, word(record, Word.count) * sizeof<T>(), <Start>word(record, Sum.start),
+      );
+      break;
+    case Op.transpose:
+      transpose<T>(
+        word(record, Transpose.output), word(record, Transpose.input), word(record, Transpose.rows),
+        word(record, Word.count), from, from + count,
+      );
+      break;
+    case Op.sparseProduct:
+      runSparseProduct<T>(record, from, count);
+      break;
+    case Op.sparseGradient:
+      runSparseGradient<T>(record, part, parts, thread);
+      break;
+    case Op.momentum:
+    case Op.adam:
+    case Op.adaptive:
+      runUpdate<T>(op, record, offset, count, step);
+      break;
+    default:
+      executeRare<T>(op, record, step, from, count, width, thread);
+  }
+}
+
+/** The operations that a plain network's step has none of, apart: what execute() costs grows with its cases. */
+function executeRare<T>(
+  op: Op, record: usize, step: usize, from: usize, count: usize, width: usize, thread: usize,
+): void {
+  const offset = from * width * sizeof<T>();
+  switch (op) {
+    case Op.curve:
+      runCurve(record, from, count, width * sizeof<T>(), sizeof<T>() == 8);
+      break;
+    case Op.meanAbsoluteError:
+    case Op.huber:
+    case Op.logCosh:
+    case Op.hinge:
+    case Op.squaredHinge:
+    case Op.poisson:
+    case Op.binaryFocal:
+    case Op.focal:
+    case Op.klDivergence:
+    case Op.categoricalHinge:
+    case Op.cosineSimilarity:
+      runRareLoss(op, record, from, count, width, step, sizeof<T>() == 8);
+      break;
+    case Op.prepareTargets:
+    case Op.weigh:
+      runWeights(op, record, from, count, width, sizeof<T>() == 8);
+      break;
+    case Op.standardize:
+      standardize<T>(
+        word(record, Standardize.output) + offset, word(record, Standardize.input) + offset, count, width,
+        columnsOf<T>(record, Columns.mean, width, thread, 0), columnsOf<T>(record, Columns.factor, width, thread, 1),
+      );
+      break;
+    case Op.indices:
+      indices(
+        word(record, Indices.output), word(record, Indices.data), word(record, Indices.order),
+        step * word(record, Indices.batch), from, from + count, word(record, Indices.length),
+        <DataType>word(record, Indices.dataType), <u32>word(record, Indices.last),
+      );
+      break;
+    case Op.keep:
+      memory.copy(
+        word(record, Keep.output) + step * word(record, Keep.batch) * width * sizeof<T>() + offset,
+        word(record, Keep.input) + offset, count * width * sizeof<T>(),
+      );
       break;
     case Op.shuffle:
       shuffle(
@@ -253,34 +289,11 @@ function execute<T>(record: usize, step: usize, part: usize, parts: usize, threa
         word(record, Word.count) * sizeof<T>(), <Start>word(record, Sum.start),
       );
       break;
-    case Op.columnSums:
-      columnSums<T>(
-        word(record, ColumnSums.output) + offset, word(record, ColumnSums.input) + offset,
-        word(record, ColumnSums.rows), count, word(record, Word.count) * sizeof<T>(), <Start>word(record, Sum.start),
-      );
-      break;
-    case Op.transpose:
-      transpose<T>(
-        word(record, Transpose.output), word(record, Transpose.input), word(record, Transpose.rows),
-        word(record, Word.count), from, from + count,
-      );
-      break;
-    case Op.sparseProduct:
-      runSparseProduct<T>(record, from, count);
-      break;
-    case Op.sparseGradient:
-      runSparseGradient<T>(record, part, parts, thread);
-      break;
     case Op.uniform:
       uniform<T>(
         word(record, Uniform.output), count, cell(record, Uniform.low), cell(record, Uniform.high),
         <u32>word(record, Uniform.seedLow), <u32>word(record, Uniform.seedHigh), <u32>word(record, Uniform.stream),
       );
-      break;
-    case Op.momentum:
-    case Op.adam:
-    case Op.adaptive:
-      runUpdate<T>(op, record, offset, count, step);
       break;
     case Op.adjust:
       adjust<T>(
@@ -358,7 +371,8 @@ function runCurve(record: usize, from: usize, count: usize, rowBytes: usize, wid
   return (rate * <f64>word(record, Loss.factor)) / <f64>word(record, Loss.terms);
 }
 
-function runLoss<T>(op: Op, record: usize, from: usize, count: usize, width: usize, step: usize): void {
+// @ts-ignore: decorator
+@inline function runLoss<T>(op: Op, record: usize, from: usize, count: usize, width: usize, step: usize): void {
   const offset = from * width * sizeof<T>();
   const d = word(record, Loss.gradient) + offset;
   const y = word(record, Loss.prediction) + offset;
