@@ -121,9 +121,15 @@ function lengthOf(name: string, steps: number | undefined, fit: Extent): number 
   );
 }
 
-/** From one value to another along half a cosine. */
+/**
+ * From one value to another along half a cosine: (1 + cos(pi * share)) / 2 is cos(pi / 2 * share)^2, and its second half
+ * mirrors the first. The series is summed here because Math.cos may differ from engine to engine, in the last bit.
+ */
 function cosine(from: number, to: number, share: number): number {
-  return to + ((from - to) * (1 + Math.cos(Math.PI * share))) / 2;
+  const x = (Math.PI / 2) * Math.min(share, 1 - share);
+  let cos = 1;
+  for (let n = 18; n > 0; n -= 2) cos = 1 - ((x * x) / (n * (n - 1))) * cos;
+  return to + (from - to) * (share > 0.5 ? 1 - cos * cos : cos * cos);
 }
 
 export interface OneCycleOptions {

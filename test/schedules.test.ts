@@ -1,7 +1,7 @@
 // Schedules: against PyTorch's own, in a fit, and what they refuse.
 
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   adam,
   constant,
@@ -93,6 +93,27 @@ describe("a schedule", () => {
     ]);
     const cycle = ratesOf(oneCycle(1, { steps: 4, divFactor: 2, finalDivFactor: 2 }), 1, 8);
     expectClose(cycle.slice(3), new Array(5).fill(0.25), { relative: 1e-12 });
+  });
+
+  test("is computed without what may differ from engine to engine", () => {
+    const steps = 1000;
+    const expected = Array.from({ length: steps }, (_, t) => (1 + Math.cos((Math.PI * t) / steps)) / 2);
+    const own = (["cos", "sin", "exp", "pow", "log"] as const).map((name) =>
+      vi.spyOn(Math, name).mockImplementation(() => {
+        throw new Error(`Math.${name} was called`);
+      }),
+    );
+    try {
+      expectClose(ratesOf(cosineDecay(1), 1, steps), expected, { absolute: 1e-15 });
+      for (const schedule of [
+        oneCycle(1),
+        exponentialDecay(1, { factor: 0.999, per: "step" }),
+        stepDecay(1, { every: 3 }),
+      ])
+        ratesOf(schedule, 3, steps);
+    } finally {
+      for (const spy of own) spy.mockRestore();
+    }
   });
 
   test("of one step or two is a number", () => {
