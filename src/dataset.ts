@@ -51,6 +51,11 @@ export interface Classes {
 
 export type Targets = Table | Classes;
 
+/** The same with data of its own. */
+export function copyOf<T extends Targets>(table: T): T {
+  return { ...table, data: table.data.slice() };
+}
+
 /** What the rows of a table must be like. */
 export interface Format {
   /** Values in a row. */

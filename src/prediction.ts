@@ -1,7 +1,7 @@
 // Forward passes for predict: the plan stays on top of the heap from call to call.
 
 import { className, wrongValue } from "./check.js";
-import { sliceRows, type Table } from "./dataset.js";
+import { copyOf, sliceRows, type Table } from "./dataset.js";
 import { arrayOf, bytesOf, type FloatArray } from "./dtype.js";
 import type { Program } from "./executors/executor.js";
 import type { Region } from "./heap.js";
@@ -108,14 +108,10 @@ export function openTarget({ heap, dtype, outputs }: Model, table: Table, out: u
     return { table, output, deliver };
   }
   const output = new FloatArray(buffer as ArrayBuffer, byteOffset, length);
-  return { table: overlap(table.data, output) ? copied(table) : table, output, deliver: () => user };
+  return { table: overlap(table.data, output) ? copyOf(table) : table, output, deliver: () => user };
 }
 
 function overlap(a: ArrayBufferView, b: ArrayBufferView): boolean {
   const [first, second] = a.byteOffset <= b.byteOffset ? [a, b] : [b, a];
   return first.buffer === second.buffer && first.byteOffset + first.byteLength > second.byteOffset;
-}
-
-function copied(table: Table): Table {
-  return { ...table, data: table.data.slice() };
 }

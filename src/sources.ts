@@ -1,7 +1,7 @@
 // What a training goes over, epoch by epoch: a data set in the heap, or batches that arrive one after the other.
 
 import type { BatchEntry } from "./callbacks/callback.js";
-import { isClasses, type Targets, toOneHot } from "./dataset.js";
+import { copyOf, isClasses, type Targets, toOneHot } from "./dataset.js";
 import type { FloatArray } from "./dtype.js";
 import type { Program } from "./executors/executor.js";
 import type { Region } from "./heap.js";
@@ -277,13 +277,14 @@ export class StreamSource implements Source {
       if (!batch) break;
       const checking = pacer.drive(check(batch, outcome.steps + 1));
       const data = isPending(checking) ? await checking : checking;
-      this.sample ??= { ...data, inputs: copied(data.inputs), targets: copied(data.targets) };
+      // Copies, for whoever makes batches may use the same arrays again.
+      this.sample ??= { ...data, inputs: copyOf(data.inputs), targets: copyOf(data.targets) };
       const step = this.#before + outcome.steps;
       // First, for a schedule is a user's, who may call predict.
       const rate = rates.at(step, epoch - 1);
       const { program, placed } = this.#planFor(data);
       copyBatch(heap, data, placed);
-      const targets = placed.predictions && copied(data.targets);
+      const targets = placed.predictions && copyOf(data.targets);
       // Its data are in the heap: whoever makes batches may use the same array again.
       if (outcome.steps + 1 !== stepsPerEpoch) reader.readAhead();
       const { rows } = data.inputs;
@@ -394,11 +395,6 @@ export class StreamSource implements Source {
     const rows = this.#seen * task.positions;
     return { ...figures, ...(await pacer.drive(measure(metrics, { ...task, rows, read }))) };
   }
-}
-
-/** A copy, for whoever makes batches may use the same array again. */
-function copied<T extends Targets>(table: T): T {
-  return { ...table, data: table.data.slice() };
 }
 
 /** Arrays one behind the other, in the type of the first, or in float64 where they are of several. */

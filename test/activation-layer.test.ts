@@ -3,7 +3,6 @@
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import { activations } from "../src/activations.js";
-import { gradientsOf } from "../src/gradients.js";
 import {
   Activation,
   type ActivationName,
@@ -66,8 +65,8 @@ describe.each(executors)("in the %s executor", (executor) => {
       const targets = randomValues(ROWS * inside.outputs, 2, 0, 1);
       const classes = Array.from({ length: ROWS }, (_, r) => r % 3);
       const t = activations[name].onlyLast ? classes : targets;
-      const expected = gradientsOf(inside, x, t);
-      const actual = gradientsOf(behind, x, t);
+      const expected = inside.gradients(x, t);
+      const actual = behind.gradients(x, t);
       expect(actual.loss).toBe(expected.loss);
       const gradients = ({ layers }: typeof expected, tensor: string) =>
         layers.flatMap((layer) => (layer[tensor] ? [layer[tensor]] : []));
@@ -96,7 +95,7 @@ describe.each(executors)("in the %s executor", (executor) => {
     const targets = randomValues(ROWS * 3, 2);
     const layer = activated(network);
     const before = layer.tensor("slope").slice();
-    const gradient = gradientsOf(network, x, targets).layers[0].slope;
+    const gradient = network.gradients(x, targets).layers[0].slope;
     expect(gradient.some((value) => Math.abs(value) > 1e-3)).toBe(true);
     await network.fit(x, targets, { batchSize: ROWS, learningRate: 0.1, shuffle: false });
     // The rate is multiplied into the loss's gradient: another order of roundings.
@@ -125,7 +124,7 @@ describe.each(executors)("in the %s executor", (executor) => {
   ])("the gradient of %o is the slope of the loss", (activation) => {
     const network = make(activation, "inside", { executor });
     const targets = randomValues(ROWS * 3, 2);
-    const { biases } = gradientsOf(network, x, targets).layers[0];
+    const { biases } = network.gradients(x, targets).layers[0];
     const layer = network.layers[0] as Dense;
     const step = 6e-6;
     const differences = biases.map((_, i) => {

@@ -2,7 +2,6 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { gradientsOf } from "../src/gradients.js";
 import {
   Dense,
   type DType,
@@ -74,7 +73,7 @@ describe.each(executors)("in the %s executor", (executor) => {
       const network = make(golden, { executor });
       for (const [i, view] of views(network).entries()) view.set(one.initial[i]);
       expectClose(network.predict(one.indices), one.outputs, close);
-      const { layers } = gradientsOf(network, one.indices, one.targets);
+      const { layers } = network.gradients(one.indices, one.targets);
       for (const [i, gradient] of [layers[0].weights, layers[2].weights, layers[2].biases].entries()) {
         expectClose(gradient, one.gradients[i], close);
       }
@@ -100,7 +99,7 @@ describe.each(executors)("in the %s executor", (executor) => {
       [1, 1, 4, 0],
       [10, 2, 1, 4],
     ];
-    const { layers } = gradientsOf(network, x, [2, 0]);
+    const { layers } = network.gradients(x, [2, 0]);
     const weights = () => network.layers[0].weights;
     const step = 6e-6;
     const slopes = Array.from(weights(), (value, i) => {
@@ -204,7 +203,7 @@ describe.each(dtypes)("on %s", (dtype) => {
       const words = new Network({ ...options, inputs: 1, layers: [new Embedding(7, 3), new Flatten()] });
       const dense = new Network({ ...options, inputs: 7, layers: [new Dense(3, { activation: "linear" })] });
       for (const [{ weights }] of [words.layers, dense.layers]) weights.set(factors(21, 7));
-      const [one, other] = [gradientsOf(words, rows, targets), gradientsOf(dense, oneHot, targets)];
+      const [one, other] = [words.gradients(rows, targets), dense.gradients(oneHot, targets)];
       expectSameBits(one.layers[0].weights, other.layers[0].weights);
     }
   });

@@ -5,7 +5,6 @@ import {
   auc,
   confusionMatrix,
   Dense,
-  type EpochEntry,
   type FitOptions,
   Network,
   type NetworkOptions,
@@ -20,6 +19,7 @@ import {
   parameters,
   randomValues,
   reference,
+  withoutSeconds,
 } from "./helpers.js";
 
 const ROWS = 203;
@@ -32,10 +32,6 @@ const yes = classes.map((c) => Number(c > 0));
 const numbers = x.filter((_, i) => i % INPUTS < 2);
 
 const all = { metrics: ["precision", "recall", "f1", "auc", "logLoss"] } satisfies FitOptions;
-
-function withoutSeconds(history: EpochEntry[]) {
-  return history.map(({ seconds: _, ...rest }) => rest);
-}
 
 function makeBinary(options: Partial<NetworkOptions> = {}) {
   const layers = [new Dense(5, { activation: "tanh" }), new Dense(1, { activation: "sigmoid" })];

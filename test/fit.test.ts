@@ -1,19 +1,20 @@
 // Training as a user sees it: what fit reports, what it calls, and what may happen meanwhile.
 
 import { describe, expect, test } from "vitest";
-import { gradientsOf } from "../src/gradients.js";
 import { type BatchEntry, Dense, type EpochEntry, Network } from "../src/index.js";
-import { expectClose, makeClassifier as make, parameters, randomValues, setParameters } from "./helpers.js";
+import {
+  expectClose,
+  makeClassifier as make,
+  parameters,
+  randomValues,
+  setParameters,
+  withoutSeconds,
+} from "./helpers.js";
 
 const ROWS = 23;
 const INPUTS = 4;
 const x = randomValues(ROWS * INPUTS, 1);
 const classes = Array.from({ length: ROWS }, (_, r) => r % 3);
-
-/** Entries without the one field that no two runs share. */
-function withoutSeconds(history: EpochEntry[]) {
-  return history.map(({ seconds: _, ...rest }) => rest);
-}
 
 /** Lets the event loop turn. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -71,7 +72,7 @@ describe("a batch", () => {
     for (let from = 0; from < ROWS; from += 10) {
       const to = Math.min(ROWS, from + 10);
       const batch = x.subarray(from * INPUTS, to * INPUTS);
-      const { loss, layers } = gradientsOf(twin, batch, classes.slice(from, to));
+      const { loss, layers } = twin.gradients(batch, classes.slice(from, to));
       losses.push(loss * (to - from));
       for (const [i, layer] of twin.layers.entries()) {
         for (const name of ["weights", "biases"] as const) {
@@ -297,7 +298,7 @@ describe("during a fit", () => {
         // Far more rows than the fit has: the memory grows.
         used.predict(many);
         used.evaluate(many, labels);
-        gradientsOf(used, many, labels);
+        used.gradients(many, labels);
         await turn();
         used.predict(x);
       },
@@ -456,7 +457,7 @@ describe("the next fit", () => {
     network.evaluate(x, classes);
     expect(network.heap.top).toBe(top);
     // Its plan stays for the next call, but not for long.
-    gradientsOf(network, x, classes);
+    network.gradients(x, classes);
     await network.fit(x, classes);
     expect(network.heap.top).toBe(top);
   });

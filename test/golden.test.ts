@@ -1,7 +1,6 @@
 // Whole networks against PyTorch: outputs, loss, every gradient, and ten steps of gradient descent.
 
 import { describe, expect, test } from "vitest";
-import { gradientsOf } from "../src/gradients.js";
 import type { DType } from "../src/index.js";
 import { goldenNetworks } from "./golden/networks.js";
 import { buildGolden, executors, expectClose, parameters } from "./helpers.js";
@@ -32,7 +31,7 @@ describe.each(settings)("%s agrees with PyTorch", (_, { executor, dtype, toleran
     });
 
     test("every gradient", () => {
-      const gradients = gradientsOf(buildGolden(golden, { executor, dtype }), x, targets, { loss });
+      const gradients = buildGolden(golden, { executor, dtype }).gradients(x, targets, { loss });
       expectClose([gradients.loss], [golden.lossValue], tolerance);
       for (const [i, { weights, biases }] of gradients.layers.entries()) {
         expectClose(weights, golden.weightGradients[i], { ...tolerance, label: `weights of layer ${i}` });

@@ -3,7 +3,6 @@
 
 import { describe, expect, test } from "vitest";
 import { activations } from "../src/activations.js";
-import { gradientsOf } from "../src/gradients.js";
 import {
   type ActivationName as Activation,
   Dense,
@@ -158,7 +157,7 @@ function checkGradients(activations: Activation[], loss: Loss): void {
   for (const executor of executors) {
     const network = makeSmooth(activations, executor, x, loss);
     const expected = differences(network, x, targets, loss);
-    const { layers } = gradientsOf(network, x, targets, { loss });
+    const { layers } = network.gradients(x, targets, { loss });
     for (const [i, gradients] of layers.entries()) {
       expect(Object.keys(gradients)).toEqual(Object.keys(expected[i]));
       for (const [name, gradient] of Object.entries(gradients)) {
@@ -195,8 +194,8 @@ describe("the gradients of", () => {
   test("a batch are the mean of its rows' gradients", () => {
     const targets = makeTargets("meanSquaredError");
     const network = make();
-    const whole = gradientsOf(network, x, targets).layers;
-    const rows = x.map((row, r) => gradientsOf(network, [row], [targets[r]]).layers);
+    const whole = network.gradients(x, targets).layers;
+    const rows = x.map((row, r) => network.gradients([row], [targets[r]]).layers);
     for (const [i, { weights }] of whole.entries()) {
       const mean = weights.map((_, at) => rows.reduce((sum, row) => sum + row[i].weights[at], 0) / ROWS);
       // Sums of six terms of about 1 in another order.
@@ -207,7 +206,7 @@ describe("the gradients of", () => {
   test("a network leave its parameters as they are", () => {
     const network = make();
     const before = parameters(network);
-    gradientsOf(network, x, makeTargets("meanSquaredError"));
+    network.gradients(x, makeTargets("meanSquaredError"));
     expect(parameters(network)).toEqual(before);
   });
 });

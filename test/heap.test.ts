@@ -5,7 +5,6 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
-import { gradientsOf } from "../src/gradients.js";
 import { Heap } from "../src/heap.js";
 import { Dense, Network } from "../src/index.js";
 import { dtypes, type ExecutorOption, executors, parameters, randomValues } from "./helpers.js";
@@ -162,7 +161,7 @@ describe("a network whose memory cannot grow", () => {
     ["fit", (network) => network.fit(inputs, targets)],
     ["predict", (network) => network.predict(inputs)],
     ["evaluate", (network) => network.evaluate(inputs, targets)],
-    ["gradients", (network) => gradientsOf(network, inputs, targets)],
+    ["gradients", (network) => network.gradients(inputs, targets)],
   ])("refuses %s and is as before", async (_, call) => {
     const { network, x, t } = makeNetwork();
     const before = parameters(network);

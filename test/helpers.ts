@@ -10,7 +10,7 @@ import { ReferenceExecutor } from "../src/executors/reference/executor.js";
 import { WasmExecutor } from "../src/executors/wasm/executor.js";
 import { type Build, chooseBuild } from "../src/executors/wasm/module.js";
 import { Heap, type Region as Memory } from "../src/heap.js";
-import { Dense, Network, type NetworkOptions, type PenaltyOptions } from "../src/index.js";
+import { Dense, type EpochEntry, Network, type NetworkOptions, type PenaltyOptions } from "../src/index.js";
 import { losses, rowAfter, type SetLoss, setLoss } from "../src/losses.js";
 import { DataType, ProgramBuilder } from "../src/program/builder.js";
 import type { SparseMatrix } from "../src/program/samples.js";
@@ -414,6 +414,34 @@ export function random(seed: number): () => number {
     bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
     return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+/** Philox 4x32-10 by the book, in exact integers: four counter words and two key words to four words. */
+export function philox(counter: number[], key: number[]): number[] {
+  const mask = 0xffffffffn;
+  let [c0, c1, c2, c3] = counter.map(BigInt);
+  let [k0, k1] = key.map(BigInt);
+  for (let round = 0; round < 10; round++) {
+    const p0 = 0xd2511f53n * c0;
+    const p1 = 0xcd9e8d57n * c2;
+    [c0, c1, c2, c3] = [(p1 >> 32n) ^ c1 ^ k0, p1 & mask, (p0 >> 32n) ^ c3 ^ k1, p0 & mask];
+    k0 = (k0 + 0x9e3779b9n) & mask;
+    k1 = (k1 + 0xbb67ae85n) & mask;
+  }
+  return [c0, c1, c2, c3].map(Number);
+}
+
+/** Mean, variance and largest magnitude of values, and how many there are. */
+export function momentsOf(values: ArrayLike<number>) {
+  const all = Array.from(values);
+  const mean = all.reduce((sum, value) => sum + value, 0) / all.length;
+  const variance = all.reduce((sum, value) => sum + (value - mean) ** 2, 0) / all.length;
+  return { mean, variance, most: Math.max(...all.map(Math.abs)), n: all.length };
+}
+
+/** Entries without the one field that no two runs share. */
+export function withoutSeconds(history: EpochEntry[]) {
+  return history.map(({ seconds: _, ...rest }) => rest);
 }
 
 /** `count` values from `low` to `high`, exact in float32 so that both element types get the same. */

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { Dense, type DenseOptions, type Initializer, Network, type NetworkOptions } from "../src/index.js";
 import { initializers } from "../src/initializers.js";
 import { namesOf } from "../src/table.js";
-import { dtypes, expectClose, expectSameBits, reference } from "./helpers.js";
+import { dtypes, expectClose, expectSameBits, momentsOf, reference } from "./helpers.js";
 
 const [INPUTS, OUTPUTS] = [400, 250];
 
@@ -12,13 +12,6 @@ function draw(options: DenseOptions, more: Partial<NetworkOptions> = {}, inputs 
   const layer = new Dense(outputs, { activation: "linear", ...options });
   new Network({ inputs, layers: [layer], seed: 11, ...more });
   return layer;
-}
-
-function momentsOf(values: ArrayLike<number>) {
-  const all = Array.from(values);
-  const mean = all.reduce((sum, value) => sum + value, 0) / all.length;
-  const variance = all.reduce((sum, value) => sum + (value - mean) ** 2, 0) / all.length;
-  return { mean, variance, most: Math.max(...all.map(Math.abs)), n: all.length };
 }
 
 /** Every initializer that takes no settings, or its default ones. */

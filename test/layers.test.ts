@@ -4,7 +4,6 @@
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { activations } from "../src/activations.js";
-import { gradientsOf } from "../src/gradients.js";
 import {
   type ActivationName,
   BatchNormalization,
@@ -208,7 +207,7 @@ describe.each(stacks)("the gradient of %s is the slope of the loss", (_, stack) 
   test.each(executors)("in evaluation, on the %s executor", async (executor) => {
     const network = make("tanh", executor);
     const expected = await slopes(network, async () => network.evaluate(x, targets).loss);
-    const { layers } = gradientsOf(network, x, targets);
+    const { layers } = network.gradients(x, targets);
     for (const [name, slope] of Object.entries(expected)) {
       const [, index, tensor] = name.split(".");
       expectClose(layers[Number(index)][tensor], slope, { ...tolerance, label: name });

@@ -1,36 +1,13 @@
 // Random numbers of batches: dropout and normal numbers, against Philox in exact integers and against their distributions.
 
 import { describe, expect, test } from "vitest";
-import { expectClose, Lab, randomValues, settings, sizes, wildValues } from "./helpers.js";
-
-/** Philox 4x32-10 by the book, in exact integers: see random.test.ts. */
-function philox(counter: number[], key: number[]): number[] {
-  const mask = 0xffffffffn;
-  let [c0, c1, c2, c3] = counter.map(BigInt);
-  let [k0, k1] = key.map(BigInt);
-  for (let round = 0; round < 10; round++) {
-    const p0 = 0xd2511f53n * c0;
-    const p1 = 0xcd9e8d57n * c2;
-    [c0, c1, c2, c3] = [(p1 >> 32n) ^ c1 ^ k0, p1 & mask, (p0 >> 32n) ^ c3 ^ k1, p0 & mask];
-    k0 = (k0 + 0x9e3779b9n) & mask;
-    k1 = (k1 + 0xbb67ae85n) & mask;
-  }
-  return [c0, c1, c2, c3].map(Number);
-}
+import { expectClose, Lab, momentsOf, philox, randomValues, settings, sizes, wildValues } from "./helpers.js";
 
 const shapes = [
   ...sizes.map((width) => ({ rows: 3, width })),
   ...sizes.map((rows) => ({ rows, width: 5 })),
   { rows: 40, width: 67 },
 ];
-
-/** Mean and variance of values, and how many there are. */
-function momentsOf(values: ArrayLike<number>) {
-  const n = values.length;
-  const mean = Array.from(values).reduce((sum, value) => sum + value, 0) / n;
-  const variance = Array.from(values).reduce((sum, value) => sum + (value - mean) ** 2, 0) / n;
-  return { n, mean, variance };
-}
 
 /** Share of a standard normal distribution below z: 1/2 + density(z) (z + z^3 / 3 + z^5 / (3 * 5) + ...). */
 function shareBelow(z: number): number {

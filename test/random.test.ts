@@ -1,22 +1,7 @@
 // Random numbers: Philox as published, uniform numbers and permutations as they should be distributed.
 
 import { describe, expect, test } from "vitest";
-import { expectSameBits, Lab, settings } from "./helpers.js";
-
-/** Philox 4x32-10 by the book, in exact integers: four counter words and two key words to four words. */
-function philox(counter: number[], key: number[]): number[] {
-  const mask = 0xffffffffn;
-  let [c0, c1, c2, c3] = counter.map(BigInt);
-  let [k0, k1] = key.map(BigInt);
-  for (let round = 0; round < 10; round++) {
-    const p0 = 0xd2511f53n * c0;
-    const p1 = 0xcd9e8d57n * c2;
-    [c0, c1, c2, c3] = [(p1 >> 32n) ^ c1 ^ k0, p1 & mask, (p0 >> 32n) ^ c3 ^ k1, p0 & mask];
-    k0 = (k0 + 0x9e3779b9n) & mask;
-    k1 = (k1 + 0xbb67ae85n) & mask;
-  }
-  return [c0, c1, c2, c3].map(Number);
-}
+import { expectSameBits, Lab, philox, settings } from "./helpers.js";
 
 /** The number in [0, 1) of 53 bits of the first two words. */
 function uniformOf([w0, w1]: number[]): number {

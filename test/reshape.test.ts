@@ -1,7 +1,6 @@
 // Flatten and Reshape: other shapes of the same values, for nothing.
 
 import { describe, expect, test } from "vitest";
-import { gradientsOf } from "../src/gradients.js";
 import {
   type ActivationName,
   Dense,
@@ -68,8 +67,8 @@ describe.each(dtypes)("on %s", (dtype) => {
       for (const [i, view] of parametersOf(shaped.layers).entries()) view.set(parametersOf(plain.layers)[i]);
       const [inputs, targets] = [randomValues(5 * 12, 2), randomValues(5 * 24, 3)];
       const options = { loss: "meanSquaredError" } as const;
-      const one = gradientsOf(shaped as never, inputs, targets, options);
-      const other = gradientsOf(plain as never, inputs, targets, options);
+      const one = shaped.gradients(inputs, targets, options);
+      const other = plain.gradients(inputs, targets, options);
       expect(one.loss).toBe(other.loss);
       expectSameBits(one.layers[0].weights, other.layers[0].weights);
       expectSameBits(one.layers[3].weights, other.layers[1].weights);

@@ -2,7 +2,6 @@
 
 import { describe, expect, test } from "vitest";
 import { activations } from "../src/activations.js";
-import { gradientsOf } from "../src/gradients.js";
 import { Dense, Network, type Shape } from "../src/index.js";
 import {
   type DenseNetwork,
@@ -71,7 +70,7 @@ describe("a network on inputs of several axes", () => {
       const rows = flat(network);
       // A batch has other rows, so sums of losses begin elsewhere.
       expectClose([network.evaluate(x, targets).loss], [rows.evaluate(x, targets).loss], { relative: 1e-15 });
-      const [one, other] = [network, rows].map((it) => gradientsOf(it, x, targets).layers);
+      const [one, other] = [network, rows].map((it) => it.gradients(x, targets).layers);
       // The same sums, of blocks that begin elsewhere.
       for (const [i, { weights, biases }] of one.entries()) {
         expectClose(weights, other[i].weights, { absolute: 1e-14 });
@@ -171,13 +170,13 @@ test("an activation whose derivative reads its input keeps the input, and has th
     return new Network({ inputs: 4, layers: [...layers, new Dense(3)], seed: 1 });
   };
   const [inputs, targets] = [randomValues(20 * 4, 1), randomValues(20 * 3, 2, 0, 1)];
-  const expected = gradientsOf(make(), inputs, targets);
+  const expected = make().gradients(inputs, targets);
   const outputs = make().predict(inputs);
   // The slope of relu is told by its input as well as by its output.
   const row = activations.relu as { reads?: "input" | "output" };
   row.reads = "input";
   try {
-    expect(gradientsOf(make(), inputs, targets)).toEqual(expected);
+    expect(make().gradients(inputs, targets)).toEqual(expected);
     expect(make().predict(inputs)).toEqual(outputs);
   } finally {
     row.reads = "output";

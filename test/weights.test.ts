@@ -6,7 +6,6 @@ import { describe, expect, test, vi } from "vitest";
 import { FIRST_ROW_LOSS, Stat } from "../assembly/ops.js";
 import type { ActivationName } from "../src/activations.js";
 import { ReferenceExecutor } from "../src/executors/reference/executor.js";
-import { gradientsOf } from "../src/gradients.js";
 import {
   Dense,
   type DType,
@@ -97,7 +96,7 @@ describe("agrees with PyTorch:", () => {
     for (const executor of executors) {
       for (const dtype of dtypes) {
         const network = buildGolden(one, { executor, dtype });
-        const { loss, layers } = gradientsOf(network, golden.x, t, options);
+        const { loss, layers } = network.gradients(golden.x, t, options);
         // Terms of about 1; float32 rounds some ten times.
         const tolerance = dtype === "float64" ? 1e-11 : 4e-6;
         const label = `${executor} ${dtype}`;
@@ -206,14 +205,14 @@ describe.each(problems())("a training on %s", (_, { last, t, options }) => {
 
   test("is the slope of the loss", () => {
     const network = build(last);
-    const { layers } = gradientsOf(network, x, t, options);
+    const { layers } = network.gradients(x, t, options);
     const STEP = 1e-5;
     for (const [i, layer] of network.layers.entries()) {
       for (let j = 0; j < layer.weights.length; j++) {
         const value = layer.weights[j];
         const at = (moved: number) => {
           layer.weights[j] = moved;
-          return gradientsOf(network, x, t, options).loss;
+          return network.gradients(x, t, options).loss;
         };
         const slope = (at(value + STEP) - at(value - STEP)) / (2 * STEP);
         layer.weights[j] = value;
@@ -288,7 +287,7 @@ describe("what counts", () => {
   });
 
   test("gradients of a batch that is masked are 0", () => {
-    const { loss, layers } = gradientsOf(network(), x, new Float64Array(ROWS * 3).fill(Number.NaN));
+    const { loss, layers } = network().gradients(x, new Float64Array(ROWS * 3).fill(Number.NaN));
     expect(loss).toBe(0);
     for (const { weights, biases } of layers)
       expect([...weights, ...biases].every((value) => value === 0)).toBe(true);
@@ -298,7 +297,7 @@ describe("what counts", () => {
     const one = build("linear");
     const t = new Float64Array(ROWS * 3).fill(Number.NaN);
     for (let r = 0; r < ROWS; r++) t[3 * r + 1] = r / ROWS;
-    const { loss, layers } = gradientsOf(one, x, t, { loss: "huber" });
+    const { loss, layers } = one.gradients(x, t, { loss: "huber" });
     expect([...layers[1].biases].map((value) => value !== 0)).toEqual([false, true, false]);
     const y = one.predict(x);
     const terms = Array.from({ length: ROWS }, (_, r) => Math.abs(y[3 * r + 1] - r / ROWS));
@@ -417,9 +416,9 @@ describe("what counts", () => {
     const ofSamples = [1, 0.5, 2, 0.25];
     const options = { classWeights: [1, 2, 0.5], labelSmoothing: 0.1 };
     narrow.layers[0].weights.set(wide.layers[0].weights);
-    const one = gradientsOf(wide, inputs, t, { ...options, sampleWeights: ofSamples });
+    const one = wide.gradients(inputs, t, { ...options, sampleWeights: ofSamples });
     const ofRows = Array.from({ length: samples * 5 }, (_, r) => ofSamples[Math.floor(r / 5)]);
-    const other = gradientsOf(narrow, inputs, t, { ...options, sampleWeights: ofRows });
+    const other = narrow.gradients(inputs, t, { ...options, sampleWeights: ofRows });
     expectClose([one.loss, one.accuracy!], [other.loss, other.accuracy!], { relative: 1e-14 });
     expectClose(one.layers[0].weights, other.layers[0].weights, { absolute: 1e-15 });
   });
@@ -731,8 +730,8 @@ test("a loss by name is the loss of a factory without settings", async () => {
   for (const [name, made, last] of pairs) {
     const targets =
       last === "linear" ? t : Float64Array.from(t, (_, i) => Number(i % 3 === (Math.floor(i / 3) * 7) % 3));
-    expect(gradientsOf(build(last), x, targets, { loss: made })).toEqual(
-      gradientsOf(build(last), x, targets, { loss: name }),
+    expect(build(last).gradients(x, targets, { loss: made })).toEqual(
+      build(last).gradients(x, targets, { loss: name }),
     );
   }
 });

@@ -53,7 +53,7 @@ export function binaryCrossEntropy(
 }
 
 /** Column of the first largest of n elements. */
-function argmax(f: FloatArray, x: number, n: number): number {
+export function argmax(f: FloatArray, x: number, n: number): number {
   let best = 0;
   for (let j = 1; j < n; j++) if (f[x + j] > f[x + best]) best = j;
   return best;

@@ -2,6 +2,7 @@
 
 import { Op } from "../../../assembly/ops.js";
 import type { FloatArray } from "../../dtype.js";
+import { argmax } from "./losses.js";
 import { exp64, log64 } from "./math.js";
 
 function power(x: number, exponent: number): number {
@@ -10,13 +11,6 @@ function power(x: number, exponent: number): number {
 
 function sigmoid(x: number): number {
   return 1 / (1 + exp64(-x));
-}
-
-/** Column of the first largest of n elements. */
-function argmax(f: FloatArray, x: number, n: number): number {
-  let best = 0;
-  for (let j = 1; j < n; j++) if (f[x + j] > f[x + best]) best = j;
-  return best;
 }
 
 export function elementLoss(
